@@ -1,0 +1,66 @@
+import type { Block, BlockId, ChainState, Commit, Evidence, Height, ValidatorSet } from "@quorate/chain";
+
+/** Where a body lies in the segment files; what WAL records refer to. */
+export interface BodyRef {
+  readonly segment: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface BlockMeta {
+  readonly height: Height;
+  readonly blockId: BlockId;
+  readonly body: BodyRef;
+  /** Number of EVM transactions (envelope not counted). */
+  readonly numTxs: number;
+  readonly blockBytes: number;
+}
+
+/** What `commit` makes durable in one synced batch (DESIGN §5.5). */
+export interface CommitBatch {
+  readonly height: Height;
+  readonly blockId: BlockId;
+  readonly body: BodyRef;
+  readonly block: Block;
+  /** +2/3 precommits seen for this height. */
+  readonly seenCommit: Commit;
+  /** State after applying the block. */
+  readonly state: ChainState;
+}
+
+/**
+ * Block store: append-only segment files for bodies; classic-level for commits, states, sets and indexes.
+ * Errors: StoreError with codes STORE_LOCKED, STORE_CORRUPT, STORE_IO, STORE_FULL.
+ */
+export interface BlockStore {
+  /** 0 when empty. */
+  readonly base: Height;
+  readonly height: Height;
+  /** Appends a complete encoded block; resolves when it is synced. No precommit for it may leave earlier. */
+  putBody(blockId: BlockId, bytes: Uint8Array): Promise<BodyRef>;
+  /** A body put earlier, decided or not (undecided ones of the current height survive a restart). */
+  getBody(blockId: BlockId): Promise<Uint8Array | null>;
+  commit(batch: CommitBatch): Promise<void>;
+  /** Raw encoded block of a decided height. */
+  blockBytes(height: Height): Promise<Uint8Array | null>;
+  block(height: Height): Promise<Block | null>;
+  meta(height: Height): Promise<BlockMeta | null>;
+  heightOf(blockHash: Uint8Array): Promise<Height | null>;
+  /** Canonical commit for `height`: lastCommit of height+1, or the seen commit at the tip. */
+  commitOf(height: Height): Promise<Commit | null>;
+  seenCommit(height: Height): Promise<Commit | null>;
+  /** Replaces the tip's seen commit by one with more signatures (late precommits). */
+  extendSeenCommit(commit: Commit): Promise<void>;
+  /** State after `height` (tip and, for validators, all heights back to base). */
+  state(): Promise<ChainState | null>;
+  validators(height: Height): Promise<ValidatorSet | null>;
+  /** app_hash, params … as of the state after `height`. */
+  stateAt(height: Height): Promise<ChainState | null>;
+  /** EL cursor: highest height the EL acknowledged as head. Written unsynced; reconciled at start. */
+  executedHeight(): Promise<Height>;
+  setExecutedHeight(height: Height): Promise<void>;
+  /** Equivocation kept when seen. */
+  putEvidence(evidence: Evidence): Promise<void>;
+  evidence(): Promise<readonly Evidence[]>;
+  close(): Promise<void>;
+}
