@@ -69,8 +69,18 @@ export type Input =
   /** A certificate whose every signature and power are verified. */
   | { readonly kind: "certificate"; readonly certificate: Certificate }
   | { readonly kind: "timeout"; readonly timeout: Timeout }
-  /** The complete, well-formed body of this block is held by the shell. */
-  | { readonly kind: "body"; readonly height: Height; readonly blockId: BlockId }
+  /**
+   * The complete, well-formed body of this block is held by the shell. `time` and `proposerAddress` are its header's: a
+   * proposal is invalid (prevote nil) unless its timestamp equals `time`, and, for POL round -1, unless
+   * `proposerAddress` is the proposer of its (height, round).
+   */
+  | {
+      readonly kind: "body";
+      readonly height: Height;
+      readonly blockId: BlockId;
+      readonly time: Time;
+      readonly proposerAddress: Uint8Array;
+    }
   /** A fact about (height, block hash), never about a round. No answer yet = no input. */
   | {
       readonly kind: "verdict";
