@@ -1,0 +1,163 @@
+/**
+ * The arrows of the architecture as a check: what a package may import, which packages know no Node API, and who may
+ * touch a private key. Prints one line per breach; exit 1 when there is any.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+/** Package -> packages of this workspace that it may import. Only `node` constructs; `cli` starts it. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  crypto: [],
+  chain: ["crypto"],
+  consensus: ["chain"],
+  wal: ["crypto"],
+  privval: ["chain", "crypto"],
+  store: ["chain", "crypto"],
+  gossip: ["chain", "crypto"],
+  execution: ["chain", "crypto"],
+  sync: ["chain", "crypto", "light"],
+  light: ["chain", "crypto"],
+  rpc: ["chain", "crypto"],
+  node: [
+    "chain",
+    "consensus",
+    "crypto",
+    "execution",
+    "gossip",
+    "light",
+    "privval",
+    "rpc",
+    "store",
+    "sync",
+    "wal",
+  ],
+  cli: ["node", "chain", "crypto", "devnet-el", "execution", "gossip", "privval", "store", "wal"],
+  "devnet-el": [],
+};
+
+/** No Node API, no clock, no randomness, no timers, no I/O: only their inputs. */
+const PURE = ["chain", "consensus"];
+
+const IMPURE_GLOBALS =
+  /(?<![\w$.])(process|Buffer|setTimeout|setInterval|setImmediate|queueMicrotask|performance|console|fetch|WebSocket|Worker|crypto|globalThis|require|__dirname)(?=\s*[.(])|(?<![\w$.])Date\s*\.\s*now|new\s+Date\s*\(\s*\)|Math\s*\.\s*random/g;
+
+/** Only privval signs; the functions themselves lie in crypto. */
+const KEY_FUNCTIONS = ["ed25519Sign", "ed25519Keygen"];
+const KEY_HOLDERS = ["crypto", "privval"];
+
+export interface PackageSource {
+  readonly name: string;
+  readonly dependencies: readonly string[];
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+}
+
+/** Source text with comments and the contents of string literals blanked, line breaks kept. */
+function codeOnly(text: string): string {
+  const token = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g;
+  return text.replace(token, (found) => found.replace(/[^\n]/g, " "));
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|(?<![:"'`])\/\/[^\n]*/g, (found) => found.replace(/[^\n]/g, " "));
+}
+
+/** Module specifiers of static and dynamic imports and re-exports. */
+export function importsOf(text: string): { readonly names: string; readonly from: string }[] {
+  const found: { names: string; from: string }[] = [];
+  const code = withoutComments(text);
+  const statics = /(?:^|[\n;])\s*(?:import|export)\s*(?:type\s+)?([^"'`;]*?)\s*(?:from\s*)?["']([^"']+)["']/g;
+  for (const match of code.matchAll(statics)) {
+    found.push({ names: match[1] ?? "", from: match[2] ?? "" });
+  }
+  for (const match of code.matchAll(/\bimport\s*\(\s*["'`]([^"'`]+)["'`]/g)) {
+    found.push({ names: "", from: match[1] ?? "" });
+  }
+  return found;
+}
+
+/** Every breach of the table, as `package: what`. */
+export function breaches(packages: readonly PackageSource[]): string[] {
+  const found: string[] = [];
+  for (const { name, dependencies, files } of packages) {
+    const allowed = ARROWS[name];
+    if (allowed === undefined) {
+      found.push(`${name}: no arrows are fixed for this package; add it to scripts/boundaries.ts`);
+      continue;
+    }
+    const internal = (specifier: string): string | null =>
+      specifier.startsWith("@quorate/") ? (specifier.split("/")[1] ?? "") : null;
+    for (const dependency of dependencies) {
+      const target = internal(dependency);
+      if (target !== null && !allowed.includes(target)) {
+        found.push(`${name}: package.json depends on ${target}, which ${name} may not import`);
+      }
+    }
+    for (const file of files) {
+      found.push(...breachesOfFile(name, allowed, dependencies, internal, file));
+    }
+  }
+  return found;
+}
+
+function breachesOfFile(
+  name: string,
+  allowed: readonly string[],
+  dependencies: readonly string[],
+  internal: (specifier: string) => string | null,
+  file: { readonly path: string; readonly text: string },
+): string[] {
+  const found: string[] = [];
+  for (const { names, from } of importsOf(file.text)) {
+    const target = internal(from);
+    if (target !== null && target !== name) {
+      if (!allowed.includes(target)) found.push(`${name}: ${file.path} imports ${target}`);
+      if (!dependencies.includes(`@quorate/${target}`)) {
+        found.push(`${name}: ${file.path} imports ${target} without declaring it`);
+      }
+    }
+    if (/^(\.\.\/)+packages\//.test(from) || /^(\.\.\/)+[\w-]+\/src\//.test(from)) {
+      found.push(`${name}: ${file.path} reaches into another package by path (${from})`);
+    }
+    if (PURE.includes(name) && from.startsWith("node:")) {
+      found.push(`${name}: ${file.path} imports ${from}, but ${name} is pure`);
+    }
+    const keys = KEY_FUNCTIONS.filter((key) => new RegExp(`\\b${key}\\b`).test(names));
+    if (keys.length > 0 && !KEY_HOLDERS.includes(name)) {
+      found.push(`${name}: ${file.path} imports ${keys.join(", ")}; only privval sees the key`);
+    }
+  }
+  if (PURE.includes(name)) {
+    for (const match of codeOnly(file.text).matchAll(IMPURE_GLOBALS)) {
+      found.push(`${name}: ${file.path} uses ${match[0].trim()}, but ${name} is pure`);
+    }
+  }
+  return found;
+}
+
+export function readPackages(root: string): PackageSource[] {
+  return readdirSync(join(root, "packages"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => {
+      const directory = join(root, "packages", name);
+      const manifest: { dependencies?: Record<string, string> } = JSON.parse(
+        readFileSync(join(directory, "package.json"), "utf8"),
+      );
+      const files = readdirSync(join(directory, "src"), { recursive: true, encoding: "utf8" })
+        .filter((path) => path.endsWith(".ts"))
+        .map((path) => ({
+          path: `packages/${name}/src/${path}`,
+          text: readFileSync(join(directory, "src", path), "utf8"),
+        }));
+      return { name, dependencies: Object.keys(manifest.dependencies ?? {}), files };
+    });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const packages = readPackages(join(import.meta.dirname, ".."));
+  const found = breaches(packages);
+  for (const line of found) process.stderr.write(`boundary: ${line}\n`);
+  const files = packages.reduce((sum, { files }) => sum + files.length, 0);
+  process.stdout.write(`boundaries: ${packages.length} packages, ${files} files, ${found.length} breaches\n`);
+  process.exitCode = found.length === 0 ? 0 : 1;
+}
