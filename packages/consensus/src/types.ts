@@ -61,6 +61,23 @@ export type Input =
       readonly startDelayMs: number;
       readonly lock: RoundValue | null;
       readonly watermark: SignedWatermark | null;
+      /**
+       * Commit of height - 1 as stored. Needed after a restart only: a core that decided height - 1 itself knows it.
+       * Late precommits in NewHeight extend it.
+       */
+      readonly lastCommit?: Commit | null;
+    }
+  /** After `start_height`: restores from a snapshot record instead of replaying older inputs. */
+  | { readonly kind: "restore"; readonly snapshot: Snapshot }
+  /**
+   * What the sign state holds now, given once after replay (the `start_height` of the log carries what it held then).
+   * The lock becomes the later of both; nothing at or below the watermark is signed anew.
+   */
+  | {
+      readonly kind: "sign_state";
+      readonly height: Height;
+      readonly lock: RoundValue | null;
+      readonly watermark: SignedWatermark | null;
     }
   /** A proposal whose signature by the proposer of (height, round) is verified. `receivedAt`: wall clock, ms. */
   | { readonly kind: "proposal"; readonly proposal: Proposal; readonly receivedAtMs: number }
@@ -88,7 +105,10 @@ export type Input =
       readonly blockId: BlockId;
       readonly verdict: "valid" | "invalid";
     }
-  /** Answer to `build`: bound to the (height, round) captured before the await. `null`: nothing could be built. */
+  /**
+   * Answer to `build`: bound to the (height, round) captured before the await. `null`: nothing could be built. A value
+   * says that its body is held here, names this key as the header's proposer, and was found VALID by the own EL.
+   */
   | {
       readonly kind: "built";
       readonly height: Height;
@@ -149,13 +169,16 @@ export type Effect =
   | { readonly kind: "build"; readonly height: Height; readonly round: Round; readonly notBefore: Time }
   | { readonly kind: "sign_vote"; readonly vote: UnsignedVote }
   | { readonly kind: "sign_proposal"; readonly proposal: UnsignedProposal }
-  /** Own signed message, or a certificate formed here: to all. */
+  /** Own signed message; or the polka that a re-proposal of this node rests on (L16): to all. */
   | { readonly kind: "broadcast_proposal"; readonly proposal: Proposal }
   | { readonly kind: "broadcast_vote"; readonly vote: Vote }
   | { readonly kind: "broadcast_certificate"; readonly certificate: Certificate }
-  /** Ask the EL about a block (first time, or again after INVALID in a later round). */
+  /**
+   * Ask the EL about a block, once per id, and again after INVALID once per later round in which it is proposed. The
+   * call goes on across rounds until a verdict or the end of the height.
+   */
   | { readonly kind: "validate"; readonly height: Height; readonly round: Round; readonly blockId: BlockId }
-  /** The body of a block that a quorum wants is missing here: fetch it. */
+  /** The body of a block that a quorum (or the own lock) wants is missing here: fetch it. At most once per round. */
   | { readonly kind: "want_body"; readonly height: Height; readonly round: Round; readonly blockId: BlockId }
   | {
       readonly kind: "decide";
@@ -173,5 +196,7 @@ export type Effect =
   | { readonly kind: "new_step"; readonly height: Height; readonly round: Round; readonly step: Step }
   /** Our own key signed what we do not know: newer or conflicting (DESIGN §5.7) => the shell stops, exit 5. */
   | { readonly kind: "foreign_signature"; readonly vote: Vote }
-  /** A late precommit for the last height arrived in NewHeight: extends the last commit. */
+  /** The same for a proposal under our own key. */
+  | { readonly kind: "foreign_proposal"; readonly proposal: Proposal }
+  /** A late precommit for the decided height, in Commit or in NewHeight of the next: extends the last commit. */
   | { readonly kind: "extend_last_commit"; readonly vote: Vote };
