@@ -1,3 +1,4 @@
+import type { Address, Genesis, Hash, Height, Round, Time } from "@quorate/chain";
 import type { LogPort } from "@quorate/gossip";
 
 /** Everything a node is configured with; `cli` makes it from flags, environment and config.toml. */
@@ -37,6 +38,35 @@ export interface NodeConfig {
 /** Supplied by the composition's host. */
 export interface NodeModules {
   readonly log: (module: string) => LogPort;
+  /**
+   * Called once, when the home is locked and its genesis read, before the execution client is contacted: starts an
+   * embedded one. A NodeError that it rejects with is createNode's own. Not called with execution "none".
+   */
+  readonly startExecution?: (genesis: Genesis) => Promise<void>;
+  /** Every decided height in order, also those that block sync brings, once it is durable here. Must not throw. */
+  readonly onCommit?: (commit: CommitInfo) => void;
+  readonly onPhase?: (phase: NodePhase) => void;
+}
+
+/** What became final at a height. */
+export interface CommitInfo {
+  readonly height: Height;
+  /** Round of the commit. */
+  readonly round: Round;
+  /** Header time. */
+  readonly time: Time;
+  /** BlockID.hash. */
+  readonly blockHash: Hash;
+  /** As the header of this height carries it. */
+  readonly appHash: Hash;
+  /** `null` with execution "none". */
+  readonly elHash: Hash | null;
+  /** EVM transactions; the envelope is not counted. */
+  readonly txs: number;
+  /** Address in the header. */
+  readonly proposer: Address;
+  /** Wall clock minus header time when it was committed here, ms. */
+  readonly latencyMs: number;
 }
 
 export interface StartedInfo {
@@ -65,4 +95,6 @@ export interface QuorateNode {
   /** Settles once when the node has stopped, by itself (fatal, halt height) or by {@link stop}. */
   readonly exited: Promise<NodeExit>;
   stop(): Promise<NodeExit>;
+  /** A bug reached the host (unhandled rejection): writes data/state-dump.json and stops without signing; code 1. */
+  crash(error: unknown): Promise<NodeExit>;
 }
