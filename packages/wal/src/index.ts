@@ -1,1 +1,7 @@
+export { DiskThread, inlineDisk, threadDisk } from "./disk.ts";
+export { WalError, type WalErrorCode } from "./errors.ts";
+export { MAX_PAYLOAD_BYTES } from "./format.ts";
+export { type InspectedRecord, inspectWal, type WalInspection } from "./inspect.ts";
+export type { ScanVerdict, SegmentInfo } from "./scan.ts";
 export * from "./types.ts";
+export { DEFAULT_SEGMENT_BYTES, openWal } from "./wal.ts";

@@ -25,6 +25,7 @@ export type WalCondition =
       readonly file: string;
       readonly offset: number;
       readonly reason: string;
+      /** Name under which `file` is kept; empty when there was no log to move. */
       readonly movedTo: string;
     };
 
@@ -33,7 +34,7 @@ export interface WalOptions {
   readonly dir: string;
   /** Written at the start of each segment; replay tells it to the caller. */
   readonly coreVersion: number;
-  /** Bytes after which a new segment starts, default 64 MiB. */
+  /** Bytes after which a new segment starts, default 16 MiB. */
   readonly segmentBytes?: number;
   /** What the sign state depended on: a log that ends before it is damaged, not torn (DESIGN §5.6). */
   readonly dependency?: WalPosition;
@@ -56,8 +57,12 @@ export interface Wal {
   close(): Promise<void>;
 }
 
-/** Disk port: every byte goes through it, so that the simulator can lose, tear and rot. */
+/**
+ * Disk port: every byte goes through it, so that the simulator can lose, tear and rot. Operations take effect in the
+ * order of the calls. Once a write or sync has failed, every later one fails too. Errors carry the errno as `code`.
+ */
 export interface WalDisk {
+  /** Names in the directory, none when it does not exist. */
   list(dir: string): Promise<string[]>;
   read(file: string): Promise<Uint8Array>;
   /** Appends at `offset` and returns after the write call (not durable). */
@@ -66,6 +71,7 @@ export interface WalDisk {
   /** Creates with `size` zero bytes, synced together with its directory entry. */
   create(file: string, size: number): Promise<void>;
   truncate(file: string, size: number): Promise<void>;
+  /** Durable together with the directory entry, as is {@link remove}. */
   rename(from: string, to: string): Promise<void>;
   remove(file: string): Promise<void>;
   close(): Promise<void>;

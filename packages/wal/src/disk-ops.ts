@@ -1,0 +1,105 @@
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+
+/** Files kept open at once; a log writes two (its segment and the sign state). */
+const MAX_OPEN = 16;
+
+/** One operation, plain data so that it can cross to the writer thread. */
+export type DiskOp =
+  | { readonly op: "write"; readonly file: string; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly op: "fdatasync"; readonly file: string }
+  | { readonly op: "truncate"; readonly file: string; readonly size: number }
+  | { readonly op: "rename"; readonly from: string; readonly to: string }
+  | { readonly op: "remove"; readonly file: string };
+
+/** Makes a directory's entries durable. */
+function syncDirectory(dir: string): void {
+  const fd = openSync(dir, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * File operations by synchronous system calls, with the files kept open. After one write or sync has failed every
+ * later one fails with the same error: Linux marks the pages of a failed sync clean, so a retry that "succeeds" has
+ * written nothing, and an operation queued behind a failed one must not overtake it.
+ */
+export class DiskOps {
+  readonly #open = new Map<string, number>();
+  #failure: unknown;
+
+  run(op: DiskOp): void {
+    switch (op.op) {
+      case "write":
+        this.#guarded(() => this.#write(op.file, op.offset, op.bytes));
+        break;
+      case "fdatasync":
+        this.#guarded(() => fdatasyncSync(this.#handle(op.file)));
+        break;
+      case "truncate":
+        this.#guarded(() => ftruncateSync(this.#handle(op.file), op.size));
+        break;
+      case "rename":
+        this.#release(op.from);
+        this.#release(op.to);
+        renameSync(op.from, op.to);
+        syncDirectory(dirname(op.to));
+        break;
+      case "remove":
+        this.#release(op.file);
+        unlinkSync(op.file);
+        syncDirectory(dirname(op.file));
+        break;
+    }
+  }
+
+  close(): void {
+    for (const file of [...this.#open.keys()]) this.#release(file);
+  }
+
+  #guarded(action: () => void): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      action();
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
+  #write(file: string, offset: number, bytes: Uint8Array): void {
+    const fd = this.#handle(file);
+    for (let at = 0; at < bytes.length; ) {
+      at += writeSync(fd, bytes, at, bytes.length - at, offset + at);
+    }
+  }
+
+  #handle(file: string): number {
+    const known = this.#open.get(file);
+    if (known !== undefined) return known;
+    const oldest = this.#open.keys().next();
+    if (this.#open.size >= MAX_OPEN && oldest.done !== true) this.#release(oldest.value);
+    const fd = openSync(file, "r+");
+    this.#open.set(file, fd);
+    return fd;
+  }
+
+  #release(file: string): void {
+    const fd = this.#open.get(file);
+    if (fd === undefined) return;
+    this.#open.delete(file);
+    closeSync(fd);
+  }
+}

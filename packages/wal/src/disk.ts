@@ -1,0 +1,179 @@
+import { mkdir, open, readdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { type DiskOp, DiskOps } from "./disk-ops.ts";
+import { errnoOf } from "./errors.ts";
+import type { WalDisk } from "./types.ts";
+import type { ThreadAnswer } from "./writer-thread.ts";
+
+/** Operations waiting for the thread at most; far more than log and sign state can have in flight. */
+const MAX_QUEUED = 4096;
+const ZEROS = new Uint8Array(1024 * 1024);
+
+async function list(dir: string): Promise<string[]> {
+  try {
+    return await readdir(dir);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+async function read(file: string): Promise<Uint8Array> {
+  const bytes = await readFile(file);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Preallocation may take long, so it stays off the thread that acknowledges records. */
+async function create(file: string, size: number): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const handle = await open(file, "w", 0o600);
+  try {
+    for (let at = 0; at < size; ) {
+      at += (await handle.write(ZEROS, 0, Math.min(ZEROS.length, size - at), at)).bytesWritten;
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  const dir = await open(dirname(file), "r");
+  try {
+    await dir.sync();
+  } finally {
+    await dir.close();
+  }
+}
+
+/**
+ * Disk whose writes and syncs are synchronous calls on the calling thread: least latency, but a slow sync holds up
+ * everything else. For tools, tests and as the fallback where no worker can be started.
+ */
+export function inlineDisk(): WalDisk {
+  const ops = new DiskOps();
+  const run = (op: DiskOp): Promise<void> => {
+    try {
+      ops.run(op);
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  return {
+    list,
+    read,
+    create,
+    write: (file, offset, bytes) => run({ op: "write", file, offset, bytes }),
+    fdatasync: (file) => run({ op: "fdatasync", file }),
+    truncate: (file, size) => run({ op: "truncate", file, size }),
+    rename: (from, to) => run({ op: "rename", from, to }),
+    remove: (file) => run({ op: "remove", file }),
+    close: () => {
+      ops.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Disk with a writer thread of its own, for the log and the sign state together. Writes and syncs run there in the
+ * order of the calls, those of one tick in one message; a failed one makes all later ones fail. The thread keeps the
+ * process alive only while an operation is under way.
+ */
+export class DiskThread implements WalDisk {
+  readonly #worker: Worker;
+  #outgoing: DiskOp[] = [];
+  readonly #waiting: Waiting[] = [];
+  #dead: Error | null = null;
+
+  constructor() {
+    // The same extension as this module: .ts from the sources, .js from the published build.
+    this.#worker = new Worker(new URL(`./writer-thread${import.meta.url.slice(-3)}`, import.meta.url), {
+      name: "quorate-writer",
+    });
+    this.#worker.on("message", (answers: ThreadAnswer[]) => this.#settle(answers));
+    this.#worker.on("error", (error) => this.#die(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on("exit", () => this.#die(new Error("the writer thread has ended")));
+    this.#worker.unref();
+  }
+
+  list(dir: string): Promise<string[]> {
+    return list(dir);
+  }
+
+  read(file: string): Promise<Uint8Array> {
+    return read(file);
+  }
+
+  create(file: string, size: number): Promise<void> {
+    return create(file, size);
+  }
+
+  write(file: string, offset: number, bytes: Uint8Array): Promise<void> {
+    // Posting a view clones the whole buffer below it.
+    const exact = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+    return this.#post({ op: "write", file, offset, bytes: exact });
+  }
+
+  fdatasync(file: string): Promise<void> {
+    return this.#post({ op: "fdatasync", file });
+  }
+
+  truncate(file: string, size: number): Promise<void> {
+    return this.#post({ op: "truncate", file, size });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#post({ op: "rename", from, to });
+  }
+
+  remove(file: string): Promise<void> {
+    return this.#post({ op: "remove", file });
+  }
+
+  async close(): Promise<void> {
+    this.#dead ??= new Error("the writer thread is closed");
+    this.#flush();
+    await this.#worker.terminate();
+  }
+
+  #post(op: DiskOp): Promise<void> {
+    if (this.#dead !== null) return Promise.reject(this.#dead);
+    if (this.#waiting.length >= MAX_QUEUED) {
+      return Promise.reject(new Error(`more than ${MAX_QUEUED} operations wait for the writer thread`));
+    }
+    if (this.#waiting.length === 0) this.#worker.ref();
+    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
+    this.#outgoing.push(op);
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  #flush(): void {
+    if (this.#outgoing.length === 0) return;
+    this.#worker.postMessage(this.#outgoing);
+    this.#outgoing = [];
+  }
+
+  #settle(answers: readonly ThreadAnswer[]): void {
+    for (const answer of answers) {
+      const waiting = this.#waiting.shift();
+      if (answer === null) waiting?.resolve();
+      else waiting?.reject(Object.assign(new Error(answer.message), { code: answer.code }));
+    }
+    if (this.#waiting.length === 0) this.#worker.unref();
+  }
+
+  #die(error: Error): void {
+    this.#dead ??= error;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#dead);
+  }
+}
+
+/** A {@link DiskThread}: give the same one to the log and to the sign state. */
+export function threadDisk(): DiskThread {
+  return new DiskThread();
+}
