@@ -1,0 +1,50 @@
+/** What validators sign (CometBFT types/canonical.go): length-prefixed canonical protobuf. */
+import type { BlockId, Height, Proposal, Round, Time, Vote } from "../types.ts";
+import { writeBlockId } from "./block-id.ts";
+import { ProtoWriter } from "./proto.ts";
+import { writeTimestamp } from "./timestamp.ts";
+
+const PROPOSAL_TYPE = 32;
+
+function writeCanonicalBlockId(writer: ProtoWriter, field: number, id: BlockId | null): void {
+  if (id === null) return;
+  const mark = writer.open(field);
+  writeBlockId(writer, id);
+  writer.close(mark);
+}
+
+/** The signed part of a vote: neither its signer nor its index. */
+export type VoteContent = Pick<Vote, "type" | "height" | "round" | "blockId" | "timestamp">;
+
+/** Sign bytes of a vote: uvarint length ‖ CanonicalVote. A nil block id is left out. */
+export function voteSignBytes(chainId: string, vote: VoteContent): Uint8Array {
+  const writer = new ProtoWriter(192);
+  const mark = writer.openLength();
+  writer.int(1, vote.type).fixed64(2, vote.height).fixed64(3, vote.round);
+  writeCanonicalBlockId(writer, 4, vote.blockId);
+  writeTimestamp(writer, 5, vote.timestamp);
+  return writer.string(6, chainId).close(mark).finish();
+}
+
+/** The signed part of a proposal. */
+export interface ProposalContent {
+  readonly height: Height;
+  readonly round: Round;
+  readonly polRound: Round;
+  readonly blockId: BlockId;
+  readonly timestamp: Time;
+}
+
+/** Sign bytes of a proposal: uvarint length ‖ CanonicalProposal. */
+export function proposalSignBytes(chainId: string, proposal: ProposalContent | Proposal): Uint8Array {
+  const writer = new ProtoWriter(192);
+  const mark = writer.openLength();
+  writer
+    .int(1, PROPOSAL_TYPE)
+    .fixed64(2, proposal.height)
+    .fixed64(3, proposal.round)
+    .int(4, proposal.polRound);
+  writeCanonicalBlockId(writer, 5, proposal.blockId);
+  writeTimestamp(writer, 6, proposal.timestamp);
+  return writer.string(7, chainId).close(mark).finish();
+}
