@@ -44,19 +44,22 @@ export class ByteWriter {
 
   u8(value: number): this {
     this.#uint(value, 0xff);
-    this.#view.setUint8(this.#reserve(1), value);
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
     this.#uint(value, 0xffff);
-    this.#view.setUint16(this.#reserve(2), value);
+    const at = this.#reserve(2);
+    this.#view.setUint16(at, value);
     return this;
   }
 
   u32(value: number): this {
     this.#uint(value, 0xffff_ffff);
-    this.#view.setUint32(this.#reserve(4), value);
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
@@ -65,7 +68,8 @@ export class ByteWriter {
     if (BigInt.asUintN(64, wide) !== wide) {
       throw new ChainError("ENCODE", `${wide} does not fit 64 unsigned bits`, { value: wide });
     }
-    this.#view.setBigUint64(this.#reserve(8), wide);
+    const at = this.#reserve(8);
+    this.#view.setBigUint64(at, wide);
     return this;
   }
 
@@ -74,7 +78,8 @@ export class ByteWriter {
     if (BigInt.asIntN(64, value) !== value) {
       throw new ChainError("ENCODE", `${value} does not fit 64 signed bits`, { value });
     }
-    this.#view.setBigInt64(this.#reserve(8), value);
+    const at = this.#reserve(8);
+    this.#view.setBigInt64(at, value);
     return this;
   }
 
