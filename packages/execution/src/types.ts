@@ -44,11 +44,16 @@ export interface ExecutionClient {
   start(state: ChainState): Promise<void>;
   /** Starts a build on the head of `state` for these attributes; later {@link getBuilt}. Idempotent per attributes. */
   prepare(state: ChainState, attributes: PayloadAttributes): Promise<void>;
-  /** Takes the payload as late as allowed and checks it with newPayload. `null`: nothing could be built. */
+  /**
+   * Takes the payload when its build window has passed and checks it with newPayload. `null`: nothing could be built.
+   * `immediate`: without a build window, which gives the EL's empty block (the rebuild of a payload that validates too
+   * slowly); its attributes must differ from those of the payload it replaces.
+   */
   getBuilt(
     state: ChainState,
     attributes: PayloadAttributes,
     signal: AbortSignal,
+    immediate?: boolean,
   ): Promise<BuiltPayload | null>;
   /** Fields were checked by `chain`; asks newPayload. UNKNOWN is retried by the adapter until the signal aborts. */
   validate(block: Block, parentBeaconBlockRoot: Hash, signal: AbortSignal): Promise<Verdict>;
