@@ -1,1 +1,15 @@
+export { PrivvalError, type PrivvalErrorCode } from "./errors.ts";
+export { FilePrivVal, type FilePrivValOptions } from "./file-privval.ts";
+export { type Place, stepName } from "./guard.ts";
+export { keyFileText, type PublicKeyInfo, readPublicKey } from "./key-file.ts";
+export { fileSlotDisk, type SlotDisk } from "./slot-disk.ts";
+export {
+  createKeyAndState,
+  type ExportedState,
+  exportState,
+  type ImportResult,
+  importState,
+  initState,
+  type KeyPaths,
+} from "./tools.ts";
 export * from "./types.ts";

@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { chmod, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { test } from "node:test";
+import { VoteType } from "@quorate/chain";
+import {
+  createKeyAndState,
+  exportState,
+  importState,
+  initState,
+  PrivvalError,
+  readPublicKey,
+} from "../src/index.ts";
+import { blockId, CHAIN, NOTHING, open, SlotMemory, vote, withHome } from "./fakes.ts";
+
+function isCode(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof PrivvalError && error.code === code;
+}
+
+test("a key file is CometBFT's, readable by its owner only", async () => {
+  await withHome(async (home) => {
+    const document: unknown = JSON.parse(await readFile(home.keyFile, "utf8"));
+    const seed = Buffer.alloc(32, 9);
+    const { publicKey, address } = await readPublicKey(home.keyFile);
+    assert.deepEqual(document, {
+      address: Buffer.from(address).toString("hex").toUpperCase(),
+      pub_key: { type: "tendermint/PubKeyEd25519", value: Buffer.from(publicKey).toString("base64") },
+      priv_key: {
+        type: "tendermint/PrivKeyEd25519",
+        value: Buffer.concat([seed, publicKey]).toString("base64"),
+      },
+    });
+    assert.equal((await stat(home.keyFile)).mode & 0o777, 0o600);
+    assert.equal((await stat(home.stateFile)).size, 8192);
+  });
+});
+
+test("a key file that others can read is refused, naming file and mode", async () => {
+  await withHome(async (home) => {
+    await chmod(home.keyFile, 0o640);
+    await assert.rejects(open(home), (error: unknown) => {
+      assert.ok(isCode("KEY_MODE")(error) && error instanceof PrivvalError);
+      assert.match(error.message, /0640/);
+      assert.ok(error.message.includes(home.keyFile));
+      return true;
+    });
+  });
+});
+
+test("a key file that is missing, not JSON, or whose halves do not belong together is refused without showing it", async () => {
+  await withHome(async (home) => {
+    const good = await readFile(home.keyFile, "utf8");
+    const secret = /"value": "([^"]{80,})"/.exec(good)?.[1] as string;
+    const broken = [
+      "{",
+      "null",
+      good.replace("PrivKeyEd25519", "PrivKeySecp256k1"),
+      good.replace(secret, `AAAA${secret.slice(4)}`),
+      good.replace(secret, secret.slice(4)),
+      good.replace(/"address": ".{2}/, '"address": "00'),
+    ];
+    for (const text of broken) {
+      await writeFile(home.keyFile, text);
+      await assert.rejects(open(home), (error: unknown) => {
+        assert.ok(isCode("KEY_INVALID")(error), String(error));
+        assert.ok(!String(error).includes(secret.slice(8)));
+        return true;
+      });
+    }
+    await rm(home.keyFile);
+    await assert.rejects(open(home), isCode("KEY_MISSING"));
+  });
+});
+
+test("a key without its sign state never signs", async () => {
+  await withHome(async (home) => {
+    await rm(home.stateFile);
+    await assert.rejects(open(home), isCode("SIGN_STATE_MISSING"));
+  });
+});
+
+test("one damaged slot falls back to the other and is reported, two refuse to sign", async () => {
+  await withHome(async (home) => {
+    const signer = await open(home);
+    await signer.signVote(CHAIN, vote({ height: 1 }), NOTHING);
+    await signer.signVote(CHAIN, vote({ height: 2 }), NOTHING);
+    const whole = await readFile(home.stateFile);
+    const newest = Number(signer.state.generation & 1n) * 4096;
+    for (let bit = 0; bit < 4096 * 8; bit += 97) {
+      const bytes = Uint8Array.from(whole);
+      const at = newest + (bit >> 3);
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));
+      const reopened = await open(home, new SlotMemory(bytes));
+      assert.equal(reopened.state.lastSigned?.height, 1);
+      assert.equal(reopened.slotLost, true);
+      const other = 4096 - newest + (bit >> 3);
+      bytes[other] = (bytes[other] ?? 0) ^ 1;
+      await assert.rejects(open(home, new SlotMemory(bytes)), isCode("SIGN_STATE_DAMAGED"));
+    }
+    assert.equal((await open(home)).slotLost, false);
+    for (const length of [0, 1, 4095, 4096, 8191]) {
+      await assert.rejects(
+        open(home, new SlotMemory(whole.subarray(0, length))),
+        isCode("SIGN_STATE_DAMAGED"),
+        `${length} bytes`,
+      );
+    }
+  });
+});
+
+test("the sign state of another key is refused", async () => {
+  await withHome(async (home) => {
+    await withHome(async (other) => {
+      await createKeyAndState(other, new Uint8Array(32).fill(3));
+      await assert.rejects(open({ ...home, stateFile: other.stateFile }), isCode("SIGN_STATE_FOREIGN"));
+    }, false);
+  });
+});
+
+test("creating a key never touches an existing key, nor a sign state that has signed", async () => {
+  await withHome(async (home) => {
+    const key = await readFile(home.keyFile, "utf8");
+    await assert.rejects(createKeyAndState(home), isCode("KEY_EXISTS"));
+    assert.equal(await readFile(home.keyFile, "utf8"), key);
+    const signer = await open(home);
+    await signer.signVote(CHAIN, vote(), NOTHING);
+    await rm(home.keyFile);
+    await assert.rejects(createKeyAndState(home), isCode("SIGN_STATE_EXISTS"));
+  });
+});
+
+test("a crash between writing the state and the key of a new pair is repaired by trying again", async () => {
+  await withHome(async (home) => {
+    await rm(home.keyFile);
+    const { address } = await createKeyAndState(home, new Uint8Array(32).fill(4));
+    assert.deepEqual((await open(home)).address, address);
+  });
+});
+
+test("an export has CometBFT's fields and the lock, and importing it elsewhere forbids what was signed", async () => {
+  await withHome(async (home) => {
+    const signer = await open(home);
+    await signer.signVote(
+      CHAIN,
+      vote({ height: 8, round: 1, type: VoteType.precommit, blockId: blockId(5) }),
+      {
+        sequence: 5n,
+        crc: 6,
+      },
+    );
+    const exported = await exportState(home);
+    assert.equal(exported.height, "8");
+    assert.deepEqual([exported.round, exported.step], [1, 3]);
+    assert.equal(exported.lock?.block_id.hash, "05".repeat(32));
+    await withHome(async (target) => {
+      const result = await importState(target, JSON.stringify(exported));
+      assert.equal(result.changed, true);
+      const moved = await open(target);
+      assert.deepEqual(moved.state.lock, signer.state.lock);
+      assert.deepEqual(moved.state.dependency, NOTHING);
+      const answer = await moved.signVote(
+        CHAIN,
+        vote({ height: 8, round: 1, type: VoteType.precommit }),
+        NOTHING,
+      );
+      assert.equal(answer.ok, false);
+      assert.ok((await moved.signVote(CHAIN, vote({ height: 8, round: 2 }), NOTHING)).ok);
+    });
+  });
+});
+
+test("an import never lowers, an equal one changes no byte, and CometBFT's own file is understood", async () => {
+  await withHome(async (home) => {
+    const comet = JSON.stringify({ height: "5", round: 0, step: 2, signature: "AA==", signbytes: "00" });
+    assert.equal((await importState(home, comet)).changed, true);
+    const bytes = await readFile(home.stateFile);
+    assert.equal((await importState(home, comet)).changed, false);
+    for (const lower of [
+      { height: "0", round: 0, step: 0 },
+      { height: "4", round: 7, step: 3 },
+      { height: "5", round: 0, step: 1 },
+    ]) {
+      await assert.rejects(importState(home, JSON.stringify(lower)), isCode("IMPORT_LOWER"));
+    }
+    assert.deepEqual(await readFile(home.stateFile), bytes);
+    assert.deepEqual((await open(home)).state.lastSigned?.step, 1);
+  });
+});
+
+test("an import writes the other slot, so that being cut off leaves the state before it", async () => {
+  await withHome(async (home) => {
+    const signer = await open(home);
+    await signer.signVote(CHAIN, vote({ height: 2 }), NOTHING);
+    const newest = Number(signer.state.generation & 1n) * 4096;
+    const before = (await readFile(home.stateFile)).subarray(newest, newest + 4096);
+    const lock = {
+      height: "7",
+      round: 0,
+      block_id: { hash: "01".repeat(32), parts: { total: 1, hash: "02".repeat(32) } },
+    };
+    await importState(home, JSON.stringify({ height: "9", round: 0, step: 3, lock }));
+    assert.deepEqual((await readFile(home.stateFile)).subarray(newest, newest + 4096), before);
+    assert.equal((await open(home)).state.lastSigned?.height, 9);
+  });
+});
+
+test("what cannot be imported is refused, naming the field", async () => {
+  await withHome(async (home) => {
+    for (const [text, field] of [
+      ["[", "JSON"],
+      ["[]", "object"],
+      ['{"height":"1","round":0,"step":4}', "step"],
+      ['{"height":"-1","round":0,"step":1}', "height"],
+      ['{"height":"1","round":1.5,"step":1}', "round"],
+      ['{"height":"1","round":0,"step":1,"lock":{"height":"1","round":0,"block_id":{}}}', "parts"],
+    ] as const) {
+      await assert.rejects(importState(home, text), (error: unknown) => {
+        assert.ok(isCode("IMPORT_INVALID")(error));
+        assert.match(String(error), new RegExp(field));
+        return true;
+      });
+    }
+    const foreign = JSON.stringify({ height: "1", round: 0, step: 1, address: "00".repeat(20) });
+    await assert.rejects(importState(home, foreign), isCode("SIGN_STATE_FOREIGN"));
+  });
+});
+
+test("a new sign state beside an existing key needs force", async () => {
+  await withHome(async (home) => {
+    const signer = await open(home);
+    await signer.signVote(CHAIN, vote({ height: 9 }), NOTHING);
+    await assert.rejects(initState(home, { force: false }), isCode("SIGN_STATE_EXISTS"));
+    await rm(home.stateFile);
+    await assert.rejects(initState(home, { force: false }), isCode("SIGN_STATE_MISSING"));
+    await initState(home, { force: true, watermark: { height: 3, round: 0, step: 2 } });
+    const lowered = await open(home);
+    assert.ok((await lowered.signVote(CHAIN, vote({ height: 4 }), NOTHING)).ok);
+  });
+});
+
+test("a closed signer signs nothing", async () => {
+  await withHome(async (home) => {
+    const signer = await open(home);
+    await signer.close();
+    await assert.rejects(signer.signVote(CHAIN, vote(), NOTHING), isCode("CLOSED"));
+  });
+});
