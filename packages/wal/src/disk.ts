@@ -115,7 +115,7 @@ export class DiskThread implements WalDisk {
 
   write(file: string, offset: number, bytes: Uint8Array): Promise<void> {
     // Posting a view clones the whole buffer below it.
-    const exact = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+    const exact = bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
     return this.#post({ op: "write", file, offset, bytes: exact });
   }
 
