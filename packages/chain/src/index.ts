@@ -33,6 +33,7 @@ export * from "./state/attributes.ts";
 export * from "./state/block.ts";
 export * from "./state/codec.ts";
 export * from "./state/initial.ts";
+export * from "./state/validate.ts";
 export * from "./time.ts";
 export * from "./types.ts";
 export * from "./validators/set.ts";
