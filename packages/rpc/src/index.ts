@@ -1,1 +1,3 @@
+export { RpcCode, RpcError } from "./errors.ts";
+export { createRpcServer } from "./server.ts";
 export * from "./types.ts";

@@ -20,6 +20,48 @@ export interface RpcView {
   consensus(): ConsensusSummary;
   executionSummary(): ExecutionSummary;
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] };
+  /** Transactions handed in by `broadcast_tx_*`; absent where the chain takes them through the EL alone. */
+  readonly mempool?: RpcMempool;
+}
+
+/** The pool behind `broadcast_tx_*` and `unconfirmed_txs`. */
+export interface RpcMempool {
+  submit(tx: Uint8Array): Promise<{ readonly accepted: boolean; readonly reason?: string }>;
+  /** Up to `limit` pending transactions, oldest first. */
+  pending(limit: number): readonly Uint8Array[];
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Where the server reports; `node` supplies it. */
+export interface RpcLog {
+  debug(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  info(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  error(message: string, facts?: Readonly<Record<string, unknown>>): void;
+}
+
+export interface RpcMetrics {
+  /** One answered call. `method` is "unknown" for names that no method has, so labels stay bounded. */
+  call(method: string, outcome: "ok" | "error", seconds: number): void;
+  connections(open: number): void;
+}
+
+export interface RpcModules {
+  readonly log: RpcLog;
+  readonly metrics: RpcMetrics | null;
+}
+
+export interface RpcOptions {
+  /** `host:port`, `[v6]:port`, or `tcp://host:port` as CometBFT writes it. Port 0 takes a free one. */
+  readonly listen: string;
+}
+
+export interface RpcServer {
+  /** Where it answers, for example `http://127.0.0.1:26657`. */
+  readonly url: string;
+  /** Stops accepting, lets answers under way finish for a short time, closes every connection. */
+  close(): Promise<void>;
 }
 
 export interface NodeInfo {
