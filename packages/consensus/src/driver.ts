@@ -279,7 +279,7 @@ export function isAbsent(work: Work, round: Round): boolean {
 function startProposing(work: Work): void {
   const { machine } = work.state;
   if (machine.step !== "Propose" || !isOwnProposer(work.state) || !mayPropose(work)) return;
-  if (machine.valid !== null) {
+  if (valueToPropose(work) !== null) {
     change(work, { proposing: "waiting" });
     return;
   }
@@ -291,11 +291,28 @@ export function buildEffect({ height, params, lastTime }: HeightContext, round: 
   return { kind: "build", height, round, notBefore: earliestHeaderTime(params, lastTime) };
 }
 
+/**
+ * The valid value, or the value of a later polka that became known only after its round: some correct node may be
+ * locked on it, unseen by the others, and would refuse anything else.
+ */
+function valueToPropose({ state }: Work): RoundValue | null {
+  const { machine, votes, values } = state;
+  let best = machine.valid;
+  for (const { round, prevotes } of votes.rounds) {
+    const blockId = prevotes.quorum?.blockId;
+    if (!blockId || round >= machine.round || (best && best.round >= round)) continue;
+    const value = factsOf(values, blockId);
+    if (value?.body && value.verdict === "valid") best = { round, blockId };
+  }
+  return best;
+}
+
 /** L16: proposes the valid value again with its polka as proof, as soon as its body (so its time) is here. */
 function advanceProposal(work: Work): void {
   const { proposing, machine } = work.state;
-  if (proposing !== "waiting" || machine.step !== "Propose" || machine.valid === null) return;
-  const { round: polRound, blockId } = machine.valid;
+  const value = valueToPropose(work);
+  if (proposing !== "waiting" || machine.step !== "Propose" || value === null) return;
+  const { round: polRound, blockId } = value;
   const body = factsOf(work.state.values, blockId)?.body;
   if (!body) return;
   change(work, { proposing: "signing" });

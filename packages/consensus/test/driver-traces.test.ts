@@ -116,6 +116,7 @@ class Replayed {
   }
 
   start(height: number): void {
+    this.modelWentOn = false;
     this.feed(startHeight(this.set, this.index, { height }));
   }
 
@@ -143,7 +144,7 @@ class Replayed {
    */
   pastItsDecision({ cs, chainLen }: ModelStep): boolean {
     const decided = this.state.machine.step === "Commit" && this.decided === chainLen;
-    this.modelWentOn = decided && (this.modelWentOn || cs.step !== "CommitStep");
+    this.modelWentOn ||= decided && cs.step !== "CommitStep";
     return this.modelWentOn;
   }
 
