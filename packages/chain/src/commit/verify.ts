@@ -112,7 +112,8 @@ export function trustingCommitChecks(
   trustLevel: TrustLevel,
   options: { readonly allSignatures?: boolean } = {},
 ): SignatureCheck[] {
-  if (trustLevel.denominator <= 0n || trustLevel.numerator < 0n) {
+  if (trustLevel.denominator === 0n) throw refuse("zero_denominator", "a trust level divides by zero");
+  if (trustLevel.denominator < 0n || trustLevel.numerator < 0n) {
     throw refuse("trust_level", `${trustLevel.numerator}/${trustLevel.denominator} is no trust level`);
   }
   const product = trusted.totalPower * trustLevel.numerator;

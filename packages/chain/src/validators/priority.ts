@@ -22,7 +22,7 @@ export function totalPowerOf(validators: readonly { readonly power: Power }[]): 
 }
 
 /** Divides all priorities so that highest and lowest are at most twice the total power apart. */
-function rescale(priorities: bigint[], window: bigint): void {
+export function rescalePriorities(priorities: bigint[], window: bigint): void {
   if (window <= 0n) return;
   let max = MIN_INT64;
   let min = MAX_INT64;
@@ -53,7 +53,7 @@ function shiftByAverage(priorities: bigint[]): void {
 /** Priorities rescaled to the window of twice the total power, then centred on zero; once per call of the rotation. */
 export function normalisePriorities(validators: readonly Validator[], totalPower: Power): bigint[] {
   const priorities = validators.map((validator) => validator.priority);
-  rescale(priorities, 2n * totalPower);
+  rescalePriorities(priorities, 2n * totalPower);
   shiftByAverage(priorities);
   return priorities;
 }

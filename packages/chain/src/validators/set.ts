@@ -70,7 +70,7 @@ function applyChanges(validators: readonly Validator[], changes: readonly Valida
   const removals = changes.filter((change) => change.power === 0n);
   const added = updates.filter((update) => known.get(update) === undefined).length;
   if (added === 0 && removals.length === validators.length) {
-    throw refuse("empty_set", "the changes would leave no validator");
+    throw refuse("empty_result", "the changes would leave no validator");
   }
   let removedPower = 0n;
   for (const removal of removals) {
