@@ -32,7 +32,18 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "sync",
     "wal",
   ],
-  cli: ["node", "chain", "crypto", "devnet-el", "execution", "gossip", "privval", "store", "wal"],
+  cli: [
+    "node",
+    "chain",
+    "consensus",
+    "crypto",
+    "devnet-el",
+    "execution",
+    "gossip",
+    "privval",
+    "store",
+    "wal",
+  ],
   "devnet-el": [],
 };
 

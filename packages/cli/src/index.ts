@@ -1,1 +1,3 @@
-export {};
+export type { Command, CommandContext, Io } from "./command.ts";
+export { CliError, ExitCode } from "./errors.ts";
+export { run } from "./run.ts";

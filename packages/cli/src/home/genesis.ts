@@ -1,0 +1,82 @@
+import { DEFAULT_PARAMS, type Genesis, type GenesisValidator, timeFromMs } from "@quorate/chain";
+import { type ElGenesis, elGenesisHash, makeElGenesis } from "@quorate/devnet-el";
+
+export interface ChainOptions {
+  readonly chainId: string;
+  readonly evmChainId: number;
+  readonly initialHeight: number;
+  /** ms since 1970. */
+  readonly genesisTimeMs: number;
+  readonly execution: "engine" | "none";
+  readonly blockIntervalMs: number;
+  readonly gasLimit: number;
+  readonly validators: readonly GenesisValidator[];
+  /** The EL's genesis document; required with execution "engine". */
+  readonly elGenesis: unknown;
+  /** Hash of EL block initialHeight - 1; absent = the EL's genesis block (initialHeight 1). */
+  readonly anchorHash?: Uint8Array;
+}
+
+/** Wei of an account that a new chain starts with: one million ether. */
+export const PREFUNDED_WEI: bigint = 1_000_000n * 10n ** 18n;
+
+export function makeExecutionGenesis(options: {
+  readonly evmChainId: number;
+  readonly gasLimit: number;
+  readonly genesisTimeMs: number;
+  /** Addresses that get {@link PREFUNDED_WEI}. */
+  readonly funded: readonly string[];
+}): ElGenesis {
+  return makeElGenesis({
+    chainId: options.evmChainId,
+    gasLimit: options.gasLimit,
+    timestamp: Math.floor(options.genesisTimeMs / 1000),
+    alloc: Object.fromEntries(options.funded.map((address) => [address, PREFUNDED_WEI])),
+  });
+}
+
+/** The chain's genesis for these validators; with an EL it names the hash of the EL's own genesis block. */
+export async function makeGenesis(options: ChainOptions): Promise<Genesis> {
+  const engine = options.execution === "engine";
+  const elHash = engine ? await elGenesisHash(options.elGenesis as ElGenesis) : new Uint8Array(32);
+  return {
+    chainId: options.chainId,
+    genesisTime: timeFromMs(options.genesisTimeMs),
+    initialHeight: options.initialHeight,
+    execution: options.execution,
+    evmChainId: engine ? options.evmChainId : 0,
+    elGenesisHash: elHash,
+    anchorNumber: options.initialHeight - 1,
+    anchorHash: options.anchorHash ?? elHash,
+    depositContractAddress: engine ? depositContract(options.elGenesis) : new Uint8Array(20),
+    params: { ...DEFAULT_PARAMS, blockIntervalMs: options.blockIntervalMs, gasLimit: options.gasLimit },
+    validators: options.validators,
+    upgrades: [],
+  };
+}
+
+/** Members of an EL genesis document that the chain's genesis repeats. */
+export function elGenesisFacts(document: unknown): {
+  readonly chainId: number | null;
+  readonly timestamp: number | null;
+} {
+  const field = (value: unknown, key: string): unknown =>
+    typeof value === "object" && value !== null && key in value
+      ? (value as Record<string, unknown>)[key]
+      : undefined;
+  const number = (value: unknown): number | null => {
+    const result = typeof value === "number" || typeof value === "string" ? Number(value) : Number.NaN;
+    return Number.isSafeInteger(result) ? result : null;
+  };
+  return {
+    chainId: number(field(field(document, "config"), "chainId")),
+    timestamp: number(field(document, "timestamp")),
+  };
+}
+
+function depositContract(document: unknown): Uint8Array {
+  const config = (document as { config?: { depositContractAddress?: unknown } }).config;
+  const address = config?.depositContractAddress;
+  if (typeof address !== "string" || !/^0x[0-9a-fA-F]{40}$/.test(address)) return new Uint8Array(20);
+  return new Uint8Array(Buffer.from(address.slice(2), "hex"));
+}

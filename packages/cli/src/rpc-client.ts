@@ -1,0 +1,74 @@
+import { CliError, ExitCode, reasonOf } from "./errors.ts";
+
+const REQUEST_TIMEOUT_MS = 5_000;
+/** No answer of the node is larger; a stray server's must not fill memory. */
+const MAX_RESPONSE_BYTES = 16 * 1_048_576;
+
+/** A value of unknown JSON, walked by keys; `undefined` where there is nothing. */
+export function at(value: unknown, ...path: readonly string[]): unknown {
+  let here = value;
+  for (const key of path) {
+    if (typeof here !== "object" || here === null || !Object.hasOwn(here, key)) return undefined;
+    here = (here as Record<string, unknown>)[key];
+  }
+  return here;
+}
+
+/** A decimal string or number of CometBFT's JSON as a number; NaN for anything else. */
+export function numberAt(value: unknown, ...path: readonly string[]): number {
+  const found = at(value, ...path);
+  return typeof found === "number" || (typeof found === "string" && /^-?\d+$/.test(found))
+    ? Number(found)
+    : Number.NaN;
+}
+
+export function textAt(value: unknown, ...path: readonly string[]): string {
+  const found = at(value, ...path);
+  return typeof found === "string" ? found : "";
+}
+
+/** `result` of a GET on a node's RPC. @throws CliError unreachable (9) when nothing answers as a node does. */
+export async function nodeGet(url: string, method: string, signal?: AbortSignal): Promise<unknown> {
+  const unreachable = (why: string): CliError =>
+    new CliError(
+      ExitCode.unreachable,
+      `the node at ${url} does not answer (${why})`,
+      "start it, or name its RPC address with --node",
+    );
+  let document: unknown;
+  try {
+    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const response = await fetch(`${url.replace(/\/$/, "")}/${method}`, {
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+    document = JSON.parse(await boundedText(response));
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw unreachable(reasonOf(cause));
+  }
+  const result = at(document, "result");
+  if (result === undefined) throw unreachable(textAt(document, "error", "message") || "no JSON-RPC result");
+  return result;
+}
+
+/** HTTP status of a GET, `null` when nothing answers. */
+export async function httpStatus(url: string, signal: AbortSignal): Promise<number | null> {
+  try {
+    const response = await fetch(url, { signal });
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return null;
+  }
+}
+
+async function boundedText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > MAX_RESPONSE_BYTES) throw new Error(`more than ${MAX_RESPONSE_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
