@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Commit, decodeCommit, encodeCommit } from "@quorate/chain";
+import { SyncError } from "../src/errors.ts";
+import { nextBlock, type Served, testChain } from "./support/chain.ts";
+import { honest, never, peer, TestNode, VirtualClock } from "./support/network.ts";
+
+const LENGTH = 60;
+const chain = testChain(LENGTH);
+const other = testChain(LENGTH, "another-chain");
+const SMALL = { batch: 8, window: 32 };
+
+function node(peers: (clock: VirtualClock) => ReturnType<typeof peer>[], limits = {}): TestNode {
+  const clock = new VirtualClock();
+  return new TestNode(chain.genesis, peers(clock), clock, { ...SMALL, ...limits });
+}
+
+function slice(from: number, count: number): readonly Served[] {
+  return chain.blocks.slice(from - 1, from - 1 + count);
+}
+
+/** Serves the chain with heights changed. */
+function tampering(
+  id: string,
+  at: (height: number) => boolean,
+  change: (item: Served) => Served,
+): ReturnType<typeof peer> {
+  return peer(id, LENGTH, async (from, count) =>
+    slice(from, count).map((i) => (at(i.height) ? change(i) : i)),
+  );
+}
+
+test("a late node reaches the tip of one honest peer and applies every height once, in order", async () => {
+  const late = node(() => [honest("a", chain)]);
+  assert.equal(await late.drive(), LENGTH);
+  assert.deepEqual(
+    late.applied,
+    chain.blocks.map(({ height }) => height),
+  );
+  assert.deepEqual(late.state, chain.states[LENGTH]);
+});
+
+test("ranges go to several peers at once", async () => {
+  const late = node((clock) => ["a", "b", "c"].map((id) => honest(id, chain, 50, clock)));
+  assert.equal(await late.drive(), LENGTH);
+  for (const { asked } of late.peers) assert.ok(asked.length > 1);
+});
+
+test("signatures of several heights are verified as one batch, each once", async () => {
+  const late = node(() => [honest("a", chain)], { batch: 32, window: 64 });
+  await late.drive();
+  assert.ok(late.batches.length < LENGTH / 4, `${late.batches.length} batches`);
+  const total = late.batches.reduce((sum, size) => sum + size, 0);
+  // One commit per height, and the last commit again where a batch begins.
+  assert.ok(total <= LENGTH * 4 + late.batches.length * 4, `${total} checks`);
+});
+
+test("a node at the tip asks nobody", async () => {
+  const late = node(() => [honest("a", chain)]);
+  late.state = chain.states[LENGTH]!;
+  assert.equal(await late.drive(), LENGTH);
+  assert.equal(late.peers[0]?.asked.length, 0);
+});
+
+test("without peers it ends at once, and the target is 0", async () => {
+  const late = node(() => []);
+  assert.equal(await late.drive(), 0);
+  assert.equal(late.sync.target, 0);
+});
+
+test("it starts from the height the node has", async () => {
+  const late = node(() => [honest("a", chain)]);
+  late.state = chain.states[25]!;
+  assert.equal(await late.drive(), LENGTH);
+  assert.equal(late.applied[0], 26);
+});
+
+test("abort ends the run with the height reached, and a later run goes on", async () => {
+  const late = node(() => [honest("a", chain)]);
+  const stop = new AbortController();
+  late.onApply = (height) => {
+    if (height === 10) stop.abort();
+  };
+  assert.equal(await late.drive(stop.signal), 10);
+  assert.equal(await late.drive(), LENGTH);
+});
+
+test("a height decided by the node itself meanwhile is not applied again", async () => {
+  const late = node(() => [honest("a", chain)]);
+  late.onApply = (height) => {
+    if (height === 5) queueMicrotask(() => (late.state = chain.states[9]!));
+  };
+  assert.equal(await late.drive(), LENGTH);
+  assert.equal(new Set(late.applied).size, late.applied.length);
+  assert.ok(!late.applied.includes(7));
+});
+
+test("peers that pruned the next height are passed over", async () => {
+  const late = node(() => [peer("pruned", LENGTH, never, 30), honest("a", chain)]);
+  assert.equal(await late.drive(), LENGTH);
+  const alone = node(() => [peer("pruned", LENGTH, never, 30)]);
+  assert.equal(await alone.drive(), 0);
+});
+
+test("a block with one changed byte is refused, its peer reported, the range fetched elsewhere", async () => {
+  const flip = (item: Served): Served => {
+    const block = Uint8Array.from(item.block);
+    block[block.length - 40]! ^= 1;
+    return { ...item, block };
+  };
+  const late = node(() => [tampering("liar", (height) => height === 5, flip), honest("a", chain)]);
+  assert.equal(await late.drive(), LENGTH);
+  assert.equal(late.reports.filter(({ peer: id }) => id === "liar").length, 1);
+  assert.deepEqual(
+    late.reports.filter(({ peer: id }) => id !== "liar"),
+    [],
+  );
+});
+
+test("every signature that is not absent is verified, also beyond two thirds", async () => {
+  const spoil = (item: Served): Served => {
+    const commit = decodeCommit(item.commit);
+    const signatures = commit.signatures.map((sig, index) =>
+      index === 3 ? { ...sig, signature: new Uint8Array(64).fill(7) } : sig,
+    );
+    return { ...item, commit: encodeCommit({ ...commit, signatures } satisfies Commit) };
+  };
+  const late = node(() => [tampering("liar", () => true, spoil), honest("a", chain)]);
+  assert.equal(await late.drive(), LENGTH);
+  assert.deepEqual(late.reports, [{ peer: "liar", offence: "bad_commit" }]);
+});
+
+test("a block with the commit of another block is refused", async () => {
+  const swap = (item: Served): Served => ({ ...item, commit: chain.blocks[0]!.commit });
+  const late = node(() => [tampering("liar", () => true, swap), honest("a", chain)]);
+  assert.equal(await late.drive(), LENGTH);
+});
+
+test("a bad block amid a good batch leaves the heights before it applied", async () => {
+  const garbage = (item: Served): Served => ({ ...item, block: new Uint8Array([1, 2, 3]) });
+  const late = node(() => [tampering("liar", (height) => height === 6, garbage)]);
+  assert.equal(await late.drive(), 5);
+  assert.deepEqual(late.reports, [{ peer: "liar", offence: "malformed" }]);
+});
+
+test("another chain's blocks are refused", async () => {
+  const late = node(() => [honest("foreign", other), honest("a", chain)]);
+  assert.equal(await late.drive(), LENGTH);
+  assert.equal(late.reports[0]?.peer, "foreign");
+});
+
+test("a block that +2/3 signed against the rules stops the sync as a divergence", async () => {
+  const state = chain.states[3]!;
+  const lastCommit = decodeCommit(chain.blocks[2]!.commit);
+  const forged = nextBlock(state, lastCommit, [], (block) => {
+    return { ...block, header: { ...block.header, appHash: new Uint8Array(32).fill(9) } };
+  });
+  const late = node(() => [
+    peer("majority", 4, async (from, count) =>
+      [...slice(1, 3), { height: 4, block: forged.bytes, commit: encodeCommit(forged.commit) }].slice(
+        from - 1,
+        from - 1 + count,
+      ),
+    ),
+  ]);
+  await assert.rejects(
+    late.drive(),
+    (error: unknown) => error instanceof SyncError && error.code === "DIVERGED",
+  );
+  assert.equal(late.state.lastHeight, 3);
+  assert.deepEqual(late.reports, []);
+});
+
+test("an error of apply ends the run", async () => {
+  const late = node(() => [honest("a", chain)]);
+  late.onApply = () => {
+    throw new Error("disk full");
+  };
+  await assert.rejects(late.drive(), /disk full/);
+});

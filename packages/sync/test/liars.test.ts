@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { testChain } from "./support/chain.ts";
+import { honest, never, peer, TestNode, type TestPeer, VirtualClock } from "./support/network.ts";
+
+const LENGTH = 96;
+const LATENCY_MS = 100;
+const chain = testChain(LENGTH);
+const LIMITS = { batch: 8, window: 32 };
+
+interface Outcome {
+  readonly node: TestNode;
+  readonly ms: number;
+}
+
+async function sync(peers: (clock: VirtualClock) => TestPeer[], limits = {}): Promise<Outcome> {
+  const clock = new VirtualClock();
+  const node = new TestNode(chain.genesis, peers(clock), clock, { ...LIMITS, ...limits });
+  await node.drive();
+  return { node, ms: clock.now };
+}
+
+const aloneMs = (await sync((clock) => [honest("a", chain, LATENCY_MS, clock)])).ms;
+
+const served = (from: number, count: number): typeof chain.blocks =>
+  chain.blocks.slice(from - 1, from - 1 + count);
+const junk = { height: 0, block: new Uint8Array([0]), commit: new Uint8Array([0]) };
+
+/** Each liar with what it does; one honest peer serves beside five of its kind. */
+const LIARS: Readonly<Record<string, (id: string, clock: VirtualClock) => TestPeer>> = {
+  "claims 2^53-1 and serves nothing": (id) => peer(id, Number.MAX_SAFE_INTEGER, async () => []),
+  "claims 2^53-1 and refuses every request": (id) =>
+    peer(id, Number.MAX_SAFE_INTEGER, async () => Promise.reject(new Error("refused"))),
+  "serves blocks of other heights": (id) => peer(id, LENGTH, async (from, count) => served(from + 1, count)),
+  "serves more than it was asked for": (id) =>
+    peer(id, LENGTH, async (from, count) => served(from, count + 1)),
+  "serves heights with a hole": (id) =>
+    peer(id, LENGTH, async (from, count) => served(from, count).filter((_, index) => index !== 1)),
+  "serves junk": (id) => peer(id, LENGTH, async (from) => [{ ...junk, height: from }]),
+  "serves a bad block in the middle of a range": (id) =>
+    peer(id, LENGTH, async (from, count) =>
+      served(from, count).map((item, index) => (index === 3 ? { ...item, block: junk.block } : item)),
+    ),
+  "serves bad commits": (id) =>
+    peer(id, LENGTH, async (from, count) =>
+      served(from, count).map((item) => ({ ...item, commit: junk.commit })),
+    ),
+  "serves truncated ranges": (id) => peer(id, LENGTH, async (from) => served(from, 1)),
+  "claims less and less": (id) => {
+    const liar: TestPeer = peer(id, LENGTH, async () => {
+      liar.height = Math.max(0, liar.height - 7);
+      return [];
+    });
+    return liar;
+  },
+  "claims more and more": (id) => {
+    const liar: TestPeer = peer(id, LENGTH, async () => {
+      liar.height += 1_000;
+      return [];
+    });
+    return liar;
+  },
+};
+
+for (const [what, liar] of Object.entries(LIARS)) {
+  test(`five peers that each ${what} do not keep a node from the tip`, async () => {
+    const { node, ms } = await sync((clock) => [
+      ...["l1", "l2", "l3", "l4", "l5"].map((id) => liar(id, clock)),
+      honest("a", chain, LATENCY_MS, clock),
+    ]);
+    assert.equal(node.state.lastHeight, LENGTH);
+    assert.ok(!node.reports.some(({ peer: id }) => id === "a"), "the honest peer was reported");
+    // Ending takes as long as a claim to be further ahead is believed: three strikes with their pauses.
+    const disbelief = 250 + 500 + 250;
+    assert.ok(ms <= 2 * aloneMs + disbelief, `${ms} ms, alone ${aloneMs} ms`);
+  });
+}
+
+test("peers that stall are worked around after the hedge time, and believed no longer than three time-outs", async () => {
+  const { node, ms } = await sync((clock) => [
+    peer("stall", LENGTH, never),
+    honest("a", chain, LATENCY_MS, clock),
+  ]);
+  assert.equal(node.state.lastHeight, LENGTH);
+  assert.ok(ms <= 2 * aloneMs + 1_500, `${ms} ms, alone ${aloneMs} ms`);
+});
+
+test("a lone peer that stalls for ever is reported and given up after three time-outs", async () => {
+  const { node } = await sync(() => [peer("stall", LENGTH, never)]);
+  assert.equal(node.state.lastHeight, 0);
+  assert.deepEqual(
+    node.reports.map(({ offence }) => offence),
+    ["timeout", "timeout", "timeout"],
+  );
+});
+
+test("a peer that failed in between is asked again and serves the rest", async () => {
+  let failures = 0;
+  const flapping = peer("flapping", LENGTH, async (from, count) => {
+    if (from > 1 && failures++ % 2 === 0) throw new Error("connection lost");
+    return served(from, count);
+  });
+  const { node } = await sync(() => [flapping]);
+  assert.equal(node.state.lastHeight, LENGTH);
+  assert.deepEqual(node.reports, []);
+});
+
+test("a peer that struck out is believed again after a while", async () => {
+  const clock = new VirtualClock();
+  const server = peer("a", LENGTH, async () => []);
+  const node = new TestNode(chain.genesis, [server], clock, LIMITS);
+  assert.equal(await node.drive(), 0);
+  assert.equal(node.sync.target, 0);
+  server.serve = async (from, count) => served(from, count);
+  clock.now += 60_000;
+  assert.equal(node.sync.target, LENGTH);
+  assert.equal(await node.drive(), LENGTH);
+});
+
+test("a banned peer is not asked again, whatever it claims later", async () => {
+  const clock = new VirtualClock();
+  const liar = peer("liar", LENGTH, async (from) => [{ ...junk, height: from }]);
+  const node = new TestNode(chain.genesis, [liar], clock, LIMITS);
+  await node.drive();
+  const before = liar.asked.length;
+  liar.height = 10 * LENGTH;
+  clock.now += 3_600_000;
+  assert.equal(await node.drive(), 0);
+  assert.equal(liar.asked.length, before);
+});
+
+test("a peer that vanishes in the middle of its request leaves the range to the others", async () => {
+  const clock = new VirtualClock();
+  const leaver = peer("leaver", LENGTH, (_from, _count, signal) => {
+    node.peers = node.peers.filter(({ id }) => id !== "leaver");
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("gone"))));
+  });
+  const node = new TestNode(chain.genesis, [leaver, honest("a", chain, LATENCY_MS, clock)], clock, LIMITS);
+  assert.equal(await node.drive(), LENGTH);
+});
+
+test("a slow link with large blocks never holds more than the buffer and the window allow", async () => {
+  let most = 0;
+  const watched = peer("a", LENGTH, async (from, count) => {
+    most = Math.max(most, from + count - 1 - node.state.lastHeight);
+    return served(from, count);
+  });
+  const clock = new VirtualClock();
+  const node = new TestNode(chain.genesis, [watched], clock, { batch: 8, window: 16, bufferedBytes: 1_000 });
+  assert.equal(await node.drive(), LENGTH);
+  assert.ok(most <= 16, `${most} heights ahead`);
+});

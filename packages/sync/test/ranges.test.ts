@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  asked,
+  distrusted,
+  emptyRanges,
+  ended,
+  type Fetched,
+  gapFor,
+  movedTo,
+  type Range,
+  type Ranges,
+  run,
+  took,
+} from "../src/ranges.ts";
+
+const LIMITS = { window: 24, batch: 6, responseBytes: 600, bufferedBytes: 900 };
+
+function item(height: number, peerId: string, bytes = 40): Fetched {
+  return { height, block: new Uint8Array(bytes), commit: new Uint8Array(10), peerId };
+}
+
+test("a gap is the lowest heights that are neither fetched nor in flight, inside claim and window", () => {
+  const ranges = took(emptyRanges(5), [item(5, "a"), item(6, "a")], LIMITS);
+  assert.deepEqual(gapFor(ranges, { height: 100, earliestHeight: 1 }, LIMITS), { from: 7, count: 6 });
+  assert.deepEqual(gapFor(ranges, { height: 8, earliestHeight: 1 }, LIMITS), { from: 7, count: 2 });
+  assert.deepEqual(gapFor(ranges, { height: 6, earliestHeight: 1 }, LIMITS), null);
+  assert.deepEqual(gapFor(ranges, { height: 100, earliestHeight: 27 }, LIMITS), { from: 27, count: 2 });
+  assert.deepEqual(gapFor(ranges, { height: 100, earliestHeight: 29 }, LIMITS), null);
+});
+
+test("with the buffer full only the next height is asked for", () => {
+  const full = took(emptyRanges(1), [item(2, "a", 1_000)], LIMITS);
+  assert.deepEqual(gapFor(full, { height: 100, earliestHeight: 1 }, LIMITS), { from: 1, count: 1 });
+  assert.equal(gapFor(took(full, [item(1, "a")], LIMITS), { height: 100, earliestHeight: 1 }, LIMITS), null);
+});
+
+test("large blocks are asked for in smaller ranges", () => {
+  const large = movedTo(took(emptyRanges(1), [item(1, "a", 290)], LIMITS), 2);
+  assert.deepEqual(gapFor(large, { height: 100, earliestHeight: 1 }, LIMITS), { from: 2, count: 2 });
+});
+
+test("whatever peers do, no height is asked for twice at once, lost, or kept beyond the window", () => {
+  const action = fc.oneof(
+    fc.record({ do: fc.constant("ask" as const), peer: fc.nat(3), claim: fc.nat(80) }),
+    fc.record({ do: fc.constant("answer" as const), pick: fc.nat(7), serve: fc.nat(8) }),
+    fc.record({ do: fc.constant("distrust" as const), peer: fc.nat(3) }),
+    fc.record({ do: fc.constant("advance" as const), most: fc.nat(5) }),
+  );
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
+      let ranges: Ranges = emptyRanges(1);
+      let id = 0;
+      for (const step of actions) {
+        switch (step.do) {
+          case "ask": {
+            const span = gapFor(ranges, { height: step.claim, earliestHeight: 1 }, LIMITS);
+            if (span === null) break;
+            const range: Range = { id: ++id, peerId: `p${step.peer}`, ...span, askedAt: 0 };
+            const overlap = ranges.inFlight.some(
+              (o) => o.from < range.from + range.count && range.from < o.from + o.count,
+            );
+            assert.ok(!overlap);
+            ranges = asked(ranges, range);
+            break;
+          }
+          case "answer": {
+            const range = ranges.inFlight[step.pick % Math.max(1, ranges.inFlight.length)];
+            if (range === undefined) break;
+            const count = Math.min(step.serve, range.count);
+            const items = Array.from({ length: count }, (_, index) => item(range.from + index, range.peerId));
+            ranges = took(ended(ranges, range), items, LIMITS);
+            break;
+          }
+          case "distrust":
+            ranges = distrusted(ranges, `p${step.peer}`);
+            assert.ok(![...ranges.fetched.values()].some(({ peerId }) => peerId === `p${step.peer}`));
+            break;
+          case "advance": {
+            const ready = run(ranges, step.most);
+            assert.deepEqual(
+              ready.map(({ height }) => height),
+              ready.map((_, index) => ranges.next + index),
+            );
+            ranges = movedTo(ranges, ranges.next + ready.length);
+            break;
+          }
+        }
+        for (const height of ranges.fetched.keys()) {
+          assert.ok(height >= ranges.next && height < ranges.next + LIMITS.window);
+        }
+        const bytes = [...ranges.fetched.values()].reduce(
+          (sum, i) => sum + i.block.length + i.commit.length,
+          0,
+        );
+        assert.equal(ranges.bytes, bytes);
+      }
+      // Liveness: with nothing in flight the lowest missing height is always given out.
+      const idle = { ...ranges, inFlight: [] };
+      const missing = idle.next + run(idle, LIMITS.window).length;
+      if (
+        missing < idle.next + LIMITS.window &&
+        (missing === idle.next || idle.bytes < LIMITS.bufferedBytes)
+      ) {
+        assert.equal(gapFor(idle, { height: 10_000, earliestHeight: 1 }, LIMITS)?.from, missing);
+      }
+    }),
+  );
+});
