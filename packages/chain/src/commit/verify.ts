@@ -117,7 +117,8 @@ export function trustingCommitChecks(
     throw refuse("trust_level", `${trustLevel.numerator}/${trustLevel.denominator} is no trust level`);
   }
   const product = trusted.totalPower * trustLevel.numerator;
-  if (product > MAX_INT64) throw refuse("overflow", "total power times the trust level exceeds 63 bits");
+  if (product > MAX_INT64)
+    throw refuse("trust_level_overflow", "total power times the trust level exceeds 63 bits");
   const needed = product / trustLevel.denominator;
   const places = new Map(trusted.validators.map((validator) => [toHexUpper(validator.address), validator]));
   const seen = new Map<Validator, number>();
