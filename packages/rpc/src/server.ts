@@ -88,7 +88,7 @@ class Handler {
   }
 
   async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#inFlight >= MAX_IN_FLIGHT) {
+    if (this.#inFlight >= MAX_IN_FLIGHT && !isProbe(request)) {
       request.resume();
       send(request, response, 503, failure(RpcCode.server, "too many requests are under way; try again"));
       return;
@@ -160,6 +160,11 @@ class Handler {
       sendAnswer(request, response, await this.#dispatcher.get(name, url.searchParams));
     }
   }
+}
+
+/** Probes answer at once and must not call a busy node dead. */
+function isProbe(request: IncomingMessage): boolean {
+  return request.method !== "POST" && (request.url === "/health" || request.url === "/ready");
 }
 
 type Body = { readonly text: string } | "too large" | "aborted";

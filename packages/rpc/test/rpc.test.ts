@@ -1,0 +1,551 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { genesisHash, genesisToJson, toBase64 } from "@quorate/chain";
+import { sha256, toHex, toHexUpper, utf8Encode } from "@quorate/crypto";
+import { createRpcServer, RpcError, type RpcServer, type RpcView } from "@quorate/rpc";
+import fc from "fast-check";
+import { MemoryChain, memoryPool, recordingLog, recordingMetrics, viewOf } from "./memory-chain.ts";
+
+const START_MS = 1_767_225_600_000;
+const quiet = (): { log: ReturnType<typeof recordingLog>["log"]; metrics: null } => ({
+  log: recordingLog().log,
+  metrics: null,
+});
+
+interface Reply {
+  readonly jsonrpc: string;
+  readonly id: number | string | null;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are read as a client without types reads them
+  readonly result?: any;
+  readonly error?: { readonly code: number; readonly message: string; readonly data: string };
+}
+
+/** A client of one server. */
+class Client {
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  async raw(body: string, path = "/"): Promise<{ readonly status: number; readonly text: string }> {
+    const response = await fetch(this.url + path, { method: "POST", body });
+    return { status: response.status, text: await response.text() };
+  }
+
+  async post(method: string, params?: unknown): Promise<Reply> {
+    const body = JSON.stringify({
+      jsonrpc: "2.0",
+      id: 7,
+      method,
+      ...(params === undefined ? {} : { params }),
+    });
+    const { status, text } = await this.raw(body);
+    assert.equal(status, 200, text);
+    return JSON.parse(text) as Reply;
+  }
+
+  async get(path: string): Promise<Reply & { readonly status: number }> {
+    const response = await fetch(this.url + path);
+    return { ...((await response.json()) as Reply), status: response.status };
+  }
+}
+
+async function withServer(view: RpcView, run: (client: Client) => Promise<void>): Promise<void> {
+  const server = await createRpcServer({ listen: "127.0.0.1:0" }, view, quiet());
+  try {
+    await run(new Client(server.url));
+  } finally {
+    await server.close();
+  }
+}
+
+const chain = new MemoryChain(START_MS);
+chain.grow(26);
+const TIP = 26;
+const pool = memoryPool();
+const log = recordingLog();
+const meter = recordingMetrics();
+let server: RpcServer;
+let client: Client;
+
+before(async () => {
+  server = await createRpcServer({ listen: "127.0.0.1:0" }, viewOf(chain, { mempool: pool }), {
+    log: log.log,
+    metrics: meter.metrics,
+  });
+  client = new Client(server.url);
+});
+after(() => server.close());
+
+describe("answers about the chain", () => {
+  it("give the same result over POST with an object, POST with an array, and GET", async () => {
+    const byObject = await client.post("block", { height: "5" });
+    const byArray = await client.post("block", ["5"]);
+    const byNumber = await client.post("block", { height: 5 });
+    const byUri = await client.get("/block?height=5");
+    const quoted = await client.get('/block?height="5"');
+    for (const reply of [byArray, byNumber, byUri, quoted]) assert.deepEqual(reply.result, byObject.result);
+    assert.equal(byObject.id, 7);
+    assert.equal(byUri.id, -1);
+    assert.equal(byObject.result.block.header.height, "5");
+    assert.equal(byObject.result.block_id.hash, toHexUpper(chain.blocks.get(5)!.blockId.hash));
+  });
+
+  it("mean the latest height when none, null or nothing is given", async () => {
+    for (const reply of [
+      await client.get("/block"),
+      await client.get("/block?height="),
+      await client.post("block"),
+      await client.post("block", { height: null }),
+    ]) {
+      assert.equal(reply.result.block.header.height, String(TIP));
+    }
+  });
+
+  it("find blocks and headers by hash in hex, 0x-hex and base64, and say null for unknown ones", async () => {
+    const { hash } = chain.blocks.get(9)!.blockId;
+    const spellings = [toHexUpper(hash), toHex(hash), `0x${toHex(hash)}`, toBase64(hash)];
+    for (const spelling of spellings) {
+      const block = await client.post("block_by_hash", { hash: spelling });
+      assert.equal(block.result.block.header.height, "9");
+      const header = await client.post("header_by_hash", { hash: spelling });
+      assert.equal(header.result.header.height, "9");
+    }
+    assert.equal((await client.get(`/header_by_hash?hash=0x${toHex(hash)}`)).result.header.height, "9");
+    const unknown = await client.post("block_by_hash", { hash: "00".repeat(32) });
+    assert.equal(unknown.result.block, null);
+    assert.equal((await client.post("header_by_hash", { hash: "00".repeat(32) })).result.header, null);
+    assert.equal((await client.post("block_by_hash", { hash: "12" })).error?.code, -32602);
+    assert.equal((await client.post("block_by_hash")).error?.code, -32602);
+  });
+
+  it("say in CometBFT's words that a height is too high, too low or pruned", async () => {
+    const high = await client.post("commit", { height: "1000" });
+    assert.deepEqual(high.error, {
+      code: -32603,
+      message: "Internal error",
+      data: "height 1000 must be less than or equal to the current blockchain height 26",
+    });
+    const zero = await client.get("/commit?height=0");
+    assert.equal(zero.error?.data, "height must be greater than 0, but got 0");
+    const pruned = new MemoryChain(START_MS);
+    pruned.grow(6);
+    pruned.prune(4);
+    await withServer(viewOf(pruned), async (other) => {
+      const reply = await other.post("commit", { height: "3" });
+      assert.equal(reply.error?.data, "height 3 is not available, lowest height is 4");
+      assert.equal((await other.get("/status")).result.sync_info.earliest_block_height, "4");
+    });
+  });
+
+  it("show commits with their header, canonical up to the one before the tip", async () => {
+    const five = (await client.get("/commit?height=5")).result;
+    assert.equal(five.canonical, true);
+    assert.equal(five.signed_header.commit.round, 1);
+    assert.equal(five.signed_header.header.height, "5");
+    const absent = (await client.get("/commit?height=3")).result.signed_header.commit.signatures[3];
+    assert.deepEqual(absent, {
+      block_id_flag: 1,
+      validator_address: "",
+      timestamp: "0001-01-01T00:00:00Z",
+      signature: null,
+    });
+    assert.equal((await client.get("/commit")).result.canonical, false);
+  });
+
+  it("page validators and know the set of the next height", async () => {
+    const all = (await client.get("/validators")).result;
+    assert.equal(all.block_height, String(TIP + 1));
+    assert.equal(all.total, "4");
+    assert.equal(all.count, "4");
+    assert.deepEqual(
+      all.validators.map((v: { voting_power: string }) => v.voting_power),
+      ["13", "12", "11", "10"],
+    );
+    const second = (await client.get("/validators?height=3&page=2&per_page=3")).result;
+    assert.equal(second.count, "1");
+    assert.equal(second.validators[0].voting_power, "10");
+    const beyond = await client.get("/validators?page=3&per_page=3");
+    assert.match(beyond.error!.data, /within \[1, 2\] range, given 3/);
+    const sum = (await client.get("/validators?height=9")).result.validators
+      .map((v: { proposer_priority: string }) => BigInt(v.proposer_priority))
+      .reduce((a: bigint, b: bigint) => a + b, 0n);
+    assert.ok(sum > -4n && sum < 4n);
+  });
+
+  it("list at most 20 block metas, newest first", async () => {
+    const all = (await client.get("/blockchain")).result;
+    assert.equal(all.last_height, String(TIP));
+    assert.equal(all.block_metas.length, 20);
+    assert.equal(all.block_metas[0].header.height, "26");
+    assert.equal(all.block_metas[0].num_txs, "2");
+    const some = (await client.get("/blockchain?minHeight=3&maxHeight=5")).result;
+    assert.deepEqual(
+      some.block_metas.map((m: { header: { height: string } }) => m.header.height),
+      ["5", "4", "3"],
+    );
+    assert.match((await client.get("/blockchain?minHeight=9&maxHeight=5")).error!.data, /can't be greater/);
+    assert.match((await client.get("/blockchain?minHeight=-1")).error!.data, /non-negative/);
+  });
+
+  it("show genesis whole and in chunks, and the params of a height", async () => {
+    const document = JSON.parse(genesisToJson(chain.genesis));
+    assert.deepEqual((await client.get("/genesis")).result.genesis, document);
+    const chunk = (await client.get("/genesis_chunked?chunk=0")).result;
+    assert.equal(chunk.total, "1");
+    assert.deepEqual(JSON.parse(Buffer.from(chunk.data, "base64").toString()), document);
+    assert.match((await client.get("/genesis_chunked?chunk=1")).error!.data, /1 chunks/);
+    const params = (await client.get("/consensus_params?height=2")).result;
+    assert.equal(params.block_height, "2");
+    assert.equal(params.consensus_params.block.max_bytes, "10485760");
+  });
+
+  it("answer before the first block as a chain that has none", async () => {
+    await withServer(viewOf(new MemoryChain(START_MS)), async (other) => {
+      const status = (await other.get("/status")).result;
+      assert.equal(status.sync_info.latest_block_height, "0");
+      assert.equal(status.sync_info.latest_block_hash, "");
+      assert.match((await other.get("/commit")).error!.data, /must be less than or equal to/);
+      assert.match((await other.get("/blockchain")).error!.data, /can't be greater/);
+      assert.equal((await other.get("/validators")).result.block_height, "1");
+    });
+  });
+});
+
+describe("answers about the node", () => {
+  it("extend CometBFT's status by consensus, execution and upgrades", async () => {
+    const { result } = await client.get("/status");
+    assert.equal(result.node_info.network, "rpc-test");
+    assert.equal(result.sync_info.latest_block_height, "26");
+    assert.equal(result.sync_info.latest_block_hash, toHexUpper(chain.blocks.get(26)!.blockId.hash));
+    assert.equal(result.sync_info.earliest_block_height, "1");
+    assert.equal(result.validator_info.voting_power, "10");
+    assert.equal(result.genesis_hash, toHexUpper(genesisHash(chain.genesis)));
+    assert.equal(result.consensus.height, "27");
+    assert.equal(result.consensus.step, "Prevote");
+    assert.equal(result.consensus.prevotes_power, "21");
+    assert.equal(result.consensus.missing.length, 1);
+    assert.equal(result.execution.el_ready, true);
+    assert.equal(result.execution.executed_height, "26");
+    assert.deepEqual(result.upgrades.scheduled, []);
+  });
+
+  it("cover health, net_info, abci_info and both consensus states", async () => {
+    assert.deepEqual((await client.get("/health")).result, {});
+    const net = (await client.get("/net_info")).result;
+    assert.equal(net.n_peers, "1");
+    assert.equal(net.peers[0].remote_ip, "10.0.0.7");
+    const info = (await client.get("/abci_info")).result.response;
+    assert.equal(info.last_block_height, "26");
+    assert.equal(info.last_block_app_hash, toBase64(chain.state.appHash));
+    const simple = (await client.get("/consensus_state")).result.round_state;
+    assert.equal(simple["height/round/step"], "27/0/4");
+    const dump = (await client.get("/dump_consensus_state")).result;
+    assert.equal(dump.round_state.validators.validators.length, 4);
+    assert.equal(dump.peers.length, 1);
+  });
+
+  it("say on /ready with 200 or 503 and reasons whether the node is ready", async () => {
+    const yes = await fetch(`${client.url}/ready`);
+    assert.equal(yes.status, 200);
+    assert.deepEqual(await yes.json(), { ready: true, reasons: [] });
+    const readiness = (): { ready: boolean; reasons: string[] } => ({ ready: false, reasons: ["syncing"] });
+    await withServer(viewOf(chain, { readiness }), async (other) => {
+      const no = await fetch(`${other.url}/ready`);
+      assert.equal(no.status, 503);
+      assert.deepEqual(await no.json(), { ready: false, reasons: ["syncing"] });
+      assert.equal((await other.get("/health")).status, 200);
+    });
+  });
+
+  it("show people a page without scripts or assets from elsewhere, everything escaped", async () => {
+    const response = await fetch(client.url);
+    const text = await response.text();
+    assert.match(response.headers.get("content-type")!, /^text\/html/);
+    assert.match(response.headers.get("content-security-policy")!, /default-src 'none'/);
+    assert.match(text, /&lt;node&gt;/);
+    assert.doesNotMatch(text, /<node>|<script|src=|https?:/);
+    assert.match(text, /dump_consensus_state/);
+  });
+});
+
+describe("transactions", () => {
+  it("go into the pool by broadcast_tx_sync and _async, and are listed while they wait", async () => {
+    const tx = utf8Encode("hello");
+    const sync = await client.post("broadcast_tx_sync", { tx: toBase64(tx) });
+    assert.deepEqual(sync.result, {
+      code: 0,
+      data: "",
+      log: "",
+      codespace: "",
+      hash: toHexUpper(sha256(tx)),
+    });
+    assert.equal((await client.get('/broadcast_tx_async?tx="abc"')).result.code, 0);
+    assert.equal((await client.get("/broadcast_tx_sync?tx=0x6465")).result.code, 0);
+    assert.deepEqual(
+      pool.txs.map((bytes) => Buffer.from(bytes).toString()),
+      ["hello", "abc", "de"],
+    );
+    const refused = await client.post("broadcast_tx_sync", { tx: "" });
+    assert.equal(refused.result.code, 1);
+    assert.equal(refused.result.log, "empty transaction");
+    const waiting = (await client.get("/unconfirmed_txs?limit=2")).result;
+    assert.deepEqual(waiting, {
+      n_txs: "2",
+      total: "3",
+      total_bytes: "10",
+      txs: [toBase64(tx), toBase64(utf8Encode("abc"))],
+    });
+    assert.deepEqual((await client.get("/num_unconfirmed_txs")).result, {
+      n_txs: "3",
+      total: "3",
+      total_bytes: "10",
+      txs: null,
+    });
+    assert.equal((await client.post("broadcast_tx_sync", { tx: "*" })).error?.code, -32602);
+    assert.equal((await client.get("/broadcast_tx_sync?tx=abc")).error?.code, -32602);
+  });
+
+  it("are no method where the chain takes them through its execution client", async () => {
+    await withServer(viewOf(chain), async (other) => {
+      assert.equal((await other.post("broadcast_tx_sync", { tx: "AA==" })).error?.code, -32601);
+    });
+  });
+});
+
+describe("the protocol", () => {
+  it("answers a batch in order, without its notifications", async () => {
+    const { text } = await client.raw(
+      JSON.stringify([
+        { jsonrpc: "2.0", id: "a", method: "health" },
+        { jsonrpc: "2.0", method: "health" },
+        { jsonrpc: "2.0", id: 2, method: "nothing" },
+        5,
+        { jsonrpc: "2.0", id: 3 },
+      ]),
+    );
+    const replies = JSON.parse(text) as Reply[];
+    assert.deepEqual(
+      replies.map((reply) => [reply.id, reply.error?.code ?? 0]),
+      [
+        ["a", 0],
+        [2, -32601],
+        [null, -32600],
+        [3, -32600],
+      ],
+    );
+  });
+
+  it("answers notifications with no content", async () => {
+    const { status, text } = await client.raw('{"jsonrpc":"2.0","method":"health"}');
+    assert.equal(status, 204);
+    assert.equal(text, "");
+  });
+
+  it("refuses unknown methods with the nearest name, and CometBFT's others with the place to turn to", async () => {
+    assert.match((await client.post("comit")).error!.data, /did you mean commit\?/);
+    assert.match((await client.post("zzzzzzzz")).error!.data, /no method/);
+    assert.match((await client.post("tx_search")).error!.data, /eth_getLogs/);
+    assert.match((await client.post("subscribe")).error!.data, /WebSocket/);
+    const uri = await client.get("/abci_query");
+    assert.equal(uri.status, 404);
+    assert.equal(uri.error?.code, -32601);
+    assert.equal((await client.get("/__proto__")).error?.code, -32601);
+    assert.equal((await client.post("constructor")).error?.code, -32601);
+  });
+
+  it("refuses params of a wrong shape and surplus ones", async () => {
+    for (const params of ["x", 5, ["1", "2"], { height: "x" }, { height: 1.5 }, { height: {} }]) {
+      assert.equal((await client.post("block", params)).error?.code, -32602, JSON.stringify(params));
+    }
+    assert.equal((await client.get("/block?height=x")).status, 400);
+  });
+
+  it("gives JSON with an error, or an answer, for any body and any path", async () => {
+    const anything = fc.oneof(
+      fc.string({ maxLength: 60 }),
+      fc.json({ maxDepth: 3 }),
+      fc
+        .record({
+          jsonrpc: fc.constant("2.0"),
+          id: fc.anything(),
+          method: fc.constantFrom("block", "validators"),
+          params: fc.anything(),
+        })
+        .map((value) => {
+          try {
+            return JSON.stringify(value);
+          } catch {
+            return "[]";
+          }
+        }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anything, async (body) => {
+        const { status, text } = await client.raw(body);
+        if (status === 204) return;
+        const value = JSON.parse(text) as Reply | Reply[];
+        for (const reply of Array.isArray(value) ? value : [value]) {
+          assert.notEqual((reply.error === undefined) === (reply.result === undefined), true);
+          assert.doesNotMatch(JSON.stringify(reply), /\.ts:|at async|node_modules/);
+        }
+      }),
+      { numRuns: 150 },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.webPath(), fc.webQueryParameters(), async (path, query) => {
+        const response = await fetch(`${client.url}/${path.replace(/^\/+/, "")}?${query}`);
+        await response.text();
+        assert.ok([200, 400, 404, 500].includes(response.status), String(response.status));
+      }),
+      { numRuns: 60 },
+    );
+    assert.deepEqual(
+      log.entries.filter((entry) => entry.level === "error"),
+      [],
+    );
+  });
+
+  it("counts calls by method, unknown ones under one name", () => {
+    const methods = new Set(meter.calls.map(([method]) => method));
+    assert.ok(methods.has("unknown") && methods.has("block"));
+    assert.ok(![...methods].some((method) => method === "comit"));
+  });
+
+  it("logs an unexpected failure with its cause and tells the caller only its number", async () => {
+    const recorded = recordingLog();
+    const view = viewOf(chain, {
+      block: async () => {
+        throw new Error("secret detail");
+      },
+    });
+    const broken = await createRpcServer({ listen: "127.0.0.1:0" }, view, {
+      log: recorded.log,
+      metrics: null,
+    });
+    try {
+      const reply = await new Client(broken.url).post("block");
+      assert.equal(reply.error?.code, -32603);
+      assert.match(reply.error!.data, /unexpected failure 1/);
+      assert.doesNotMatch(JSON.stringify(reply), /secret/);
+      const entry = recorded.entries.find(({ level }) => level === "error");
+      assert.match(JSON.stringify(entry?.facts), /secret detail/);
+    } finally {
+      await broken.close();
+    }
+  });
+});
+
+describe("bounds", () => {
+  it("refuse bodies above 1 MiB, announced or not", async () => {
+    const large = await client.raw(" ".repeat(1_048_577));
+    assert.equal(large.status, 413);
+    const chunks = async function* (): AsyncGenerator<Uint8Array> {
+      for (let i = 0; i < 20; i++) yield new Uint8Array(65_536).fill(0x20);
+    };
+    const outcome = await fetch(client.url, { method: "POST", body: chunks(), duplex: "half" }).then(
+      (response) => response.status,
+      () => "closed",
+    );
+    assert.ok(outcome === 413 || outcome === "closed", String(outcome));
+    assert.equal((await client.get("/health")).status, 200);
+  });
+
+  it("refuse batches above 100 calls, empty ones, and JSON nested deeper than 32", async () => {
+    const call = { jsonrpc: "2.0", id: 1, method: "health" };
+    const full = await client.raw(JSON.stringify(Array.from({ length: 100 }, () => call)));
+    assert.equal((JSON.parse(full.text) as Reply[]).length, 100);
+    for (const body of [
+      JSON.stringify(Array.from({ length: 101 }, () => call)),
+      "[]",
+      "[".repeat(33) + "]".repeat(33),
+      `{"jsonrpc":"2.0","id":1,"method":"health","params":${'{"a":'.repeat(40)}1${"}".repeat(40)}}`,
+    ]) {
+      const { status, text } = await client.raw(body);
+      assert.equal(status, 400);
+      assert.equal((JSON.parse(text) as Reply).error?.code, -32600);
+    }
+    const brackets = await client.post("health", { text: "[".repeat(1000) });
+    assert.deepEqual(brackets.result, {});
+  });
+
+  it("refuse other HTTP methods and POST to other paths", async () => {
+    assert.equal((await fetch(client.url, { method: "PUT", body: "x" })).status, 405);
+    assert.equal((await client.raw("{}", "/status")).status, 404);
+    const head = await fetch(`${client.url}/health`, { method: "HEAD" });
+    assert.equal(head.status, 200);
+    assert.equal(await head.text(), "");
+  });
+
+  it("survive bytes that are no HTTP", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
+        await new Promise<void>((resolve) => {
+          const socket = connect(Number(new URL(client.url).port), "127.0.0.1", () => socket.end(bytes));
+          socket.resume();
+          socket.on("error", () => undefined);
+          socket.on("close", () => resolve());
+        });
+      }),
+      { numRuns: 20 },
+    );
+    assert.equal((await client.get("/health")).status, 200);
+  });
+
+  it("answer 503 while too many requests are under way, probes excepted, then go on", async () => {
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let waiting = 0;
+    let full: () => void = () => undefined;
+    const allWait = new Promise<void>((resolve) => {
+      full = resolve;
+    });
+    const block: RpcView["block"] = async (height) => {
+      waiting++;
+      if (waiting === 64) full();
+      await gate;
+      return chain.blocks.get(height) ?? null;
+    };
+    await withServer(viewOf(chain, { block }), async (other) => {
+      const slow = Array.from({ length: 64 }, () => other.get("/block?height=1"));
+      await allWait;
+      assert.equal((await other.get("/status")).status, 503);
+      assert.equal((await other.get("/health")).status, 200);
+      assert.equal((await fetch(`${other.url}/ready`)).status, 200);
+      release();
+      for (const reply of await Promise.all(slow)) assert.equal(reply.status, 200);
+      assert.equal((await other.get("/status")).status, 200);
+    });
+  });
+});
+
+describe("listening", () => {
+  it("refuses an address that is none, and one that is taken, saying what to do", async () => {
+    for (const listen of ["", "nowhere", "127.0.0.1:99999", "a b:1"]) {
+      await assert.rejects(createRpcServer({ listen }, viewOf(chain), quiet()), (error: unknown) => {
+        return error instanceof RpcError && error.code === "LISTEN" && /write host:port/.test(error.message);
+      });
+    }
+    const taken = new URL(client.url).host;
+    await assert.rejects(
+      createRpcServer({ listen: taken }, viewOf(chain), quiet()),
+      /another process listens/,
+    );
+  });
+
+  it("takes CometBFT's tcp:// form and closes with connections open", async () => {
+    const other = await createRpcServer({ listen: "tcp://127.0.0.1:0" }, viewOf(chain), quiet());
+    assert.equal((await fetch(`${other.url}/health`)).status, 200);
+    const socket = connect(Number(new URL(other.url).port), "127.0.0.1");
+    await new Promise((resolve) => socket.once("connect", resolve));
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.on("error", () => undefined);
+    await other.close();
+    await closed;
+    await assert.rejects(fetch(`${other.url}/health`));
+  });
+});
