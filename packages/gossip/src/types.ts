@@ -192,4 +192,6 @@ export interface GossipOptions {
   /** Validator address (hex) -> peer id, from config or signed bindings. */
   readonly validatorPeers?: Readonly<Record<string, string>>;
   readonly maxPeers: number;
+  /** 0 .. 1, spreads redials. Default Math.random. */
+  readonly random?: () => number;
 }

@@ -1,0 +1,197 @@
+import type { Height, Proposal, Vote } from "@quorate/chain";
+import type { SignatureCheck } from "@quorate/crypto";
+import { reasonOf } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+import { OFFENCES } from "../scoring/table.ts";
+import type { Item, ItemKind } from "../topics/items.ts";
+import { decodePack } from "../topics/items.ts";
+import type { TopicKind } from "../topics/names.ts";
+import type { Offence } from "../types.ts";
+import { idKey } from "../wire/keys.ts";
+import { examineCertificate } from "./certificate.ts";
+import type { AdmissionContext, Source } from "./context.ts";
+import type { Examination } from "./examination.ts";
+import { examineEvidence, examineTx } from "./other.ts";
+import { examineBody, examinePart } from "./parts.ts";
+import { examineProposal } from "./proposal.ts";
+import { examineVote } from "./vote.ts";
+
+/** Verdict on one message and what it rests on. */
+export interface Outcome {
+  /** Worst offence found; good items of the same pack were delivered all the same. */
+  readonly offence: Offence | null;
+  /** Items delivered or held for the first time. */
+  readonly fresh: number;
+  /** Validators (by set index) whose messages were fresh: decides about forwarding. */
+  readonly origins: readonly number[];
+  /** Something fresh has no single origin (evidence, transactions): always forwarded. */
+  readonly spread: boolean;
+}
+
+const ALLOWED: Readonly<Record<TopicKind, ReadonlySet<ItemKind>>> = {
+  proposals: new Set<ItemKind>(["proposal"]),
+  parts: new Set<ItemKind>(["part"]),
+  votes: new Set<ItemKind>(["vote", "certificate"]),
+  evidence: new Set<ItemKind>(["evidence"]),
+  txs: new Set<ItemKind>(["tx"]),
+};
+
+/** Fewer checks than this are verified at once on the main thread: a round trip to a worker costs more. */
+const INLINE_CHECKS = 8;
+const PRIORITY_LIVE = 10;
+
+const NOTHING: Outcome = { offence: null, fresh: 0, origins: [], spread: false };
+
+/**
+ * The one way into the node for messages of consensus, whatever carried them: decoding, window, duplicates, then
+ * signatures, then delivery. Synchronous unless a group of signatures goes to the worker pool.
+ */
+export class Admission {
+  readonly #context: AdmissionContext;
+  #height: Height = -1;
+
+  constructor(context: AdmissionContext) {
+    this.#context = context;
+  }
+
+  /** A message of a topic. Garbage is an outcome, never an exception. */
+  receivePack(topic: TopicKind, bytes: Uint8Array, source: Source): Outcome | Promise<Outcome> {
+    const maxItems = topic === "txs" ? LIMITS.txPackItems : LIMITS.packItems;
+    if (bytes.length > LIMITS.frameBytes) return { ...NOTHING, offence: "oversized" };
+    let items: Item[];
+    try {
+      items = decodePack(bytes, ALLOWED[topic], maxItems);
+    } catch (error) {
+      this.#context.log.debug("malformed gossip message", {
+        topic,
+        peer: source.id,
+        reason: reasonOf(error),
+      });
+      return { ...NOTHING, offence: "malformed" };
+    }
+    return this.receive(items, source);
+  }
+
+  /** Decoded items, from a pack or from a peer's repair. */
+  receive(items: readonly Item[], source: Source): Outcome | Promise<Outcome> {
+    this.roll();
+    const examined: Examination[] = [];
+    for (const item of items) examined.push(this.#examine(item, source));
+    let checks = 0;
+    for (const found of examined) if (found.kind === "verify") checks += found.checks.length;
+    if (checks < INLINE_CHECKS) {
+      return this.#conclude(examined, (check) => this.#context.verifier.verifyNow(check));
+    }
+    return this.#verifyInPool(examined, checks, source);
+  }
+
+  /** Own messages count as seen, so that an echo is not delivered. */
+  published(item: { readonly vote: Vote } | { readonly proposal: Proposal }): void {
+    this.roll();
+    const { seen } = this.#context;
+    if ("vote" in item) {
+      const { vote } = item;
+      seen.of(vote.height).addVote(vote.round, vote.type, vote.validatorIndex, idKey(vote.blockId));
+    } else {
+      const { proposal } = item;
+      seen.of(proposal.height).addProposal(proposal.round, idKey(proposal.blockId));
+    }
+  }
+
+  /** Follows the view's height: forgets what is past and offers what was held for the new height. */
+  roll(): void {
+    const { view, seen, held, bodies } = this.#context;
+    const height = view.height;
+    if (height === this.#height) return;
+    this.#height = height;
+    seen.roll(height);
+    this.#context.budgets.clear();
+    for (const offer of held.take(height)) offer();
+    bodies.roll(height);
+  }
+
+  #examine(item: Item, source: Source): Examination {
+    switch (item.kind) {
+      case "vote":
+        return examineVote(this.#context, item.vote, source);
+      case "proposal":
+        return examineProposal(this.#context, item.proposal, item.body, source);
+      case "certificate":
+        return examineCertificate(this.#context, item.certificate, source);
+      case "part":
+        return examinePart(this.#context, item, source);
+      case "body":
+        return examineBody(this.#context, item, source);
+      case "evidence":
+        return examineEvidence(this.#context, item.evidence, source);
+      case "tx":
+        return examineTx(this.#context, item.raw, source);
+    }
+  }
+
+  async #verifyInPool(examined: readonly Examination[], count: number, source: Source): Promise<Outcome> {
+    const { verifier, log } = this.#context;
+    const release = (): void => {
+      for (const found of examined) if (found.kind === "verify") found.release();
+    };
+    if (source.verifications >= LIMITS.verificationsPerPeer || !verifier.canAccept(count)) {
+      release();
+      return { ...NOTHING, offence: source.verifications >= LIMITS.verificationsPerPeer ? "flood" : null };
+    }
+    const checks = examined.flatMap((found) => (found.kind === "verify" ? found.checks : []));
+    source.verifications++;
+    try {
+      const verdicts = await verifier.verify(checks, { priority: PRIORITY_LIVE });
+      let next = 0;
+      return this.#conclude(examined, () => verdicts[next++] === true);
+    } catch (error) {
+      release();
+      log.debug("verification given up", { peer: source.id, reason: reasonOf(error) });
+      return NOTHING;
+    } finally {
+      source.verifications--;
+    }
+  }
+
+  #conclude(examined: readonly Examination[], verdict: (check: SignatureCheck) => boolean): Outcome {
+    let offence: Offence | null = null;
+    let fresh = 0;
+    let spread = false;
+    const origins: number[] = [];
+    const worse = (found: Offence): void => {
+      if (offence === null || OFFENCES[found].points > OFFENCES[offence].points) offence = found;
+    };
+    for (const found of examined) {
+      switch (found.kind) {
+        case "drop":
+          break;
+        case "offence":
+          worse(found.offence);
+          break;
+        case "done":
+          fresh++;
+          if (found.origin === null) spread = true;
+          else origins.push(found.origin);
+          break;
+        case "verify": {
+          // All are asked even after a failure: their verdicts come in order.
+          let good = true;
+          for (const check of found.checks) if (!verdict(check)) good = false;
+          if (!good) {
+            found.release();
+            worse(found.offence);
+            break;
+          }
+          const after = found.accept();
+          if (after === "stale") break;
+          if (after !== null) worse(after);
+          fresh++;
+          if (found.origin === null) spread = true;
+          else origins.push(found.origin);
+          break;
+        }
+      }
+    }
+    return { offence, fresh, origins, spread };
+  }
+}

@@ -1,0 +1,38 @@
+import type { Height, Proposal } from "@quorate/chain";
+import type { Verifier } from "@quorate/crypto";
+import type { BodyCollector } from "../bodies/collector.ts";
+import type { TokenBucket } from "../scoring/token-bucket.ts";
+import type { ConsensusView, GossipEvents, LogPort } from "../types.ts";
+import type { HeldMessages } from "./held.ts";
+import type { RecentKeys, SeenCache } from "./slots.ts";
+
+/** The peer that handed a message over, as far as admission is concerned. */
+export interface Source {
+  readonly id: string;
+  /** Verifications under way for it. */
+  verifications: number;
+  /** Highest height of a fresh vote it handed over: newer than its last round state, maybe. */
+  observedHeight: Height;
+  readonly txItems: TokenBucket;
+  readonly txBytes: TokenBucket;
+  readonly evidence: TokenBucket;
+}
+
+/** What all examinations share. */
+export interface AdmissionContext {
+  readonly chainId: string;
+  readonly view: ConsensusView;
+  readonly events: GossipEvents;
+  readonly verifier: Verifier;
+  readonly log: LogPort;
+  readonly now: () => number;
+  readonly seen: SeenCache;
+  readonly held: HeldMessages;
+  readonly bodies: BodyCollector;
+  readonly evidenceSeen: RecentKeys;
+  readonly txSeen: RecentKeys;
+  /** Future-round budget per validator index of the present height. */
+  readonly budgets: Map<number, TokenBucket>;
+  /** A verified proposal was delivered: its body is wanted. */
+  readonly onProposal: (proposal: Proposal) => void;
+}

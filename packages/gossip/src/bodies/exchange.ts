@@ -1,0 +1,231 @@
+import type { Connection, Stream } from "@libp2p/interface";
+import type { BlockId, Height, Proposal, Round } from "@quorate/chain";
+import { blockIdEquals, makePartSet } from "@quorate/chain";
+import { GossipError, reasonOf } from "../errors.ts";
+import type { Peer } from "../host/peers.ts";
+import { LIMITS } from "../limits.ts";
+import { itemsFrame, type WantBody, wantBodyFrame } from "../roundstate/messages.ts";
+import { holdsBody } from "../roundstate/plan.ts";
+import { charge, type Runtime } from "../runtime.ts";
+import { encodeItem } from "../topics/items.ts";
+import type { Router } from "../topics/router.ts";
+import { idKey } from "../wire/keys.ts";
+import { chunkOf } from "../wire/stream-frames.ts";
+import { BodySender, type OutgoingBody } from "./sender.ts";
+import { BodyDecoder, type BodyHeader } from "./wire.ts";
+
+/** Long-lived, one-way: the dialling side sends. */
+export const BODY_PROTOCOL = "/quorate/body/1";
+
+/** Moves bodies: own ones to everybody, missing ones by asking one peer after the other, wanted ones on request. */
+export class BodyExchange {
+  readonly #runtime: Runtime;
+  readonly #router: Router;
+  /** Whom a body was asked of last, by block id. */
+  readonly #asked = new Map<string, { readonly height: Height; readonly peers: Set<string>; at: number }>();
+  /** Bytes of bodies that arrive by direct streams just now. */
+  #arriving = 0;
+
+  constructor(runtime: Runtime, router: Router) {
+    this.#runtime = runtime;
+    this.#router = router;
+  }
+
+  async start(): Promise<void> {
+    await this.#runtime.host.handle(
+      BODY_PROTOCOL,
+      (stream, connection) => this.#receive(stream, connection),
+      {
+        maxInboundStreams: 2,
+        maxOutboundStreams: 2,
+      },
+    );
+  }
+
+  /** Own proposal. Small bodies travel inside the message; larger ones directly, and in parts where no link leads. */
+  publish(proposal: Proposal, body: Uint8Array): void {
+    const { bodies, peers } = this.#runtime;
+    const { height, round, blockId } = proposal;
+    bodies.complete(height, round, blockId, -1);
+    const inline = body.length <= LIMITS.inlineBodyBytes;
+    this.#router.publish("proposals", { kind: "proposal", proposal, body: inline ? body : null });
+    if (inline) return;
+    // The proposal leaves before megabytes fill the links.
+    this.#router.flush("proposals");
+    for (const peer of peers.values()) {
+      if (peer.ready && peer.subscribed.has("proposals")) {
+        this.send(peer, { height, blockId, proposal, bytes: body });
+      }
+    }
+    if (!this.#everyValidatorLinked(height)) {
+      for (const part of makePartSet(body).parts) {
+        this.#router.publish("parts", { kind: "part", height, blockId, part });
+      }
+    }
+  }
+
+  #everyValidatorLinked(height: Height): boolean {
+    const { links, modules } = this.#runtime;
+    const set = modules.view.validators(height);
+    if (set === null) return false;
+    const direct = links.direct(height);
+    let linked = 0;
+    for (let i = 0; i < direct.size; i++) if ((direct.bits[i >> 3]! & (1 << (i & 7))) !== 0) linked++;
+    return linked === set.validators.length;
+  }
+
+  /** One body to one peer: small ones on the peer stream, others on a stream of their own. */
+  send(peer: Peer, body: OutgoingBody): void {
+    const { height, blockId, bytes } = body;
+    if (bytes.length <= LIMITS.inlineBodyBytes) {
+      this.#runtime.write(peer, itemsFrame(encodeItem({ kind: "body", height, blockId, bytes })));
+      return;
+    }
+    peer.bodySender ??= new BodySender({
+      open: () => peer.connection.newStream(BODY_PROTOCOL),
+      sent: (count) => this.#runtime.modules.metrics?.bytes("out", "body", count),
+      failed: (error) => {
+        this.#runtime.modules.log.debug("sending a body failed", { peer: peer.id, reason: reasonOf(error) });
+      },
+    });
+    peer.bodySender.send(body);
+  }
+
+  /** Asks the next peer for every overdue body; answers when to look again, `null` = nothing is missing. */
+  ask(now: number): number | null {
+    const { bodies, modules } = this.#runtime;
+    const { height } = modules.view;
+    let next = bodies.overdueAt(height, LIMITS.wantBodyRetryMs);
+    if (next === null) return null;
+    for (const { round, blockId } of bodies.overdue(height, LIMITS.wantBodyRetryMs)) {
+      const asked = this.#asked.get(idKey(blockId));
+      if (asked === undefined || now - asked.at >= LIMITS.wantBodyRetryMs) this.want(height, round, blockId);
+      next = Math.max(next, now + LIMITS.wantBodyRetryMs);
+    }
+    return next;
+  }
+
+  /** Asks one peer, best first, for a body; each peer once before any is asked again. */
+  want(height: Height, round: Round, blockId: BlockId): void {
+    const now = this.#runtime.now();
+    for (const [key, { height: past }] of this.#asked) if (past < height) this.#asked.delete(key);
+    const key = idKey(blockId);
+    let asked = this.#asked.get(key);
+    if (asked === undefined) {
+      if (this.#asked.size >= LIMITS.wantedBodies) return;
+      asked = { height, peers: new Set(), at: now };
+      this.#asked.set(key, asked);
+    }
+    asked.at = now;
+    const known = asked.peers;
+    const candidates = [...this.#runtime.peers.values()].filter((peer) => peer.ready);
+    if (candidates.every((peer) => known.has(peer.id))) known.clear();
+    const rank = (peer: Peer): number => {
+      const state = peer.roundState;
+      if (state === null) return 3;
+      if (state.height === height && blockIdEquals(state.proposal, blockId) && holdsBody(state)) return 0;
+      if (state.height > height) return 1;
+      return 2;
+    };
+    const [best] = candidates.filter((peer) => !known.has(peer.id)).sort((a, b) => rank(a) - rank(b));
+    if (best === undefined) return;
+    known.add(best.id);
+    this.#runtime.write(best, wantBodyFrame({ height, round, blockId }));
+  }
+
+  /** A peer asks for a body. */
+  async serve(peer: Peer, want: WantBody): Promise<void> {
+    const { modules, now } = this.#runtime;
+    if (!peer.wants.take(1, now())) return;
+    const { view } = modules;
+    if (want.height === view.height) {
+      for (const round of new Set([want.round, view.round])) {
+        const held = view.proposal(round);
+        if (held === null || held.body === null || !blockIdEquals(held.proposal.blockId, want.blockId))
+          continue;
+        const { proposal, body } = held;
+        this.send(peer, { height: want.height, blockId: want.blockId, proposal, bytes: body });
+        return;
+      }
+      return;
+    }
+    if (want.height < view.height) await this.sendStored(peer, want.height, want.blockId);
+  }
+
+  /** A decided body from the store. */
+  async sendStored(peer: Peer, height: Height, blockId: BlockId): Promise<void> {
+    const { blocks } = await this.#runtime.modules.serve(height, 1, LIMITS.responseBytes);
+    const [stored] = blocks;
+    if (stored === undefined || stored.height !== height || !this.#runtime.peers.has(peer.id)) return;
+    this.send(peer, { height, blockId, proposal: null, bytes: stored.block });
+  }
+
+  #receive(stream: Stream, connection: Connection): void {
+    const { admission, bodies, modules, report } = this.#runtime;
+    const peer = this.#runtime.peers.get(connection.remotePeer.toString());
+    if (peer === undefined || peer.connection !== connection) {
+      stream.abort(new GossipError("REFUSED", "a body stream without a peer"));
+      return;
+    }
+    let deadline: NodeJS.Timeout | null = null;
+    let charged = 0;
+    const settle = (): void => {
+      this.#arriving -= charged;
+      charged = 0;
+    };
+    const accept = (header: BodyHeader): boolean => {
+      if (header.proposal !== null) {
+        const outcome = admission.receive(
+          [{ kind: "proposal", proposal: header.proposal, body: null }],
+          peer,
+        );
+        if (!(outcome instanceof Promise)) charge(this.#runtime, peer.id, outcome);
+      }
+      if (!bodies.wants(header.blockId) || this.#arriving + header.length > LIMITS.collectedBytes)
+        return false;
+      charged = header.length;
+      this.#arriving += charged;
+      return true;
+    };
+    const decoder = new BodyDecoder({
+      accept,
+      progress: (header) => bodies.progress(header.blockId),
+      body: (header, bytes) => {
+        settle();
+        modules.metrics?.bytes("in", "body", bytes.length);
+        const { height, blockId } = header;
+        if (bodies.addWhole(height, blockId, bytes, peer.id) === "bad") report(peer.id, "bad_part");
+      },
+    });
+    const end = (error: Error | null): void => {
+      stream.removeEventListener("message", onMessage);
+      if (deadline !== null) clearTimeout(deadline);
+      settle();
+      if (error !== null) stream.abort(error);
+    };
+    const onMessage = (event: { readonly data: Parameters<Stream["send"]>[0] }): void => {
+      try {
+        decoder.push(chunkOf(event.data));
+      } catch (error) {
+        end(error instanceof Error ? error : new Error(String(error)));
+        report(
+          peer.id,
+          error instanceof GossipError && error.code === "OVERSIZED" ? "oversized" : "malformed",
+        );
+        return;
+      }
+      if (deadline !== null && !decoder.partial) {
+        clearTimeout(deadline);
+        deadline = null;
+      } else if (deadline === null && decoder.partial) {
+        deadline = setTimeout(() => {
+          report(peer.id, "timeout");
+          end(new GossipError("TIMEOUT", "a peer left a body unfinished"));
+        }, LIMITS.frameTimeoutMs);
+        deadline.unref();
+      }
+    };
+    stream.addEventListener("message", onMessage);
+    stream.addEventListener("close", () => end(null));
+  }
+}

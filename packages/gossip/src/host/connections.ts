@@ -1,0 +1,304 @@
+import type { Connection, Stream } from "@libp2p/interface";
+import { GossipError, reasonOf } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+import { decodePeerMessage, goodbyeFrame, type PeerMessage, statusFrame } from "../roundstate/messages.ts";
+import { GOODBYE_CODES, type GoodbyeReason, goodbyeReason, statusMismatch } from "../roundstate/status.ts";
+import type { Scorer } from "../scoring/scorer.ts";
+import type { GossipModules, GossipOptions, Offence } from "../types.ts";
+import { readFrames } from "../wire/stream-frames.ts";
+import type { PersistentDialler } from "./dialler.ts";
+import type { Host } from "./libp2p.ts";
+import type { Links } from "./links.ts";
+import { Peer } from "./peers.ts";
+
+/** One bidirectional stream per pair, opened by the side that dialled: status, round state, repair, goodbye. */
+export const PEER_PROTOCOL = "/quorate/peer/1";
+const GOSSIP_PROTOCOL_PREFIX = "/meshsub/";
+
+export interface ConnectionsModules {
+  readonly options: GossipOptions;
+  readonly modules: GossipModules;
+  readonly host: () => Host;
+  /** The table this class owns; others read it. */
+  readonly peers: Map<string, Peer>;
+  readonly links: Links;
+  readonly scorer: Scorer;
+  readonly dialler: PersistentDialler;
+  /** Validator address by peer id. */
+  readonly validators: ReadonlyMap<string, Uint8Array>;
+  readonly ready: (peer: Peer) => void;
+  /** A message other than status and goodbye; a promise holds back the next one. */
+  readonly message: (peer: Peer, message: PeerMessage) => void | Promise<void>;
+}
+
+/**
+ * Life of connections: from an open one over the status exchange to a ready peer and its end; goodbyes with a code,
+ * penalties, and the watchdog for gossip streams that died while their connection lives.
+ */
+export class Connections {
+  readonly #m: ConnectionsModules;
+  #watchdog: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  constructor(modules: ConnectionsModules) {
+    this.#m = modules;
+  }
+
+  async start(): Promise<void> {
+    const host = this.#m.host();
+    host.addEventListener("connection:open", (event) => this.#opened(event.detail));
+    host.addEventListener("connection:close", (event) => this.#closed(event.detail));
+    await host.handle(PEER_PROTOCOL, (stream, connection) => this.#accepted(stream, connection), {
+      maxInboundStreams: 1,
+      maxOutboundStreams: 1,
+    });
+    this.#watchdog = setInterval(() => this.#watch(), LIMITS.watchdogMs);
+  }
+
+  /** Says goodbye to everybody. */
+  stop(): void {
+    this.#stopped = true;
+    if (this.#watchdog !== null) clearInterval(this.#watchdog);
+    for (const peer of this.#m.peers.values()) {
+      this.write(peer, goodbyeFrame(GOODBYE_CODES.stopping));
+      if (peer.statusTimer !== null) clearTimeout(peer.statusTimer);
+      peer.bodySender?.close();
+    }
+  }
+
+  write(peer: Peer, bytes: Uint8Array): boolean {
+    const { stream } = peer;
+    if (stream === null || stream.writeStatus !== "writable") return false;
+    try {
+      stream.send(bytes);
+      return true;
+    } catch (error) {
+      // The write buffer is full or the stream just ended: a link that cannot take repair is of no use.
+      this.#m.modules.log.debug("peer stream failed", { peer: peer.id, reason: reasonOf(error) });
+      peer.connection.abort(error instanceof Error ? error : new Error(String(error)));
+      return false;
+    }
+  }
+
+  /** Penalises a peer; a peer with too many points is disconnected and refused for a while. */
+  report(id: string, offence: Offence): void {
+    const { modules, peers, scorer } = this.#m;
+    modules.metrics?.offence(offence);
+    if (scorer.report(id, offence) === "keep") return;
+    const peer = peers.get(id);
+    if (peer === undefined) return;
+    modules.log.warn("peer disconnected for misbehaviour", { peer: id, offence, banMs: LIMITS.banMs });
+    this.#dismiss(peer, "misbehaviour");
+  }
+
+  #opened(connection: Connection): void {
+    const { modules, peers, validators } = this.#m;
+    const id = connection.remotePeer.toString();
+    const existing = peers.get(id);
+    if (existing !== undefined) {
+      // The gater closes duplicates before this; what still comes here replaces the older link.
+      existing.connection.abort(new GossipError("REFUSED", "replaced by a newer connection"));
+      this.#drop(existing);
+    }
+    const peer = new Peer(connection, validators.get(id) ?? null, modules.clock.now());
+    peers.set(id, peer);
+    peer.statusTimer = setTimeout(() => {
+      this.report(id, "timeout");
+      this.#dismiss(peer, "timeout");
+    }, LIMITS.statusTimeoutMs);
+    if (connection.direction === "outbound") {
+      this.#open(peer).catch((error: unknown) => {
+        modules.log.debug("peer stream could not be opened", { peer: id, reason: reasonOf(error) });
+        connection.abort(error instanceof Error ? error : new Error(String(error)));
+      });
+    }
+  }
+
+  async #open(peer: Peer): Promise<void> {
+    const stream = await peer.connection.newStream(PEER_PROTOCOL, {
+      signal: AbortSignal.timeout(LIMITS.statusTimeoutMs),
+    });
+    if (this.#m.peers.get(peer.id) !== peer) {
+      stream.abort(new GossipError("CLOSED", "the peer is gone"));
+      return;
+    }
+    this.#attach(peer, stream);
+  }
+
+  #accepted(stream: Stream, connection: Connection): void {
+    const peer = this.#m.peers.get(connection.remotePeer.toString());
+    if (peer === undefined || peer.connection !== connection || peer.stream !== null) {
+      stream.abort(new GossipError("REFUSED", "a peer stream out of place"));
+      return;
+    }
+    if (connection.direction === "outbound") {
+      stream.abort(new GossipError("REFUSED", "the dialling side opens the peer stream"));
+      this.report(peer.id, "malformed");
+      return;
+    }
+    this.#attach(peer, stream);
+  }
+
+  #attach(peer: Peer, stream: Stream): void {
+    peer.stream = stream;
+    peer.statusAtMs = this.#m.modules.clock.now();
+    this.write(peer, statusFrame(this.#m.modules.status()));
+    readFrames(
+      stream,
+      { maxFrame: LIMITS.frameBytes, frameTimeoutMs: LIMITS.frameTimeoutMs },
+      {
+        frame: (content) => this.#frame(peer, content),
+        closed: (error) => {
+          if (error instanceof GossipError) {
+            this.#m.modules.log.debug("peer stream ended", {
+              peer: peer.id,
+              reason: error.message,
+              ...error.facts,
+            });
+            if (error.code === "OVERSIZED") this.report(peer.id, "oversized");
+            else if (error.code === "MALFORMED") this.report(peer.id, "malformed");
+            else if (error.code === "TIMEOUT") this.report(peer.id, "timeout");
+          }
+          // Without this stream nothing lost is ever repaired: the link starts anew.
+          if (peer.connection.status === "open") {
+            peer.connection.abort(new GossipError("CLOSED", "the peer stream ended"));
+          }
+        },
+      },
+    );
+  }
+
+  #frame(peer: Peer, content: Uint8Array): void | Promise<void> {
+    const { modules } = this.#m;
+    modules.metrics?.bytes("in", "peer", content.length);
+    if (!peer.frames.take(1, modules.clock.now())) {
+      this.report(peer.id, "flood");
+      return;
+    }
+    const message = decodePeerMessage(content);
+    if (message.kind === "status") {
+      this.#status(peer, message.status);
+      return;
+    }
+    if (message.kind === "goodbye") {
+      modules.log.info("peer said goodbye", {
+        peer: peer.id,
+        reason: goodbyeReason(message.code) ?? `code ${message.code}`,
+      });
+      peer.connection.abort(new GossipError("CLOSED", "the peer said goodbye"));
+      return;
+    }
+    if (!peer.ready) throw new GossipError("MALFORMED", "a peer spoke before its status");
+    return this.#m.message(peer, message);
+  }
+
+  #status(peer: Peer, status: NonNullable<Peer["status"]>): void {
+    const { modules, dialler, options, peers } = this.#m;
+    const mismatch = statusMismatch(modules.status(), status);
+    if (mismatch !== null) {
+      modules.log.warn("peer refused: it runs another chain or version", { peer: peer.id, reason: mismatch });
+      this.report(peer.id, "wrong_chain");
+      this.#dismiss(peer, mismatch);
+      return;
+    }
+    const first = !peer.ready;
+    peer.status = status;
+    if (!first) {
+      modules.events.peer(peer.info(), "status");
+      return;
+    }
+    const guarded = peer.validator !== null || dialler.has(peer.id);
+    let ready = 0;
+    for (const other of peers.values()) if (other.ready) ready++;
+    if (ready >= options.maxPeers && !guarded) {
+      this.#dismiss(peer, "too_many_peers");
+      return;
+    }
+    if (peer.statusTimer !== null) clearTimeout(peer.statusTimer);
+    peer.statusTimer = null;
+    peer.ready = true;
+    this.#m.links.changed();
+    // A validator whose address was learned is dialled for ever, as a configured one.
+    if (peer.validator !== null) dialler.add({ peer: peer.id, address: null });
+    dialler.accepted(peer.id);
+    if (guarded) this.#protect(peer);
+    modules.metrics?.peers(ready + 1);
+    modules.log.info("peer connected", {
+      peer: peer.id,
+      address: peer.connection.remoteAddr.toString(),
+      inbound: peer.connection.direction === "inbound",
+      moniker: status.moniker,
+      height: status.height,
+    });
+    modules.events.peer(peer.info(), "connected");
+    this.#m.ready(peer);
+  }
+
+  /** Links to validators and configured peers are the last to be pruned. */
+  #protect(peer: Peer): void {
+    this.#m
+      .host()
+      .peerStore.merge(peer.peerId, { tags: { "quorate-protected": { value: 100 } } })
+      .catch((error: unknown) => {
+        this.#m.modules.log.debug("a peer could not be tagged", { peer: peer.id, reason: reasonOf(error) });
+      });
+  }
+
+  /** Goodbye with a code, then the end; a peer that does not drain is cut off. */
+  #dismiss(peer: Peer, reason: GoodbyeReason): void {
+    const { connection } = peer;
+    this.write(peer, goodbyeFrame(GOODBYE_CODES[reason]));
+    this.#drop(peer);
+    connection.close({ signal: AbortSignal.timeout(500) }).catch((error: unknown) => {
+      connection.abort(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  #closed(connection: Connection): void {
+    const peer = this.#m.peers.get(connection.remotePeer.toString());
+    if (peer?.connection === connection) this.#drop(peer);
+    else if (peer === undefined) this.#m.dialler.lost(connection.remotePeer.toString());
+  }
+
+  #drop(peer: Peer): void {
+    const { peers, modules, links, dialler } = this.#m;
+    if (peers.get(peer.id) !== peer) return;
+    peers.delete(peer.id);
+    if (peer.statusTimer !== null) clearTimeout(peer.statusTimer);
+    peer.bodySender?.close();
+    peer.repairAtMs = null;
+    if (peer.ready) {
+      peer.ready = false;
+      links.changed();
+      let ready = 0;
+      for (const other of peers.values()) if (other.ready) ready++;
+      modules.metrics?.peers(ready);
+      modules.log.info("peer disconnected", { peer: peer.id });
+      modules.events.peer(peer.info(), "disconnected");
+    }
+    if (!this.#stopped) dialler.lost(peer.id);
+  }
+
+  /** gossipsub never re-opens a stream while the connection lives: such a connection is closed. */
+  #watch(): void {
+    const now = this.#m.modules.clock.now();
+    for (const peer of this.#m.peers.values()) {
+      if (!peer.ready || now - peer.connectedAtMs < LIMITS.gossipStreamGraceMs) continue;
+      const alive = (direction: "inbound" | "outbound"): boolean =>
+        peer.connection.streams.some(
+          (stream) =>
+            stream.direction === direction &&
+            stream.status === "open" &&
+            stream.protocol.startsWith(GOSSIP_PROTOCOL_PREFIX),
+        );
+      if (alive("inbound") && alive("outbound")) {
+        peer.gossipMissing = 0;
+        continue;
+      }
+      peer.gossipMissing++;
+      if (peer.gossipMissing < 2) continue;
+      this.#m.modules.log.warn("gossip stream died; the connection is made anew", { peer: peer.id });
+      peer.connection.abort(new GossipError("CLOSED", "the gossip stream died"));
+    }
+  }
+}

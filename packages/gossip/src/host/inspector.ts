@@ -1,0 +1,115 @@
+import type { Stream } from "@libp2p/interface";
+import { chunkOf } from "../wire/stream-frames.ts";
+
+/** What an inspection found wrong with a gossipsub stream. */
+export type GossipFault = "malformed" | "oversized";
+
+/**
+ * Reads a protobuf varint; `null` = more bytes are needed, -1 = no varint of up to 32 bits.
+ */
+function varint(
+  bytes: Uint8Array,
+  at: number,
+): { readonly value: number; readonly next: number } | null | -1 {
+  let value = 0;
+  for (let i = 0; i < 5; i++) {
+    const byte = bytes[at + i];
+    if (byte === undefined) return null;
+    value += (byte & 0x7f) * 2 ** (7 * i);
+    if (byte < 0x80) return { value, next: at + i + 1 };
+  }
+  return -1;
+}
+
+/**
+ * Whether bytes are a sequence of well-formed protobuf fields. At the top of an RPC the fields 1 to 3 (subscriptions,
+ * publish, control) are messages themselves and are looked into.
+ */
+function wellFormed(bytes: Uint8Array, top: boolean): boolean {
+  let at = 0;
+  while (at < bytes.length) {
+    const tag = varint(bytes, at);
+    if (tag === null || tag === -1 || tag.value < 8) return false;
+    at = tag.next;
+    switch (tag.value & 7) {
+      case 0: {
+        // Counters of up to 64 bits are skipped, not read.
+        let length = 0;
+        while ((bytes[at + length] ?? 0) >= 0x80) if (++length > 9) return false;
+        at += length + 1;
+        break;
+      }
+      case 1:
+        at += 8;
+        break;
+      case 5:
+        at += 4;
+        break;
+      case 2: {
+        const length = varint(bytes, at);
+        if (length === null || length === -1) return false;
+        at = length.next + length.value;
+        if (at > bytes.length) return false;
+        if (top && tag.value >> 3 <= 3 && !wellFormed(bytes.subarray(length.next, at), false)) return false;
+        break;
+      }
+      default:
+        return false;
+    }
+    if (at > bytes.length) return false;
+  }
+  return true;
+}
+
+/**
+ * gossipsub drops an RPC that it cannot decode, and a frame that is too large, without telling anybody who sent it.
+ * This scanner follows the framing of an inbound stream beside it and names the fault. It keeps at most one frame.
+ */
+export class GossipStreamScanner {
+  readonly #limit: number;
+  #buffer = new Uint8Array(0);
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  push(chunk: Uint8Array): GossipFault | null {
+    let bytes = chunk;
+    if (this.#buffer.length > 0) {
+      bytes = new Uint8Array(this.#buffer.length + chunk.length);
+      bytes.set(this.#buffer);
+      bytes.set(chunk, this.#buffer.length);
+    }
+    let at = 0;
+    while (at < bytes.length) {
+      const length = varint(bytes, at);
+      if (length === -1) return "malformed";
+      if (length === null) break;
+      if (length.value > this.#limit) return "oversized";
+      const end = length.next + length.value;
+      if (end > bytes.length) break;
+      if (!wellFormed(bytes.subarray(length.next, end), true)) return "malformed";
+      at = end;
+    }
+    this.#buffer = at === bytes.length ? EMPTY : bytes.slice(at);
+    return null;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Watches an inbound gossipsub stream; the stream must be paused until its own reader is attached. */
+export function inspectGossipStream(
+  stream: Stream,
+  limit: number,
+  fault: (found: GossipFault) => void,
+): void {
+  const scanner = new GossipStreamScanner(limit);
+  const listener = (event: { readonly data: Parameters<Stream["send"]>[0] }): void => {
+    const found = scanner.push(chunkOf(event.data));
+    if (found === null) return;
+    stream.removeEventListener("message", listener);
+    fault(found);
+  };
+  stream.addEventListener("message", listener);
+}

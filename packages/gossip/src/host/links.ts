@@ -1,0 +1,70 @@
+import type { Height, ValidatorSet } from "@quorate/chain";
+import { toHex } from "@quorate/crypto";
+import { bitsOf, hasBit } from "../roundstate/bits.ts";
+import type { TopicKind } from "../topics/names.ts";
+import type { BitArray, ConsensusView } from "../types.ts";
+import type { Peer, PeerTable } from "./peers.ts";
+
+/**
+ * Which validators this node has a direct link to, and whether a message must be forwarded because some neighbour has
+ * none to its origin.
+ */
+export class Links {
+  readonly #view: ConsensusView;
+  readonly #peers: PeerTable;
+  readonly #self: string | null;
+  #set: ValidatorSet | null = null;
+  #indexes = new Map<string, number>();
+  #direct: BitArray | null = null;
+
+  /** `self`: own validator address in hex, `null` when no binding names this node. */
+  constructor(view: ConsensusView, peers: PeerTable, self: string | null) {
+    this.#view = view;
+    this.#peers = peers;
+    this.#self = self;
+  }
+
+  /** Peers came or went. */
+  changed(): void {
+    this.#direct = null;
+  }
+
+  #follow(height: Height): void {
+    const set = this.#view.validators(height);
+    if (set === this.#set) return;
+    this.#set = set;
+    this.#direct = null;
+    this.#indexes = new Map(set?.validators.map((validator, index) => [toHex(validator.address), index]));
+  }
+
+  /** Set index of a peer's validator, -1 when it is none. */
+  indexOf(peer: Peer): number {
+    return peer.validatorHex === null ? -1 : (this.#indexes.get(peer.validatorHex) ?? -1);
+  }
+
+  /** Validators of the height's set that this node is linked to, itself included. */
+  direct(height: Height): BitArray {
+    this.#follow(height);
+    if (this.#direct === null) {
+      const indexes: number[] = [];
+      if (this.#self !== null) indexes.push(this.#indexes.get(this.#self) ?? -1);
+      for (const peer of this.#peers.values()) if (peer.ready) indexes.push(this.indexOf(peer));
+      this.#direct = bitsOf(this.#set?.validators.length ?? 0, indexes);
+    }
+    return this.#direct;
+  }
+
+  /** True when some subscribed neighbour, other than the sender, lacks a link to one of these validators. */
+  mustForward(topic: TopicKind, sender: string, origins: readonly number[]): boolean {
+    this.#follow(this.#view.height);
+    for (const peer of this.#peers.values()) {
+      if (peer.id === sender || !peer.subscribed.has(topic)) continue;
+      const own = this.indexOf(peer);
+      for (const origin of origins) {
+        if (origin === own) continue;
+        if (peer.roundState === null || !hasBit(peer.roundState.direct, origin)) return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,87 @@
+import type { Connection, PeerId, Stream } from "@libp2p/interface";
+import { toHex } from "@quorate/crypto";
+import type { Source } from "../admission/context.ts";
+import type { BodySender } from "../bodies/sender.ts";
+import { LIMITS } from "../limits.ts";
+import { SentItems } from "../roundstate/sent.ts";
+import { TokenBucket } from "../scoring/token-bucket.ts";
+import type { TopicKind } from "../topics/names.ts";
+import type { PeerInfo, PeerStatus, RoundState } from "../types.ts";
+
+/** All that is known of one connected peer. It lives as long as its connection. */
+export class Peer implements Source {
+  readonly id: string;
+  readonly peerId: PeerId;
+  readonly connection: Connection;
+  readonly connectedAtMs: number;
+  readonly validator: Uint8Array | null;
+  readonly validatorHex: string | null;
+  /** The peer stream, once open. */
+  stream: Stream | null = null;
+  status: PeerStatus | null = null;
+  roundState: RoundState | null = null;
+  /** Its status was accepted and ours sent: it counts as connected. */
+  ready = false;
+  observedHeight = 0;
+  verifications = 0;
+  /** Sync requests of it being served. */
+  serving = 0;
+  readonly subscribed: Set<TopicKind> = new Set();
+  readonly sent: SentItems = new SentItems();
+  readonly txItems: TokenBucket;
+  readonly txBytes: TokenBucket;
+  readonly evidence: TokenBucket;
+  readonly frames: TokenBucket;
+  readonly requests: TokenBucket;
+  /** Last push of our round state, and which version of it. */
+  pushedAtMs: number = Number.NEGATIVE_INFINITY;
+  pushedVersion = -1;
+  /** When its round state last came. */
+  toldAtMs: number = Number.NEGATIVE_INFINITY;
+  /** Last push of our status. */
+  statusAtMs: number = Number.NEGATIVE_INFINITY;
+  statusHeight = -1;
+  /** Height whose commit was last announced to it. */
+  announcedHeight = 0;
+  /** When repair is due, `null` = nothing to look at. */
+  repairAtMs: number | null = null;
+  /** A repair that reads from the store is under way. */
+  repairing = false;
+  statusTimer: NodeJS.Timeout | null = null;
+  /** Looks of the watchdog in a row that found a gossip stream missing. */
+  gossipMissing = 0;
+  /** Sends it large bodies. */
+  bodySender: BodySender | null = null;
+  /** Bodies it asked for lately. */
+  readonly wants: TokenBucket;
+
+  constructor(connection: Connection, validator: Uint8Array | null, now: number) {
+    this.connection = connection;
+    this.peerId = connection.remotePeer;
+    this.id = connection.remotePeer.toString();
+    this.validator = validator;
+    this.validatorHex = validator === null ? null : toHex(validator);
+    this.connectedAtMs = now;
+    this.txItems = new TokenBucket(LIMITS.txsPerSecond, LIMITS.txsPerSecond, now);
+    this.txBytes = new TokenBucket(LIMITS.txBytesPerSecond, LIMITS.txBytesPerSecond, now);
+    this.evidence = new TokenBucket(LIMITS.evidencePerSecond, LIMITS.evidencePerSecond, now);
+    this.frames = new TokenBucket(LIMITS.streamFrameBurst, LIMITS.streamFramesPerSecond, now);
+    this.wants = new TokenBucket(LIMITS.wantsBurst, LIMITS.wantsPerSecond, now);
+    this.requests = new TokenBucket(LIMITS.requestBurst, LIMITS.requestsPerSecond, now);
+  }
+
+  info(): PeerInfo {
+    return {
+      id: this.id,
+      address: this.connection.remoteAddr.toString(),
+      inbound: this.connection.direction === "inbound",
+      status: this.status,
+      roundState: this.roundState,
+      validator: this.validator,
+      connectedAtMs: this.connectedAtMs,
+    };
+  }
+}
+
+/** Connected peers by id. */
+export type PeerTable = ReadonlyMap<string, Peer>;

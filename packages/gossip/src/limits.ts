@@ -1,0 +1,134 @@
+/**
+ * Every bound of the gossip layer, each with its reason. A peer can make this node hold or do at most what stands
+ * here; nothing else in the package grows with what comes from outside.
+ */
+export const LIMITS = {
+  /** Validators of one set: the largest set whose votes of a round still fit one frame (512 x ~200 B < 1 MiB). */
+  validators: 512,
+  /** One gossipsub RPC and one frame of the peer stream. gossipsub cannot send above 4 MiB at all. */
+  frameBytes: 1_048_576,
+  /** One pack: cost is per message, not per byte, and 64 votes are one verification batch of about 4 ms. */
+  packItems: 64,
+  packBytes: 65_536,
+  /** Bodies up to this size travel inside the proposal message; above it direct streams are two to four times faster. */
+  inlineBodyBytes: 65_536,
+  /** Largest value of the chain param max_block_bytes. */
+  bodyBytes: 16_777_216,
+  /** Size of a part as the chain cuts it, and the number of parts of the largest body. */
+  partBytes: 65_536,
+  parts: 256,
+  /** Depth of a Merkle proof that the decoder reads, as CometBFT has it. */
+  proofAunts: 100,
+  /** Text of a status: chain id as CometBFT bounds it, a moniker as operators type it. */
+  chainIdBytes: 50,
+  monikerBytes: 70,
+  /** Round-state entries: 16 recent rounds, lock, valid and two future rounds, of two types each. */
+  roundStateVotes: 40,
+  roundStateMaj23: 64,
+  /** Round 2^31-1 is the codec's; a vote further ahead than this is no honest node's (60 s timeouts: 41 days). */
+  roundsAhead: 65_536,
+  /** Proposals are checked against a proposer that costs one increment per round to find. */
+  proposalRoundsAhead: 16,
+  /** Rounds below the peer's that repair still serves: lock and polka of these rounds may still matter. */
+  keptRounds: 16,
+  /** Distinct block ids of one (height, round, type, validator): the first, and one conflict as evidence. */
+  idsPerSlot: 2,
+  /** Vote slots of a height: the largest set x two types x 64 rounds in use at once. */
+  voteSlots: 65_536,
+  /** Votes for rounds above the next one, per validator: bursts of a catch-up pass, a million rounds do not. */
+  futureRoundBurst: 64,
+  futureRoundsPerSecond: 16,
+  /** Messages of height + 1 held until this node gets there: two votes per validator of a large set, and proposals. */
+  heldItems: 2048,
+  heldPerPeer: 256,
+  heldBytes: 4_194_304,
+  /** Certificates of a height remembered as seen. */
+  certificates: 4096,
+  /** Bodies being collected: two proposals per round of the recent rounds. */
+  wantedBodies: 32,
+  /** Bytes of parts and unfinished bodies held over all of them: four of the largest bodies. */
+  collectedBytes: 67_108_864,
+  /** Signature checks in flight or waiting in the pool: 0.7 s of one core. */
+  verifierQueue: 16_384,
+  /** Verifications that one peer may have in flight (certificates, large packs). */
+  verificationsPerPeer: 64,
+  /** Messages of one topic waiting for the end of the tick; more than a node of 512 validators ever emits. */
+  outboxItems: 4096,
+  outboxBytes: 8_388_608,
+  /** Evidence message, as the evidence pool bounds it. */
+  evidenceBytes: 1_048_576,
+  evidenceSeen: 1024,
+  /** Transactions: Geth's own cap of one transaction is 128 KiB. */
+  txBytes: 131_072,
+  txPackItems: 256,
+  txPackBytes: 524_288,
+  txSeen: 65_536,
+  txsPerSecond: 2000,
+  txBytesPerSecond: 4_194_304,
+  evidencePerSecond: 8,
+  /** Frames of one peer stream per second: pushes at 20/s and the largest repair, with room to spare. */
+  streamFramesPerSecond: 2000,
+  streamFrameBurst: 4000,
+  /** Streams per connection and of one protocol. */
+  streamsPerPeer: 32,
+  streamReadBuffer: 2_097_152,
+  streamWriteBuffer: 8_388_608,
+  streamWindow: 4_194_304,
+  /** Gossip not yet written to a peer; beyond it the stream is reset and repair takes over. */
+  gossipOutboundBuffer: 4_194_304,
+  /** Repair items sent per plan: the plan is made again when the stream has drained. */
+  repairItems: 512,
+  repairBytes: 524_288,
+  /** Round state pushes to one peer: 20 per second carry no measurable load, and repair is not the fast path. */
+  roundStateIntervalMs: 50,
+  /** What a peer lacks for less than this is on its way by gossip. */
+  repairGraceMs: 20,
+  /** A peer that got an item tells so within its push interval; lacking it after this long, it never got it. */
+  repairSettleMs: 80,
+  /** The same item again to a peer whose state still lacks it: guards against a loss this design does not know. */
+  repairAgainMs: 3000,
+  /** Status frames to one peer: heights for sync need no more. */
+  statusIntervalMs: 500,
+  /** A body of which nothing came for so long is asked of the next peer. */
+  wantBodyRetryMs: 250,
+  /** Bodies served to one peer on request. */
+  wantsBurst: 8,
+  wantsPerSecond: 4,
+  /** A connection without a valid status after this is closed (slow senders). */
+  statusTimeoutMs: 5000,
+  /** Half a frame for longer than this is a slow sender. */
+  frameTimeoutMs: 20_000,
+  /** Request and response of sync, whole. */
+  requestBytes: 1_048_576,
+  responseBytes: 16_777_216,
+  /** One more block frame than the response bound, so that a block of the largest size can be served at all. */
+  responseFrameBytes: 17_825_792,
+  requestBlocks: 512,
+  requestTimeoutMs: 20_000,
+  servedPerPeer: 2,
+  served: 8,
+  requestsPerSecond: 20,
+  requestBurst: 40,
+  /** Connections and handshakes of libp2p. */
+  pendingInbound: 32,
+  /** Per second and host: all nodes of a local network share one address. */
+  inboundPerSecond: 100,
+  parallelDials: 20,
+  dialTimeoutMs: 5000,
+  /** Own dialler: first retry, and the longest wait, for ever. */
+  redialMinMs: 250,
+  redialMaxMs: 5000,
+  /** An own dial this young makes an inbound connection of the same peer a simultaneous one. */
+  simultaneousDialMs: 1000,
+  /** A connection older than this gives way to a new one of the same peer; younger ones are decided by peer id. */
+  duplicateYoungMs: 5000,
+  /** How often the watchdog looks; two looks in a row without a gossip stream close a connection. */
+  watchdogMs: 1000,
+  /** A new connection may take this long to open its gossip streams. */
+  gossipStreamGraceMs: 5000,
+  /** Scores and bans remembered. */
+  scoredPeers: 1024,
+  banMs: 30_000,
+  /** How long gossipsub remembers message ids: far beyond any path, small enough for 200 heights per second. */
+  seenTtlMs: 30_000,
+} as const;

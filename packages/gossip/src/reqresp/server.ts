@@ -1,0 +1,59 @@
+import type { Stream } from "@libp2p/interface";
+import { LIMITS } from "../limits.ts";
+import type { GossipModules, SyncRequest } from "../types.ts";
+import { frame } from "../wire/frames.ts";
+import { readFrames } from "../wire/stream-frames.ts";
+import { type AnswerFrame, decodeRequest, encodeAnswer } from "./codec.ts";
+
+export interface ServeOptions {
+  readonly serve: GossipModules["serve"];
+  /** Takes one of the peer's and of the node's places, `null` = all taken or asked too often. */
+  readonly admit: () => { readonly release: () => void } | null;
+  readonly sent: (bytes: number) => void;
+}
+
+/** Reads exactly one request. */
+function readRequest(stream: Stream): Promise<SyncRequest> {
+  const { promise, resolve, reject } = Promise.withResolvers<SyncRequest>();
+  const stop = readFrames(
+    stream,
+    { maxFrame: LIMITS.requestBytes, frameTimeoutMs: LIMITS.statusTimeoutMs },
+    {
+      frame: (content) => resolve(decodeRequest(content)),
+      closed: (error) => reject(error ?? new Error("the stream ended before a request")),
+    },
+  );
+  const deadline = setTimeout(() => reject(new Error("no request in time")), LIMITS.statusTimeoutMs);
+  return promise.finally(() => {
+    clearTimeout(deadline);
+    stop();
+  });
+}
+
+/**
+ * Answers one sync request, waiting for the peer to drain, within the deadline.
+ * @throws GossipError `MALFORMED` on a bad request; anything on a stream that failed.
+ */
+export async function serveRequest(stream: Stream, options: ServeOptions): Promise<void> {
+  const signal = AbortSignal.timeout(LIMITS.requestTimeoutMs);
+  const request = await readRequest(stream);
+  const send = async (answer: AnswerFrame): Promise<void> => {
+    const bytes = frame(encodeAnswer(answer));
+    options.sent(bytes.length);
+    if (!stream.send(bytes)) await stream.onDrain({ signal });
+  };
+  const place = options.admit();
+  if (place === null) {
+    await send({ kind: "busy" });
+    await stream.close({ signal });
+    return;
+  }
+  try {
+    const { blocks } = await options.serve(request.from, request.count, LIMITS.responseBytes);
+    for (const block of blocks.slice(0, request.count)) await send({ kind: "block", block });
+    await send({ kind: "end" });
+    await stream.close({ signal });
+  } finally {
+    place.release();
+  }
+}

@@ -1,0 +1,267 @@
+import type { Height } from "@quorate/chain";
+import type { BodyExchange } from "../bodies/exchange.ts";
+import { reasonOf } from "../errors.ts";
+import type { Peer } from "../host/peers.ts";
+import { LIMITS } from "../limits.ts";
+import type { Runtime } from "../runtime.ts";
+import { encodeItem, type Item } from "../topics/items.ts";
+import { packsOf } from "../topics/outbox.ts";
+import type { RoundState } from "../types.ts";
+import { itemsFrame, roundStateFrame, statusFrame } from "./messages.ts";
+import { planRepair, type Repair, repairKey } from "./plan.ts";
+import { Snapshots } from "./snapshots.ts";
+
+/**
+ * Tells every peer our round state, at most every 50 ms each, and sends every peer what its own state lacks. Driven
+ * by events; one timer waits for whatever is due next.
+ */
+export class RoundStateExchange {
+  readonly #runtime: Runtime;
+  readonly #bodies: BodyExchange;
+  readonly #snapshots = new Snapshots();
+  /** Counts changes of our round state. */
+  #version = 0;
+  #urgent = false;
+  #lastHeight: Height = -1;
+  #lastRound = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #immediate: NodeJS.Immediate | null = null;
+  #stopped = false;
+
+  constructor(runtime: Runtime, bodies: BodyExchange) {
+    this.#runtime = runtime;
+    this.#bodies = bodies;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+  }
+
+  /** Our round state changed. In rounds above 0, where something went wrong, the push does not wait. */
+  changed(): void {
+    const { view } = this.#runtime.modules;
+    this.#version++;
+    if (view.round > 0 && (view.round !== this.#lastRound || view.height !== this.#lastHeight))
+      this.#urgent = true;
+    this.#lastHeight = view.height;
+    this.#lastRound = view.round;
+    this.wake();
+  }
+
+  /** A peer is ready: it learns our state at once. */
+  connected(peer: Peer): void {
+    peer.pushedVersion = -1;
+    this.wake();
+  }
+
+  /** A peer told its state. */
+  told(peer: Peer, state: RoundState): void {
+    peer.sent.observe(peer.roundState, state);
+    peer.roundState = state;
+    peer.toldAtMs = this.#runtime.now();
+    peer.observedHeight = Math.max(peer.observedHeight, state.height);
+    peer.repairAtMs = peer.toldAtMs;
+    this.#runtime.modules.events.peer(peer.info(), "round_state");
+    this.wake();
+  }
+
+  /** Followers off the vote topics, and peers that stood at the decided height, learn of the commit at once. */
+  decided(height: Height): void {
+    for (const peer of this.#runtime.peers.values()) {
+      if (!peer.ready || peer.subscribed.has("votes")) continue;
+      const follows = peer.announcedHeight === height - 1 || peer.roundState?.height === height;
+      if (follows && peer.announcedHeight < height) this.#announce(peer, height);
+    }
+    this.wake();
+  }
+
+  /** Looks at everything that is due at the end of this tick. */
+  wake(): void {
+    if (this.#immediate !== null || this.#stopped) return;
+    this.#immediate = setImmediate(() => {
+      this.#immediate = null;
+      this.#pump();
+    });
+  }
+
+  #waitUntil(at: number): void {
+    if (at >= this.#timerAtMs) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAtMs = at;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null;
+        this.#timerAtMs = Number.POSITIVE_INFINITY;
+        this.#pump();
+      },
+      Math.max(1, at - this.#runtime.now()),
+    );
+  }
+
+  #pump(): void {
+    if (this.#stopped) return;
+    const now = this.#runtime.now();
+    let next = Number.POSITIVE_INFINITY;
+    let encoded: Uint8Array | null = null;
+    let own: RoundState | null = null;
+    for (const peer of this.#runtime.peers.values()) {
+      if (!peer.ready) continue;
+      if (peer.pushedVersion !== this.#version) {
+        const due = this.#urgent ? now : peer.pushedAtMs + LIMITS.roundStateIntervalMs;
+        // A peer that does not drain gets the newest state when it does, not every state in between.
+        const blocked = peer.stream?.writableNeedsDrain === true;
+        if (due <= now && !blocked) {
+          own ??= this.#ownState(now);
+          encoded ??= roundStateFrame(own);
+          this.#runtime.write(peer, encoded);
+          peer.pushedAtMs = now;
+          peer.pushedVersion = this.#version;
+        } else {
+          next = Math.min(next, blocked ? now + LIMITS.roundStateIntervalMs : due);
+        }
+      }
+      this.#pushStatus(peer, now);
+    }
+    this.#urgent = false;
+    for (const peer of this.#runtime.peers.values()) {
+      if (peer.repairAtMs === null) continue;
+      if (peer.repairAtMs <= now) this.#repair(peer, now);
+      if (peer.repairAtMs !== null) next = Math.min(next, peer.repairAtMs);
+    }
+    const wanted = this.#bodies.ask(now);
+    if (wanted !== null) next = Math.min(next, wanted);
+    if (next !== Number.POSITIVE_INFINITY) this.#waitUntil(next);
+  }
+
+  /** Heights for sync, at a slower pace. */
+  #pushStatus(peer: Peer, now: number): void {
+    if (now - peer.statusAtMs < LIMITS.statusIntervalMs || peer.stream?.writableNeedsDrain === true) return;
+    if (peer.statusHeight === this.#runtime.modules.view.height) return;
+    peer.statusHeight = this.#runtime.modules.view.height;
+    peer.statusAtMs = now;
+    this.#runtime.write(peer, statusFrame(this.#runtime.modules.status()));
+  }
+
+  #ownState(now: number): RoundState {
+    const { modules, links } = this.#runtime;
+    const given = modules.view.roundState();
+    const state: RoundState = { ...given, direct: links.direct(given.height) };
+    this.#snapshots.take(state, now);
+    // Whatever is new here may be what a peer waits for.
+    for (const peer of this.#runtime.peers.values()) {
+      if (peer.ready && peer.roundState !== null) {
+        peer.repairAtMs = Math.min(peer.repairAtMs ?? Number.POSITIVE_INFINITY, now + LIMITS.repairSettleMs);
+      }
+    }
+    return state;
+  }
+
+  /**
+   * Sends what the peer lacks of what we have held for so long that gossip would have brought it: since before it
+   * told its state, or for longer than it takes a peer to tell that it got it.
+   */
+  #repair(peer: Peer, now: number): void {
+    peer.repairAtMs = null;
+    const theirs = peer.roundState;
+    if (theirs === null || !peer.ready) return;
+    // Its newest votes show that it has moved on; its next state will say so.
+    if (peer.observedHeight > theirs.height) return;
+    const { height } = this.#runtime.modules.view;
+    if (theirs.height > height || theirs.height < height - 1) return;
+    if (peer.stream?.writableNeedsDrain === true) {
+      peer.repairAtMs = now + LIMITS.roundStateIntervalMs;
+      return;
+    }
+    const before = Math.max(peer.toldAtMs - LIMITS.repairGraceMs, now - LIMITS.repairSettleMs);
+    const own = this.#snapshots.newest(before);
+    if (own === null || own.height !== height) {
+      const newest = this.#snapshots.latestAt();
+      if (newest !== null) peer.repairAtMs = Math.max(now + 1, newest + LIMITS.repairSettleMs);
+      return;
+    }
+    const plan = planRepair(own, theirs, peer.sent, now);
+    if (this.#snapshots.latestAt()! > before) peer.repairAtMs = now + LIMITS.repairSettleMs;
+    if (plan.length === 0) return;
+    const sent = this.#send(peer, plan, now);
+    peer.repairAtMs ??= now + (sent < plan.length ? LIMITS.roundStateIntervalMs : LIMITS.repairAgainMs);
+  }
+
+  /** Sends a plan up to the bound of bytes; answers how many items were dealt with. */
+  #send(peer: Peer, plan: readonly Repair[], now: number): number {
+    const items: Uint8Array[] = [];
+    let bytes = 0;
+    let done = 0;
+    for (const entry of plan) {
+      if (bytes > LIMITS.repairBytes) break;
+      done++;
+      peer.sent.record(repairKey(entry), now);
+      if (entry.kind === "last_commit") {
+        this.#announce(peer, entry.height);
+        continue;
+      }
+      const item = this.#itemOf(entry);
+      if (item === null) continue;
+      const encoded = encodeItem(item);
+      items.push(encoded);
+      bytes += encoded.length;
+    }
+    for (const pack of packsOf(items, LIMITS.packItems, LIMITS.packBytes)) {
+      this.#runtime.modules.metrics?.bytes("out", "repair", pack.length);
+      this.#runtime.write(peer, itemsFrame(pack));
+    }
+    return done;
+  }
+
+  #itemOf(entry: Exclude<Repair, { kind: "last_commit" }>): Item | null {
+    const { view } = this.#runtime.modules;
+    switch (entry.kind) {
+      case "vote": {
+        const vote = view.vote(entry.round, entry.type, entry.index);
+        return vote === null ? null : { kind: "vote", vote };
+      }
+      case "certificate": {
+        const certificate = view.certificate(entry.round, entry.type);
+        return certificate === null ? null : { kind: "certificate", certificate };
+      }
+      case "proposal": {
+        const held = view.proposal(entry.round);
+        if (held === null) return null;
+        const inline = entry.withBody && held.body !== null && held.body.length <= LIMITS.inlineBodyBytes;
+        return { kind: "proposal", proposal: held.proposal, body: inline ? held.body : null };
+      }
+      case "part": {
+        const part = view.part(entry.blockId, entry.index);
+        return part === null ? null : { kind: "part", height: view.height, blockId: entry.blockId, part };
+      }
+    }
+  }
+
+  /** Commit, proposal and body of our last height: a peer one height behind decides it without block sync. */
+  #announce(peer: Peer, height: Height): void {
+    const last = this.#runtime.modules.view.lastCommit();
+    if (last === null || last.height !== height) return;
+    const { certificate, proposal } = last;
+    peer.announcedHeight = Math.max(peer.announcedHeight, height);
+    const items = [encodeItem({ kind: "certificate", certificate })];
+    if (proposal !== null) items.unshift(encodeItem({ kind: "proposal", proposal, body: null }));
+    for (const pack of packsOf(items, LIMITS.packItems, LIMITS.packBytes)) {
+      this.#runtime.write(peer, itemsFrame(pack));
+    }
+    if (certificate.blockId === null || peer.repairing) return;
+    peer.repairing = true;
+    this.#bodies
+      .sendStored(peer, height, certificate.blockId)
+      .catch((error: unknown) => {
+        this.#runtime.modules.log.warn("a decided block could not be read for a peer", {
+          height,
+          reason: reasonOf(error),
+        });
+      })
+      .finally(() => {
+        peer.repairing = false;
+      });
+  }
+}
