@@ -17,16 +17,24 @@ export interface InclusionProof {
 export const MAX_AUNTS = 100;
 
 const LEAF = Uint8Array.of(0);
-const INNER = Uint8Array.of(1);
+/** Above this a leaf is hashed in two pieces instead of being copied behind its prefix. */
+const COPIED_LEAF_BYTES = 4096;
 
 /** RFC 6962 leaf hash: SHA-256(0x00 ‖ leaf). */
 export function merkleLeafHash(leaf: Uint8Array): Uint8Array {
-  return sha256(LEAF, leaf);
+  if (leaf.length > COPIED_LEAF_BYTES) return sha256(LEAF, leaf);
+  const prefixed = new Uint8Array(1 + leaf.length);
+  prefixed.set(leaf, 1);
+  return sha256(prefixed);
 }
 
 /** RFC 6962 inner hash: SHA-256(0x01 ‖ left ‖ right). */
 export function merkleInnerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return sha256(INNER, left, right);
+  const prefixed = new Uint8Array(65);
+  prefixed[0] = 1;
+  prefixed.set(left, 1);
+  prefixed.set(right, 33);
+  return sha256(prefixed);
 }
 
 /** Largest power of two strictly below `total` (total >= 2): where RFC 6962 splits. */
