@@ -16,11 +16,7 @@ function writeTxs(writer: ProtoWriter, txs: readonly Uint8Array[]): void {
 }
 
 function readTxs(reader: ProtoReader): Uint8Array[] {
-  const txs: Uint8Array[] = [];
-  for (let tx = reader.element(1); tx !== null; tx = reader.element(1)) {
-    if (txs.length === MAX_TXS) throw reader.fault(`more than ${MAX_TXS} transactions`);
-    txs.push(tx);
-  }
+  const txs = reader.elements(1, MAX_TXS);
   reader.end();
   return txs;
 }

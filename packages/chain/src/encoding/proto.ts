@@ -291,6 +291,22 @@ export class ProtoReader {
     return this.#bytes.slice(from, this.#at);
   }
 
+  /**
+   * All entries of a repeated bytes field, at most `max`. They share one private copy of the message: thousands of
+   * small arrays of their own cost ten times as much.
+   */
+  elements(field: number, max: number): Uint8Array[] {
+    const from = this.#at;
+    const copy = this.#bytes.slice(from, this.#end);
+    const entries: Uint8Array[] = [];
+    while (this.#is(field, LENGTH_DELIMITED)) {
+      if (entries.length === max) throw this.fault(`more than ${max} entries in field ${field}`);
+      const start = this.#span();
+      entries.push(copy.subarray(start - from, this.#at - from));
+    }
+    return entries;
+  }
+
   string(field: number): string {
     const bytes = this.bytes(field);
     let ascii = bytes.length < 128;

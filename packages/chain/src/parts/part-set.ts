@@ -11,7 +11,8 @@ export interface PartSet {
 }
 
 /**
- * Cuts an encoded block into 64 KiB parts, each with its proof. No bytes give no parts.
+ * Cuts an encoded block into 64 KiB parts, each with its proof. The parts are views of `bytes`, which must not
+ * change afterwards. No bytes give no parts.
  * @throws ChainError `PARTS` above {@link MAX_BLOCK_SIZE} bytes.
  */
 export function makePartSet(bytes: Uint8Array): PartSet {
