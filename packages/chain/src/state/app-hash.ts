@@ -4,8 +4,12 @@ import { ByteWriter } from "../bytes.ts";
 import { paramsRoot } from "../params/params.ts";
 import { registryRoot } from "../registry/registry.ts";
 import type { ChainParams, Hash, Registry, ValidatorSet } from "../types.ts";
+import { remembered } from "./memo.ts";
 
 const APP_HASH_VERSION = 0x01;
+
+const registryRootOf = remembered<Registry, Hash>(registryRoot);
+const paramsRootOf = remembered<ChainParams, Hash>(paramsRoot);
 
 export interface AppHashInput {
   /** EL block hash of H; data hash of H on a chain without EL; the anchor hash for genesis. */
@@ -24,8 +28,8 @@ export function appHashOf(input: AppHashInput): Hash {
   elLeaf.set(input.elHash, 1);
   return merkleRoot([
     elLeaf,
-    registryRoot(input.registry),
-    paramsRoot(input.params),
+    registryRootOf(input.registry),
+    paramsRootOf(input.params),
     priorityRoot(input.validators),
   ]);
 }

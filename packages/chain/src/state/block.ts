@@ -9,6 +9,7 @@ import type {
   Address,
   Block,
   BlockId,
+  ChainParams,
   ChainState,
   Commit,
   ElHead,
@@ -16,10 +17,12 @@ import type {
   Hash,
   Header,
   Time,
+  ValidatorSet,
 } from "../types.ts";
 import { incrementProposerPriority } from "../validators/set.ts";
 import { appHashOf } from "./app-hash.ts";
 import { floorSeconds } from "./attributes.ts";
+import { remembered } from "./memo.ts";
 
 export interface BlockContent {
   /** Whole milliseconds, at least {@link earliestTime}. */
@@ -32,6 +35,11 @@ export interface BlockContent {
   readonly evidence: readonly Evidence[];
 }
 
+const validatorsHashOf = remembered<ValidatorSet, Hash>(validatorsHash);
+const consensusHashOf = remembered<ChainParams, Hash>((params) =>
+  consensusParamsHash({ maxBytes: BigInt(params.maxBlockBytes), maxGas: -1n }),
+);
+
 /** The header fields of the next block that follow from the state alone. */
 export function expectedHeader(
   state: ChainState,
@@ -41,9 +49,9 @@ export function expectedHeader(
     chainId: state.chainId,
     height: state.lastHeight + 1,
     lastBlockId: state.lastBlockId,
-    validatorsHash: validatorsHash(state.validators),
-    nextValidatorsHash: validatorsHash(state.nextValidators),
-    consensusHash: consensusParamsHash({ maxBytes: BigInt(state.params.maxBlockBytes), maxGas: -1n }),
+    validatorsHash: validatorsHashOf(state.validators),
+    nextValidatorsHash: validatorsHashOf(state.nextValidators),
+    consensusHash: consensusHashOf(state.params),
     appHash: state.appHash,
     lastResultsHash: NO_RESULTS,
   };
