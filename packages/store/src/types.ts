@@ -30,7 +30,8 @@ export interface CommitBatch {
 
 /**
  * Block store: append-only segment files for bodies; classic-level for commits, states, sets and indexes.
- * Errors: StoreError with codes STORE_LOCKED, STORE_CORRUPT, STORE_IO, STORE_FULL.
+ * Errors: StoreError with codes STORE_LOCKED, STORE_CORRUPT, STORE_IO, STORE_FULL, STORE_ORDER, STORE_CONFLICT,
+ * STORE_CLOSED.
  */
 export interface BlockStore {
   /** 0 when empty. */
@@ -62,5 +63,10 @@ export interface BlockStore {
   /** Equivocation kept when seen. */
   putEvidence(evidence: Evidence): Promise<void>;
   evidence(): Promise<readonly Evidence[]>;
+  /**
+   * Forgets heights below `retainHeight` (the tip always stays) and deletes body segments that hold nothing else.
+   * Answers how many heights went.
+   */
+  prune(retainHeight: Height): Promise<number>;
   close(): Promise<void>;
 }

@@ -1,0 +1,501 @@
+import { join } from "node:path";
+import {
+  type Block,
+  type BlockId,
+  blockIdEquals,
+  ChainError,
+  type ChainState,
+  type Commit,
+  decodeBlock,
+  decodeCommit,
+  decodeEvidence,
+  type Evidence,
+  encodeCommit,
+  encodeEvidence,
+  evidenceId,
+  type Height,
+  type ValidatorSet,
+} from "@quorate/chain";
+import { toHexUpper } from "@quorate/crypto";
+import { type BodyDisk, type BodyWriter, fsBodyDisk } from "./body-disk.ts";
+import { BodyLog } from "./body-log.ts";
+import { StoreError } from "./errors.ts";
+import { del, IndexDb, put } from "./index-db.ts";
+import {
+  BASE_KEY,
+  decodeHeight,
+  decodeMeta,
+  EXECUTED_KEY,
+  encodeHeight,
+  encodeMeta,
+  evidenceKey,
+  FORMAT_KEY,
+  hashKey,
+  heightKey,
+  heightOfKey,
+  tableRange,
+} from "./keys.ts";
+import { completeState, fullHeightOf, readStored, SetWalk, storeFull, storeState } from "./state-history.ts";
+import type { BlockMeta, BlockStore, BodyRef, CommitBatch } from "./types.ts";
+
+export interface StoreOptions {
+  /** `data` of the home: bodies go to `blocks/`, the index to `db/` below it. */
+  readonly dir: string;
+  /** Bytes after which a new body segment starts, default 64 MiB. */
+  readonly segmentBytes?: number;
+  /** Zeros kept ready behind the last body, default 1 MiB. */
+  readonly stepBytes?: number;
+  /** Writes and syncs bodies instead of the thread pool, for example the writer thread of the log. */
+  readonly writer?: BodyWriter;
+  /** All of the bodies' files, for tests; excludes `writer`. */
+  readonly disk?: BodyDisk;
+}
+
+const FORMAT = 1;
+const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
+const DEFAULT_STEP_BYTES = 1024 * 1024;
+/** Heights below the tip whose seen commit is kept: the tip's is the next block's last commit. */
+const SEEN_KEPT = 2;
+const MAX_EVIDENCE = 1024;
+/** Heights removed by one write while pruning. */
+const PRUNE_BATCH = 256;
+
+interface Tip {
+  readonly meta: BlockMeta;
+  readonly state: ChainState;
+  readonly fullHeight: Height;
+}
+
+function at(height: Height): string {
+  return `height ${height}`;
+}
+
+function corrupt(what: string, facts: Readonly<Record<string, unknown>>, cause?: unknown): StoreError {
+  return new StoreError(
+    "STORE_CORRUPT",
+    `the block store is damaged: ${what}; check the disk, then run \`validator reset\` and let the node sync again`,
+    facts,
+    cause,
+  );
+}
+
+/** Decodes what the index holds: whatever does not decode was damaged there. */
+function decoded<T>(what: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof ChainError) throw corrupt(`${what} cannot be decoded`, { what }, error);
+    throw error;
+  }
+}
+
+class SegmentedBlockStore implements BlockStore {
+  readonly #db: IndexDb;
+  readonly #bodies: BodyLog;
+  #tip: Tip | null;
+  #base: Height;
+  #executed: Height;
+  /** Writes to the index, one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #failure: StoreError | null = null;
+  #closing = false;
+  #closed = false;
+
+  constructor(
+    db: IndexDb,
+    bodies: BodyLog,
+    opened: { readonly tip: Tip | null; readonly base: Height; readonly executed: Height },
+  ) {
+    this.#db = db;
+    this.#bodies = bodies;
+    this.#tip = opened.tip;
+    this.#base = opened.base;
+    this.#executed = opened.executed;
+  }
+
+  get base(): Height {
+    return this.#base;
+  }
+
+  get height(): Height {
+    return this.#tip?.meta.height ?? 0;
+  }
+
+  async putBody(blockId: BlockId, bytes: Uint8Array): Promise<BodyRef> {
+    this.#assertOpen();
+    return this.#bodies.put(blockId, bytes);
+  }
+
+  async getBody(blockId: BlockId): Promise<Uint8Array | null> {
+    this.#assertOpen();
+    const ref = this.#bodies.undecided(blockId);
+    if (ref !== null) return this.#bodies.read(ref, blockId);
+    const height = await this.heightOf(blockId.hash);
+    const meta = height === null ? null : await this.meta(height);
+    if (meta === null || !blockIdEquals(meta.blockId, blockId)) return null;
+    return this.#bodies.read(meta.body, blockId);
+  }
+
+  commit(batch: CommitBatch): Promise<void> {
+    return this.#inTurn(async () => {
+      const { height, blockId, block, seenCommit, state } = batch;
+      const tip = this.#tip;
+      if (tip !== null && height <= tip.meta.height) return this.#checkDecided(batch);
+      this.#checkOrder(batch);
+      const meta: BlockMeta = {
+        height,
+        blockId,
+        body: batch.body,
+        numTxs: Math.max(0, block.txs.length - 1),
+        blockBytes: batch.body.length,
+      };
+      const stored = storeState(state, tip);
+      const operations = [
+        put(heightKey("m", height), encodeMeta(meta)),
+        put(hashKey(blockId.hash), encodeHeight(height)),
+        put(heightKey("s", height), encodeCommit(seenCommit)),
+        put(heightKey("t", height), stored.bytes),
+      ];
+      if (tip === null) operations.push(put(FORMAT_KEY, Uint8Array.of(FORMAT)));
+      if (block.lastCommit.height === height - 1 && block.lastCommit.signatures.length > 0) {
+        operations.push(put(heightKey("c", height - 1), encodeCommit(block.lastCommit)));
+      }
+      if (height > SEEN_KEPT) operations.push(del(heightKey("s", height - SEEN_KEPT)));
+      await this.#write(operations, true);
+      this.#tip = { meta, state, fullHeight: stored.fullHeight };
+      if (tip === null) this.#base = height;
+      this.#bodies.advance(height);
+    });
+  }
+
+  async blockBytes(height: Height): Promise<Uint8Array | null> {
+    const meta = await this.meta(height);
+    return meta === null ? null : this.#bodies.read(meta.body, meta.blockId);
+  }
+
+  async block(height: Height): Promise<Block | null> {
+    const bytes = await this.blockBytes(height);
+    return bytes === null ? null : decoded(`the block of ${at(height)}`, () => decodeBlock(bytes));
+  }
+
+  async meta(height: Height): Promise<BlockMeta | null> {
+    this.#assertOpen();
+    const tip = this.#tip;
+    if (tip === null || height < this.#base || height > tip.meta.height) return null;
+    if (height === tip.meta.height) return tip.meta;
+    const bytes = await this.#db.get(heightKey("m", height));
+    if (bytes !== null) return decoded(`the entry of ${at(height)}`, () => decodeMeta(height, bytes));
+    // Pruned while it was being read, or gone although it should be there.
+    if (height < this.#base) return null;
+    throw corrupt(`the entry of ${at(height)} is missing`, { height });
+  }
+
+  async heightOf(blockHash: Uint8Array): Promise<Height | null> {
+    this.#assertOpen();
+    if (blockHash.length !== 32) return null;
+    const bytes = await this.#db.get(hashKey(blockHash));
+    return bytes === null ? null : decoded("the height of a block hash", () => decodeHeight(bytes));
+  }
+
+  async commitOf(height: Height): Promise<Commit | null> {
+    this.#assertOpen();
+    if (height === this.height) return this.seenCommit(height);
+    return this.#commitAt("c", height);
+  }
+
+  async seenCommit(height: Height): Promise<Commit | null> {
+    this.#assertOpen();
+    return this.#commitAt("s", height);
+  }
+
+  extendSeenCommit(commit: Commit): Promise<void> {
+    return this.#inTurn(async () => {
+      const tip = this.#tip?.meta;
+      // Late precommits of a height that meanwhile has a successor are of no use any more.
+      if (tip === undefined || commit.height !== tip.height) return;
+      if (!blockIdEquals(commit.blockId, tip.blockId)) throw conflict(tip, commit.blockId);
+      await this.#write([put(heightKey("s", tip.height), encodeCommit(commit))], false);
+    });
+  }
+
+  async state(): Promise<ChainState | null> {
+    this.#assertOpen();
+    return this.#tip?.state ?? null;
+  }
+
+  async validators(height: Height): Promise<ValidatorSet | null> {
+    this.#assertOpen();
+    const tip = this.#tip;
+    if (tip === null || height < this.#base || height > tip.meta.height + 2) return null;
+    if (height === tip.meta.height + 2) return tip.state.nextValidators;
+    if (height === tip.meta.height + 1) return tip.state.validators;
+    if (height === tip.meta.height) return tip.state.lastValidators;
+    const bytes = await this.#db.get(heightKey("t", height));
+    if (bytes === null) return this.#missingState(height);
+    const fullHeight = decoded(`the state of ${at(height)}`, () => fullHeightOf(bytes));
+    return new SetWalk(await this.#fullState(fullHeight)).at(height);
+  }
+
+  async stateAt(height: Height): Promise<ChainState | null> {
+    this.#assertOpen();
+    const tip = this.#tip;
+    if (tip === null || height < this.#base || height > tip.meta.height) return null;
+    if (height === tip.meta.height) return tip.state;
+    const bytes = await this.#db.get(heightKey("t", height));
+    if (bytes === null) return this.#missingState(height);
+    return loadState(bytes, height, (full) => this.#fullState(full));
+  }
+
+  async executedHeight(): Promise<Height> {
+    this.#assertOpen();
+    return this.#executed;
+  }
+
+  setExecutedHeight(height: Height): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#write([put(EXECUTED_KEY, encodeHeight(height))], false);
+      this.#executed = height;
+    });
+  }
+
+  putEvidence(evidence: Evidence): Promise<void> {
+    return this.#inTurn(async () => {
+      const height =
+        evidence.kind === "duplicate_vote"
+          ? evidence.voteA.height
+          : evidence.conflictingBlock.signedHeader.header.height;
+      const key = evidenceKey(height, evidenceId(evidence));
+      if ((await this.#db.get(key)) !== null) return;
+      const kept = await this.#db.entries({ ...tableRange("e"), limit: MAX_EVIDENCE });
+      const operations = [put(key, encodeEvidence(evidence))];
+      // The oldest expires first.
+      const [oldest] = kept;
+      if (kept.length === MAX_EVIDENCE && oldest !== undefined) operations.push(del(oldest[0]));
+      await this.#write(operations, true);
+    });
+  }
+
+  async evidence(): Promise<readonly Evidence[]> {
+    this.#assertOpen();
+    const entries = await this.#db.entries(tableRange("e"));
+    return entries.map(([, bytes]) => decoded("evidence", () => decodeEvidence(new Uint8Array(bytes))));
+  }
+
+  prune(retainHeight: Height): Promise<number> {
+    return this.#inTurn(async () => {
+      const tip = this.#tip;
+      if (tip === null) return 0;
+      const until = Math.min(retainHeight, tip.meta.height);
+      const base = this.#base;
+      if (until <= base) return 0;
+      // Out of sight first: nobody is answered with what is about to go, not even after a crash in between.
+      await this.#raiseBase(until);
+      const [oldest] = await this.#db.entries({ ...tableRange("m"), limit: 1 });
+      const from = oldest === undefined ? base : decoded("a key", () => heightOfKey(oldest[0]));
+      for (let start = from; start < until; start += PRUNE_BATCH) {
+        const operations = [];
+        for (let height = start; height < Math.min(until, start + PRUNE_BATCH); height++) {
+          const bytes = await this.#db.get(heightKey("m", height));
+          if (bytes !== null) {
+            const { blockId } = decoded(`the entry of ${at(height)}`, () => decodeMeta(height, bytes));
+            operations.push(del(hashKey(blockId.hash)));
+          }
+          for (const table of ["m", "c", "s", "t"] as const) operations.push(del(heightKey(table, height)));
+        }
+        await this.#write(operations, true);
+      }
+      const bytes = await this.#db.get(heightKey("m", until));
+      const meta =
+        bytes === null ? tip.meta : decoded(`the entry of ${at(until)}`, () => decodeMeta(until, bytes));
+      await this.#bodies.removeBefore(meta.body.segment);
+      return until - base;
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    await this.#queue;
+    this.#closed = true;
+    await this.#bodies.close();
+    await this.#db.close();
+  }
+
+  /** Makes the states from `height` on independent of the full states below it, and `height` the base. */
+  async #raiseBase(height: Height): Promise<void> {
+    const tip = this.#tip as Tip;
+    const state = await this.stateAt(height);
+    if (state === null) throw corrupt(`the state of ${at(height)} is missing`, { height });
+    const operations = [
+      put(heightKey("t", height), storeFull(state).bytes),
+      put(BASE_KEY, encodeHeight(height)),
+    ];
+    // Those behind it that build on a full state below it now build on this one.
+    for (let above = height + 1; above <= tip.meta.height; above++) {
+      const bytes = await this.#db.get(heightKey("t", above));
+      if (bytes === null) throw corrupt(`the state of ${at(above)} is missing`, { height: above });
+      if (fullHeightOf(bytes) >= height) break;
+      const moved = new Uint8Array(bytes);
+      moved.set(encodeHeight(height), 1);
+      operations.push(put(heightKey("t", above), moved));
+    }
+    await this.#write(operations, true);
+    this.#tip = { ...tip, fullHeight: Math.max(tip.fullHeight, height) };
+    this.#base = height;
+  }
+
+  async #commitAt(table: "c" | "s", height: Height): Promise<Commit | null> {
+    if (height < this.#base || height > this.height) return null;
+    const bytes = await this.#db.get(heightKey(table, height));
+    return bytes === null
+      ? null
+      : decoded(`the commit of ${at(height)}`, () => decodeCommit(new Uint8Array(bytes)));
+  }
+
+  async #fullState(height: Height): Promise<ChainState> {
+    const bytes = await this.#db.get(heightKey("t", height));
+    if (bytes === null) throw corrupt(`the state of ${at(height)} is missing`, { height });
+    return decoded(`the state of ${at(height)}`, () => readStored(bytes).state);
+  }
+
+  #missingState(height: Height): null {
+    if (height < this.#base) return null;
+    throw corrupt(`the state of ${at(height)} is missing`, { height });
+  }
+
+  async #checkDecided({ height, blockId }: CommitBatch): Promise<void> {
+    const meta = await this.meta(height);
+    if (meta !== null && !blockIdEquals(meta.blockId, blockId)) throw conflict(meta, blockId);
+  }
+
+  #checkOrder(batch: CommitBatch): void {
+    const { height, blockId, state, seenCommit, body } = batch;
+    const tip = this.#tip?.meta;
+    const order = (what: string): StoreError =>
+      new StoreError("STORE_ORDER", `cannot commit ${at(height)}: ${what}`, { height, tip: tip?.height });
+    if (tip !== undefined && height !== tip.height + 1) throw order(`the store is at ${tip.height}`);
+    if (state.lastHeight !== height || !blockIdEquals(state.lastBlockId, blockId)) {
+      throw order("the state is not the one after this block");
+    }
+    if (!blockIdEquals(seenCommit.blockId, blockId)) throw order("the commit is for another block");
+    const known = this.#bodies.undecided(blockId);
+    if (known === null || known.segment !== body.segment || known.offset !== body.offset) {
+      throw order("its body was not put into this store");
+    }
+  }
+
+  async #write(operations: Parameters<IndexDb["write"]>[0], sync: boolean): Promise<void> {
+    try {
+      await this.#db.write(operations, { sync });
+    } catch (error) {
+      if (error instanceof StoreError) this.#failure = error;
+      throw error;
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) return Promise.reject(closedError());
+    const turn = this.#queue.then(() => {
+      if (this.#failure !== null) throw this.#failure;
+      return work();
+    });
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+}
+
+function closedError(): StoreError {
+  return new StoreError("STORE_CLOSED", "the block store is closed");
+}
+
+function conflict(meta: BlockMeta, other: BlockId): StoreError {
+  const decided = toHexUpper(meta.blockId.hash);
+  const found = toHexUpper(other.hash);
+  return new StoreError(
+    "STORE_CONFLICT",
+    `${at(meta.height)} was decided as block ${decided}, not as ${found}: two blocks were decided, stop and compare`,
+    { height: meta.height, decided, found },
+  );
+}
+
+async function loadState(
+  bytes: Uint8Array,
+  height: Height,
+  fullState: (height: Height) => Promise<ChainState>,
+): Promise<ChainState> {
+  const { state, fullHeight } = decoded(`the state of ${at(height)}`, () => readStored(bytes));
+  return fullHeight === height ? state : completeState(state, await fullState(fullHeight));
+}
+
+async function loadTip(db: IndexDb): Promise<{ tip: Tip | null; base: Height }> {
+  const [newest] = await db.entries({ ...tableRange("m"), reverse: true, limit: 1 });
+  const [oldest] = await db.entries({ ...tableRange("m"), limit: 1 });
+  if (newest === undefined || oldest === undefined) return { tip: null, base: 0 };
+  const format = await db.get(FORMAT_KEY);
+  if (format?.[0] !== FORMAT) {
+    throw corrupt(`its format is ${format?.[0] ?? "unknown"}, this version reads ${FORMAT}`, {});
+  }
+  const height = decoded("a key", () => heightOfKey(newest[0]));
+  const meta = decoded(`the entry of ${at(height)}`, () => decodeMeta(height, newest[1]));
+  const stateBytes = await db.get(heightKey("t", height));
+  if (stateBytes === null) throw corrupt(`the state of ${at(height)} is missing`, { height });
+  const state = await loadState(stateBytes, height, async (full) => {
+    const bytes = await db.get(heightKey("t", full));
+    if (bytes === null) throw corrupt(`the state of ${at(full)} is missing`, { height: full });
+    return decoded(`the state of ${at(full)}`, () => readStored(bytes).state);
+  });
+  const tip = { meta, state, fullHeight: fullHeightOf(stateBytes) };
+  const pruned = await db.get(BASE_KEY);
+  const base = decoded("the base", () => (pruned === null ? heightOfKey(oldest[0]) : decodeHeight(pruned)));
+  return { tip, base };
+}
+
+/** Every body that the index names must be there: the tip's whole, the others' segments at least. */
+async function checkBodies(db: IndexDb, bodies: BodyLog, tip: Tip, base: Height): Promise<void> {
+  const first = await db.get(heightKey("m", base));
+  const from = first === null ? tip.meta : decoded(`the entry of ${at(base)}`, () => decodeMeta(base, first));
+  const present = new Set(bodies.segments);
+  for (let segment = from.body.segment; segment <= tip.meta.body.segment; segment++) {
+    if (present.has(segment)) continue;
+    throw corrupt(`body segment ${segment} is missing`, { segment, base, height: tip.meta.height });
+  }
+  await bodies.read(tip.meta.body, tip.meta.blockId);
+}
+
+/**
+ * Opens the block store below `options.dir`, creating it when there is none, and checks that index and bodies fit.
+ * @throws StoreError `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_IO`, `STORE_FULL`.
+ */
+export async function openStore(options: StoreOptions): Promise<BlockStore> {
+  const disk = options.disk ?? fsBodyDisk(options.writer);
+  const db = await IndexDb.open(join(options.dir, "db"));
+  let bodies: BodyLog | null = null;
+  try {
+    const { tip, base } = await loadTip(db);
+    const executed = await db.get(EXECUTED_KEY);
+    bodies = await BodyLog.open(
+      disk,
+      {
+        dir: join(options.dir, "blocks"),
+        segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
+        stepBytes: options.stepBytes ?? DEFAULT_STEP_BYTES,
+      },
+      tip?.meta.body ?? null,
+      tip?.meta.height ?? 0,
+    );
+    if (tip !== null) await checkBodies(db, bodies, tip, base);
+    return new SegmentedBlockStore(db, bodies, {
+      tip,
+      base,
+      executed: executed === null ? 0 : decoded("the executed height", () => decodeHeight(executed)),
+    });
+  } catch (error) {
+    await (bodies?.close() ?? disk.close());
+    await db.close();
+    throw error;
+  }
+}

@@ -1,0 +1,278 @@
+import { join } from "node:path";
+import { type BlockId, blockIdKey, MAX_BLOCK_SIZE } from "@quorate/chain";
+import type { BodyDisk } from "./body-disk.ts";
+import { BODY_HEADER_BYTES, bodyOf, contentEnd, encodeBodyRecord, findBodies } from "./body-format.ts";
+import { StoreError, storageError } from "./errors.ts";
+import type { BodyRef } from "./types.ts";
+
+export interface BodyLogOptions {
+  readonly dir: string;
+  /** Bytes after which a new segment starts. */
+  readonly segmentBytes: number;
+  /** Bytes of zeros kept ready behind the last record. */
+  readonly stepBytes: number;
+}
+
+interface Pending {
+  readonly blockId: BlockId;
+  readonly record: Uint8Array;
+  readonly resolve: (ref: BodyRef) => void;
+  readonly reject: (error: StoreError) => void;
+}
+
+/** Bodies of blocks not decided yet; what lies beyond is found by reading again. */
+const MAX_UNDECIDED = 1024;
+const NAME = /^(\d{8})\.blk$/;
+
+function segmentFile(dir: string, segment: number): string {
+  return join(dir, `${String(segment).padStart(8, "0")}.blk`);
+}
+
+/** Append-only bodies in numbered segment files. One writer, group commit. */
+export class BodyLog {
+  readonly #disk: BodyDisk;
+  readonly #options: BodyLogOptions;
+  /** Bodies put since the last decided block, by block id key; the epoch says when. */
+  readonly #undecided = new Map<string, { readonly ref: BodyRef; readonly epoch: number }>();
+  readonly #segments: number[];
+  #epoch: number;
+  #end: number;
+  #allocated: number;
+  #pending: Pending[] = [];
+  #running: Promise<void> | null = null;
+  #extending: Promise<void> | null = null;
+  #failure: StoreError | null = null;
+
+  private constructor(
+    disk: BodyDisk,
+    options: BodyLogOptions,
+    opened: { readonly segments: number[]; readonly end: number; readonly allocated: number },
+    epoch: number,
+  ) {
+    this.#disk = disk;
+    this.#options = options;
+    this.#segments = opened.segments;
+    this.#end = opened.end;
+    this.#allocated = opened.allocated;
+    this.#epoch = epoch;
+  }
+
+  /** Opens the log and finds the bodies put after `tip`, the body of the last decided block. */
+  static async open(
+    disk: BodyDisk,
+    options: BodyLogOptions,
+    tip: BodyRef | null,
+    epoch: number,
+  ): Promise<BodyLog> {
+    const { dir } = options;
+    try {
+      const segments = (await disk.list(dir))
+        .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+        .map(Number)
+        .sort((a, b) => a - b);
+      if (segments.length === 0) {
+        await disk.create(segmentFile(dir, 1));
+        segments.push(1);
+      }
+      const last = segments.at(-1) as number;
+      const log = new BodyLog(disk, options, { segments, end: 0, allocated: 0 }, epoch);
+      for (const segment of segments) {
+        if (segment !== last && segment < (tip?.segment ?? 0)) continue;
+        const file = segmentFile(dir, segment);
+        // From the start of the tip's segment: a body of the next height may have been put before the tip's.
+        const bytes = await disk.read(file, 0, await disk.size(file));
+        let end = 0;
+        for (const found of findBodies(bytes, 0)) {
+          const { blockId, offset, length } = found;
+          log.#remember(blockId, { segment, offset, length });
+          end = offset + BODY_HEADER_BYTES + length;
+        }
+        // Behind the last record and whatever a crash left there; a body may itself end in zeros.
+        log.#end = contentEnd(bytes, end);
+        log.#allocated = bytes.length;
+      }
+      return log;
+    } catch (error) {
+      throw storageError("open", dir, error);
+    }
+  }
+
+  /** Numbers of the segment files there are, ascending. */
+  get segments(): readonly number[] {
+    return this.#segments;
+  }
+
+  /** Where a body put since the last decided block lies. */
+  undecided(blockId: BlockId): BodyRef | null {
+    return this.#undecided.get(blockIdKey(blockId))?.ref ?? null;
+  }
+
+  /** Appends a body; resolves when it is synced. The same body again answers where it lies. */
+  put(blockId: BlockId, bytes: Uint8Array): Promise<BodyRef> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const known = this.undecided(blockId);
+    if (known !== null) return Promise.resolve(known);
+    if (bytes.length > MAX_BLOCK_SIZE) {
+      const facts = { length: bytes.length };
+      return Promise.reject(
+        new StoreError("STORE_ORDER", `a block of ${bytes.length} bytes exceeds ${MAX_BLOCK_SIZE}`, facts),
+      );
+    }
+    const record = encodeBodyRecord(blockId, bytes);
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ blockId, record, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /**
+   * @throws StoreError `STORE_CORRUPT` when the body is not there whole; `null` is never given for a body once put.
+   */
+  async read(ref: BodyRef, blockId: BlockId): Promise<Uint8Array> {
+    const file = segmentFile(this.#options.dir, ref.segment);
+    let record: Uint8Array;
+    try {
+      record = await this.#disk.read(file, ref.offset, BODY_HEADER_BYTES + ref.length);
+    } catch (error) {
+      throw new StoreError(
+        "STORE_CORRUPT",
+        `the body of block ${blockIdKey(blockId).slice(0, 16)}… cannot be read from ${file}: restore the file, or run ` +
+          "`validator reset` and let the node sync again",
+        { file, offset: ref.offset },
+        error,
+      );
+    }
+    const body = bodyOf(record, blockId);
+    if (body !== null) return body;
+    throw new StoreError(
+      "STORE_CORRUPT",
+      `the body of block ${blockIdKey(blockId).slice(0, 16)}… in ${file} is damaged: check the disk, then run ` +
+        "`validator reset` and let the node sync again",
+      { file, offset: ref.offset, length: ref.length },
+    );
+  }
+
+  /** A height was decided: bodies put before the height below it are no longer found by their id. */
+  advance(epoch: number): void {
+    this.#epoch = epoch;
+    for (const [key, entry] of this.#undecided) if (entry.epoch < epoch - 1) this.#undecided.delete(key);
+  }
+
+  /** Deletes segments with a number below `segment`, never the last. Oldest first. */
+  async removeBefore(segment: number): Promise<number> {
+    let removed = 0;
+    for (;;) {
+      const [oldest, next] = this.#segments;
+      if (oldest === undefined || next === undefined || oldest >= segment) return removed;
+      const file = segmentFile(this.#options.dir, oldest);
+      try {
+        await this.#disk.remove(file);
+      } catch (error) {
+        throw storageError("remove", file, error);
+      }
+      this.#segments.shift();
+      removed++;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#running !== null) await this.#running;
+    if (this.#extending !== null) await this.#extending;
+    await this.#disk.close();
+  }
+
+  #remember(blockId: BlockId, ref: BodyRef): void {
+    const [oldest] = this.#undecided.keys();
+    if (this.#undecided.size >= MAX_UNDECIDED && oldest !== undefined) this.#undecided.delete(oldest);
+    this.#undecided.set(blockIdKey(blockId), { ref, epoch: this.#epoch });
+  }
+
+  /** Writes what is pending, group after group: all that comes in during one sync goes with the next. */
+  async #run(): Promise<void> {
+    await Promise.resolve();
+    while (this.#pending.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        await this.#writeGroup(group);
+      } catch (error) {
+        this.#fail(storageError("write", this.#options.dir, error), group);
+      }
+    }
+    this.#running = null;
+  }
+
+  /** As many as fit into the rest of the segment, at least one. */
+  #takeGroup(): Pending[] {
+    let end = this.#end;
+    const { segmentBytes } = this.#options;
+    const count = this.#pending.findIndex((pending, i) => {
+      end += pending.record.length;
+      return i > 0 && end > segmentBytes;
+    });
+    return this.#pending.splice(0, count === -1 ? this.#pending.length : count);
+  }
+
+  async #writeGroup(group: readonly Pending[]): Promise<void> {
+    const length = group.reduce((sum, { record }) => sum + record.length, 0);
+    if (this.#end > 0 && this.#end + length > this.#options.segmentBytes) await this.#nextSegment();
+    const segment = this.#segments.at(-1) as number;
+    const file = segmentFile(this.#options.dir, segment);
+    if (this.#extending !== null) await this.#extending;
+    const start = this.#end;
+    const [only] = group;
+    const bytes = group.length === 1 && only !== undefined ? only.record : joined(group, length);
+    // Taken before the write: after a failure nothing may be written over what perhaps arrived.
+    this.#end = start + length;
+    await Promise.all([this.#disk.write(file, start, bytes), this.#disk.fdatasync(file)]);
+    let offset = start;
+    for (const { blockId, record, resolve } of group) {
+      const ref = { segment, offset, length: record.length - BODY_HEADER_BYTES };
+      offset += record.length;
+      this.#remember(blockId, ref);
+      resolve(ref);
+    }
+    this.#allocated = Math.max(this.#allocated, this.#end);
+    this.#allocateAhead(file);
+  }
+
+  async #nextSegment(): Promise<void> {
+    if (this.#extending !== null) await this.#extending;
+    const next = (this.#segments.at(-1) as number) + 1;
+    await this.#disk.create(segmentFile(this.#options.dir, next));
+    this.#segments.push(next);
+    this.#end = 0;
+    this.#allocated = 0;
+  }
+
+  /** Zeros behind the end make the next sync cheaper: it then changes no file length. */
+  #allocateAhead(file: string): void {
+    const { stepBytes, segmentBytes } = this.#options;
+    if (this.#extending !== null || this.#allocated - this.#end >= stepBytes / 2) return;
+    const size = Math.min(segmentBytes, this.#end + stepBytes);
+    if (size <= this.#allocated) return;
+    this.#extending = this.#disk
+      .extend(file, size)
+      .then(() => {
+        this.#allocated = size;
+      })
+      .catch((error: unknown) => this.#fail(storageError("extend", file, error), []))
+      .finally(() => {
+        this.#extending = null;
+      });
+  }
+
+  #fail(error: StoreError, group: readonly Pending[]): void {
+    this.#failure ??= error;
+    for (const { reject } of [...group, ...this.#pending.splice(0)]) reject(this.#failure);
+  }
+}
+
+function joined(group: readonly Pending[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const { record } of group) {
+    bytes.set(record, at);
+    at += record.length;
+  }
+  return bytes;
+}
