@@ -5,6 +5,8 @@ import type { LogPort } from "@quorate/gossip";
 export interface NodeConfig {
   readonly home: string;
   readonly moniker: string;
+  /** Version of the program, shown by RPC. */
+  readonly version: string;
   readonly p2p: {
     /** Multiaddrs. */
     readonly listen: readonly string[];

@@ -1,0 +1,66 @@
+import { type Genesis, genesisHash } from "@quorate/chain";
+import {
+  createEngineClient,
+  createNoExecution,
+  type DecidedBlocks,
+  type ExecutionClient,
+} from "@quorate/execution";
+import type { LogPort } from "@quorate/gossip";
+import type { BlockStore } from "@quorate/store";
+import type { Clock } from "../clock.ts";
+import { NodeError } from "../errors.ts";
+import { requirePrivate } from "../home.ts";
+import type { Metrics } from "../metrics/index.ts";
+import type { NodeConfig } from "../types.ts";
+
+/** What the EL follower reads: decided blocks, each with the beacon root that all nodes derive for it. */
+export function decidedBlocks(store: BlockStore, genesis: Genesis): DecidedBlocks {
+  return {
+    get base() {
+      return store.base;
+    },
+    get height() {
+      return store.height;
+    },
+    async block(height) {
+      const block = await store.block(height);
+      if (block === null) return null;
+      const { lastBlockId } = block.header;
+      return { block, parentBeaconBlockRoot: lastBlockId === null ? genesisHash(genesis) : lastBlockId.hash };
+    },
+    executedHeight: () => store.executedHeight(),
+    setExecutedHeight: (height) => store.setExecutedHeight(height),
+  };
+}
+
+/** The port's two implementations: Engine API over HTTP, or the built-in pool of a chain without EL. */
+export async function openExecution(
+  config: NodeConfig,
+  genesis: Genesis,
+  store: BlockStore,
+  clock: Clock,
+  metrics: Metrics,
+  log: LogPort,
+): Promise<ExecutionClient> {
+  const blocks = decidedBlocks(store, genesis);
+  if (genesis.execution === "none") return createNoExecution({ store: blocks, log });
+  const { execution } = config;
+  if (execution === undefined) {
+    throw new NodeError({
+      exitCode: 3,
+      code: "EXECUTION_MISSING",
+      what: "this chain needs an execution client and none is configured",
+      do: "start with --el embedded, or --el http://host:8551 and --jwt FILE; or set [execution] in config.toml",
+    });
+  }
+  await requirePrivate(execution.jwtFile);
+  return createEngineClient(execution, {
+    store: blocks,
+    genesis,
+    clock,
+    log,
+    metrics: {
+      call: (method, status, seconds) => metrics.own.elCalls.observe({ method, status }, seconds),
+    },
+  });
+}

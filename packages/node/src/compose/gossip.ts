@@ -1,0 +1,114 @@
+import {
+  blockIdEquals,
+  type ChainState,
+  encodeBlock,
+  encodeCommit,
+  type Genesis,
+  genesisHash,
+  upgradesHash,
+} from "@quorate/chain";
+import type { Verifier } from "@quorate/crypto";
+import {
+  type ConsensusView,
+  createGossip,
+  type Gossip,
+  type GossipEvents,
+  type LogPort,
+  nodeKeyFromSeed,
+  type PeerStatus,
+  type SyncResponse,
+} from "@quorate/gossip";
+import type { BlockStore } from "@quorate/store";
+import type { Clock } from "../clock.ts";
+import { type HomePaths, loadNodeKey } from "../home.ts";
+import type { Metrics } from "../metrics/index.ts";
+import type { NodeConfig } from "../types.ts";
+
+/** Version of the peer-to-peer protocol; a difference disconnects. */
+export const PROTOCOL_VERSION = 1;
+
+export interface GossipSources {
+  readonly config: NodeConfig;
+  readonly paths: HomePaths;
+  readonly genesis: Genesis;
+  readonly store: BlockStore;
+  readonly verifier: Verifier;
+  readonly view: ConsensusView;
+  readonly events: GossipEvents;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: LogPort;
+  chain(): ChainState;
+}
+
+export async function openGossip(sources: GossipSources): Promise<Gossip> {
+  const { config, genesis, store, metrics } = sources;
+  const { p2p } = config;
+  const genesisBytes = genesisHash(genesis);
+  const upgradesBytes = upgradesHash(genesis.upgrades);
+  const status = (): PeerStatus => ({
+    protocolVersion: PROTOCOL_VERSION,
+    chainId: genesis.chainId,
+    genesisHash: genesisBytes,
+    upgradesHash: upgradesBytes,
+    elGenesisHash: genesis.elGenesisHash,
+    height: sources.chain().lastHeight,
+    earliestHeight: store.base,
+    moniker: config.moniker,
+  });
+  return createGossip(
+    {
+      nodeKey: nodeKeyFromSeed(await loadNodeKey(sources.paths.nodeKey)),
+      listen: p2p.listen,
+      ...(p2p.announce.length === 0 ? {} : { announce: p2p.announce }),
+      persistentPeers: p2p.persistentPeers,
+      ...(p2p.allow.length === 0 ? {} : { allow: p2p.allow }),
+      validatorPeers: p2p.validatorPeers,
+      maxPeers: p2p.maxPeers,
+    },
+    {
+      verifier: sources.verifier,
+      view: sources.view,
+      events: sources.events,
+      serve: (from, count, maxBytes) => serveBlocks(store, from, count, maxBytes),
+      status,
+      log: sources.log,
+      metrics: {
+        message: (topic, verdict) => metrics.own.gossipMessages.inc({ topic, verdict }),
+        bytes: (direction, channel, bytes) => {
+          const counter = direction === "in" ? metrics.comet.p2p.receiveBytes : metrics.comet.p2p.sendBytes;
+          counter.inc({ message_type: channel }, bytes);
+        },
+        peers: (count) => metrics.comet.p2p.peers.set(count),
+        queue: (queue, length, limit) => metrics.own.queueFill.set({ queue }, length / limit),
+        offence: (offence) => metrics.own.peerOffences.inc({ offence }),
+      },
+      clock: { now: () => sources.clock.wallMs() },
+    },
+  );
+}
+
+/** Consecutive decided blocks, each with a commit for it, up to `maxBytes` (the first one always). */
+export async function serveBlocks(
+  store: BlockStore,
+  from: number,
+  count: number,
+  maxBytes: number,
+): Promise<SyncResponse> {
+  const blocks: { height: number; block: Uint8Array; commit: Uint8Array }[] = [];
+  let bytes = 0;
+  for (let height = Math.max(from, store.base); height <= store.height && blocks.length < count; height++) {
+    if (height !== from + blocks.length) break;
+    const stored = await store.block(height);
+    const commit = await store.commitOf(height);
+    const meta = await store.meta(height);
+    if (stored === null || commit === null || meta === null || !blockIdEquals(commit.blockId, meta.blockId))
+      break;
+    const block = (await store.blockBytes(height)) ?? encodeBlock(stored);
+    const encoded = encodeCommit(commit);
+    bytes += block.length + encoded.length;
+    if (blocks.length > 0 && bytes > maxBytes) break;
+    blocks.push({ height, block, commit: encoded });
+  }
+  return { blocks };
+}

@@ -1,0 +1,135 @@
+/** What gossip may know of consensus: window, proposers, and everything it serves to peers that lack it. */
+import {
+  type BlockId,
+  certificateFromCommit,
+  type Proposal,
+  proposerOf,
+  type ValidatorSet,
+} from "@quorate/chain";
+import {
+  certificateOf,
+  haveBits,
+  maj23,
+  proposalOf,
+  type Step,
+  summary,
+  voteOf,
+  voteRounds,
+} from "@quorate/consensus";
+import { bytesEqual } from "@quorate/crypto";
+import type { BitArray, ConsensusView, PeerInfo, RoundState } from "@quorate/gossip";
+import type { Runner } from "./runner/runner.ts";
+
+/** Steps as CometBFT numbers them (RoundStepType). */
+const STEP_NUMBER: Readonly<Record<Step, number>> = {
+  NewHeight: 1,
+  Propose: 3,
+  Prevote: 4,
+  PrevoteWait: 5,
+  Precommit: 6,
+  PrecommitWait: 7,
+  Commit: 8,
+};
+
+export interface ViewSources {
+  readonly runner: Runner;
+  /** Validators (by index in this set) that this node has a direct link to. */
+  direct(set: ValidatorSet): BitArray;
+  elReady(): boolean;
+  leaving(): boolean;
+}
+
+export function createConsensusView(sources: ViewSources): ConsensusView {
+  const { runner } = sources;
+  const setOf = (height: number): ValidatorSet | null => {
+    const state = runner.chain();
+    if (height === state.lastHeight + 1) return state.validators;
+    if (height === state.lastHeight) return state.lastValidators;
+    return height === state.lastHeight + 2 ? state.nextValidators : null;
+  };
+  return {
+    get height() {
+      return runner.chain().lastHeight + 1;
+    },
+    get round() {
+      return summary(runner.core()).round;
+    },
+    validators: setOf,
+    proposer(height, round) {
+      const set = setOf(height);
+      return set === null ? null : proposerOf(set, round).pubKey;
+    },
+    roundState: () => roundStateOf(sources),
+    vote: (round, type, index) => voteOf(runner.core(), round, type, index),
+    certificate: (round, type) => certificateOf(runner.core(), round, type),
+    proposal(round) {
+      const proposal = proposalOf(runner.core(), round);
+      return proposal === null
+        ? null
+        : { proposal, body: runner.bodies.get(proposal.blockId)?.bytes ?? null };
+    },
+    part: (blockId: BlockId, index: number) => runner.bodies.part(blockId, index),
+    lastCommit() {
+      const state = runner.chain();
+      const set = state.lastValidators;
+      if (set === null) return null;
+      const { commit } = runner.lastCommit();
+      const last: Proposal | null = runner.lastProposal();
+      return { height: state.lastHeight, certificate: certificateFromCommit(set, commit), proposal: last };
+    },
+  };
+}
+
+function roundStateOf(sources: ViewSources): RoundState {
+  const { runner } = sources;
+  const core = runner.core();
+  const { round, step } = summary(core);
+  const proposal = proposalOf(core, round);
+  const set = runner.chain().validators;
+  const total = proposal?.blockId.parts.total ?? 0;
+  const held = proposal !== null && runner.bodies.get(proposal.blockId) !== null;
+  return {
+    height: runner.chain().lastHeight + 1,
+    round,
+    step: STEP_NUMBER[step],
+    proposal: proposal?.blockId ?? null,
+    parts: held ? fullBits(total) : emptyBits(total),
+    votes: voteRounds(core).map(({ round: at, type }) => ({
+      round: at,
+      type,
+      have: haveBits(core, at, type),
+    })),
+    maj23: maj23(core),
+    direct: sources.direct(set),
+    elReady: sources.elReady(),
+    leaving: sources.leaving(),
+  };
+}
+
+/** Bit i: the validator of index i is a direct, admitted peer (or this node itself). */
+export function directLinks(set: ValidatorSet, own: Uint8Array | null, peers: readonly PeerInfo[]): BitArray {
+  const linked = peers
+    .filter((peer) => peer.status !== null)
+    .flatMap(({ validator }) => (validator === null ? [] : [validator]));
+  const addresses = own === null ? linked : [own, ...linked];
+  const array = emptyBits(set.validators.length);
+  set.validators.forEach((validator, index) => {
+    if (!addresses.some((address) => bytesEqual(address, validator.address))) return;
+    const at = index >> 3;
+    array.bits[at] = (array.bits[at] ?? 0) | (1 << (index & 7));
+  });
+  return array;
+}
+
+export function emptyBits(size: number): BitArray {
+  return { size, bits: new Uint8Array(Math.ceil(size / 8)) };
+}
+
+function fullBits(size: number): BitArray {
+  const array = emptyBits(size);
+  for (let index = 0; index < size; index++) {
+    const at = index >> 3;
+    array.bits[at] = (array.bits[at] ?? 0) | (1 << (index & 7));
+  }
+  return array;
+}

@@ -1,0 +1,133 @@
+/**
+ * The composition root: constructs every part, connects them through their ports, owns the order of start and stop.
+ * Nothing is decided here that a part could decide.
+ */
+import { type ChainState, type Genesis, genesisHash, stateFromGenesis } from "@quorate/chain";
+import { bytesEqual, toHexUpper } from "@quorate/crypto";
+import { createVerifier } from "@quorate/gossip";
+import { createRpcServer, RpcError, type RpcServer } from "@quorate/rpc";
+import type { BlockStore } from "@quorate/store";
+import { DiskThread } from "@quorate/wal";
+import { systemClock } from "./clock.ts";
+import { openExecution } from "./compose/execution.ts";
+import { closeAll, openPrivVal, openStoreOf, openWalOf } from "./compose/storage.ts";
+import { NodeError, reasonOf } from "./errors.ts";
+import { homePaths, loadGenesis } from "./home.ts";
+import { createMetrics } from "./metrics/index.ts";
+import { startMetricsServer } from "./metrics/server.ts";
+import { Node } from "./node.ts";
+import { initialLastCommit } from "./runner/last-commit.ts";
+import type { NodeConfig, NodeModules, QuorateNode } from "./types.ts";
+import { requireSupported } from "./upgrades.ts";
+import { openVoteTrace } from "./vote-trace.ts";
+
+/** Closes what was opened, newest first, when a later step of the start fails. */
+class Opened {
+  private readonly parts: (readonly [string, () => Promise<void>])[] = [];
+
+  add(name: string, close: () => Promise<void>): void {
+    this.parts.unshift([name, close]);
+  }
+
+  all(): readonly (readonly [string, () => Promise<void>])[] {
+    return this.parts;
+  }
+}
+
+/**
+ * Starts a node in `config.home`. Resolves when it runs (it may still wait for peers or its EL).
+ * @throws NodeError with the exit code of the operator's contract; nothing stays open then.
+ */
+export async function createNode(config: NodeConfig, modules: NodeModules): Promise<QuorateNode> {
+  const opened = new Opened();
+  try {
+    return await open(config, modules, opened);
+  } catch (error) {
+    await closeAll(modules.log("node"), opened.all());
+    throw error;
+  }
+}
+
+async function open(config: NodeConfig, modules: NodeModules, opened: Opened): Promise<QuorateNode> {
+  const log = modules.log("node");
+  const paths = homePaths(config.home);
+  const clock = systemClock;
+  const { genesis, document } = await loadGenesis(paths.genesis);
+  const store = await openStoreOf(paths);
+  opened.add("store", () => store.close());
+  const state = await loadState(store, genesis, config.home);
+  requireSupported(state);
+  const metrics = createMetrics(genesis.chainId);
+  opened.add("metrics", () => Promise.resolve(metrics.close()));
+  const disk = new DiskThread();
+  opened.add("disk", () => disk.close());
+  const privval = await openPrivVal(paths, disk);
+  if (privval !== null) opened.add("privval", () => privval.close());
+  const wal = await openWalOf(paths, disk, privval, modules.log("wal"));
+  opened.add("wal", () => wal.close());
+  if (genesis.execution === "engine") await modules.startExecution?.(genesis);
+  const execution = await openExecution(config, genesis, store, clock, metrics, modules.log("execution"));
+  opened.add("execution", () => execution.close());
+  const verifier = createVerifier({ workers: config.verifyWorkers });
+  opened.add("verifier", () => verifier.close());
+  const trace = config.voteTrace === undefined ? null : openVoteTrace(config.voteTrace, genesis.chainId);
+  if (trace !== null) opened.add("vote trace", () => trace.close());
+  const node = new Node({
+    config,
+    modules,
+    paths,
+    clock,
+    genesis,
+    genesisDocument: document,
+    store,
+    wal,
+    privval,
+    execution,
+    verifier,
+    metrics,
+    trace,
+    state,
+    lastCommit: await initialLastCommit(store, state),
+    closeParts: () => closeAll(log, opened.all()),
+  });
+  await node.openNetwork();
+  const metricsServer = await startMetricsServer(config.metricsListen, metrics, modules.log("metrics"));
+  opened.add("metrics server", () => metricsServer.close());
+  const rpc = await openRpc(config, node, modules);
+  if (rpc !== null) opened.add("rpc", () => rpc.close());
+  await node.begin({ rpc: rpc?.url ?? "", metrics: metricsServer.url });
+  return node;
+}
+
+async function openRpc(config: NodeConfig, node: Node, modules: NodeModules): Promise<RpcServer | null> {
+  if (config.rpcListen === "") return null;
+  try {
+    return await createRpcServer({ listen: config.rpcListen }, node.rpcView(), {
+      log: modules.log("rpc"),
+      metrics: null,
+    });
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    throw new NodeError({
+      exitCode: /in use|EADDRINUSE/i.test(error.message) ? 4 : 3,
+      code: "RPC_LISTEN",
+      what: `RPC cannot listen on ${config.rpcListen}: ${reasonOf(error)}`,
+      do: "free the port or set another one in [rpc] listen of config.toml",
+      cause: error,
+    });
+  }
+}
+
+/** The stored state, or genesis. A store of another genesis is refused: it would not be this chain. */
+async function loadState(store: BlockStore, genesis: Genesis, home: string): Promise<ChainState> {
+  const stored = await store.state();
+  if (stored === null) return stateFromGenesis(genesis);
+  const hash = genesisHash(genesis);
+  if (bytesEqual(stored.genesisHash, hash)) return stored;
+  throw new NodeError({
+    exitCode: 3,
+    code: "GENESIS_CHANGED",
+    what: `the data in ${home} belongs to genesis ${toHexUpper(stored.genesisHash)}, genesis.json is ${toHexUpper(hash)}`,
+    do: "restore the genesis.json this home was started with, or run `validator reset` to join the other chain",
+  });
+}

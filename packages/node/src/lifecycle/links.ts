@@ -1,0 +1,56 @@
+/**
+ * What the peers' round states say about validators: who can reach the proposer (timeoutPropose shrinks when nobody
+ * does), and whether links to more than 2/3 of the power exist (the first height waits for them). Pure: facts in, answer
+ * out. Only timeouts depend on it, so a wrong answer costs time and never safety.
+ */
+import { quorum, type ValidatorSet } from "@quorate/chain";
+import { bytesEqual, toHexUpper } from "@quorate/crypto";
+import type { PeerInfo } from "@quorate/gossip";
+
+export interface LinkFacts {
+  readonly validators: ValidatorSet;
+  readonly height: number;
+  /** Own address; `null` on a full node. */
+  readonly own: Uint8Array | null;
+  readonly peers: readonly PeerInfo[];
+  /** Validators whose peer id is known by configuration or binding, upper-case hex. */
+  readonly known: ReadonlySet<string>;
+}
+
+/** Nobody can reach this validator, or it said that it will not propose. Unknown validators are never "absent". */
+export function isAbsent(facts: LinkFacts, address: Uint8Array): boolean {
+  if (facts.own !== null && bytesEqual(facts.own, address)) return false;
+  const direct = facts.peers.find((peer) => peer.validator !== null && bytesEqual(peer.validator, address));
+  if (direct !== undefined) {
+    const said = direct.roundState;
+    return said !== null && (said.leaving || !said.elReady);
+  }
+  if (!facts.known.has(toHexUpper(address))) return false;
+  const index = facts.validators.validators.findIndex((v) => bytesEqual(v.address, address));
+  return !facts.peers.some((peer) => {
+    const said = peer.roundState;
+    return said !== null && said.height === facts.height && hasBit(said.direct, index);
+  });
+}
+
+/** Power of this node and of the validators it has a link to; peers of unknown validators count as one each. */
+export function linkedEnough(facts: LinkFacts): boolean {
+  const { validators, totalPower } = facts.validators;
+  const linked = validators.filter(
+    (v) =>
+      (facts.own !== null && bytesEqual(facts.own, v.address)) ||
+      facts.peers.some(
+        (peer) => peer.status !== null && peer.validator !== null && bytesEqual(peer.validator, v.address),
+      ),
+  );
+  const power = linked.reduce((sum, v) => sum + v.power, 0n);
+  if (power >= quorum(totalPower)) return true;
+  const unknown = validators.filter((v) => !linked.includes(v) && !facts.known.has(toHexUpper(v.address)));
+  const strangers = facts.peers.filter((peer) => peer.status !== null && peer.validator === null).length;
+  const guessed = unknown.slice(0, strangers).reduce((sum, v) => sum + v.power, 0n);
+  return power + guessed >= quorum(totalPower);
+}
+
+function hasBit(bits: { readonly size: number; readonly bits: Uint8Array }, index: number): boolean {
+  return index >= 0 && index < bits.size && ((bits.bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+}

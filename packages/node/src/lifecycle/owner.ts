@@ -1,0 +1,170 @@
+/**
+ * The one owner of the node's life cycle: starting -> consensus <-> syncing -> stopping. A node whose peers are ahead
+ * syncs; it leaves the round only when a synced block proved itself by its commit, so that a peer's empty claim costs
+ * nothing; it comes back by itself at the tip (DESIGN §6).
+ */
+import type { Block, BlockId, Commit } from "@quorate/chain";
+import { CommitFlag } from "@quorate/chain";
+import { bytesEqual } from "@quorate/crypto";
+import type { LogPort } from "@quorate/gossip";
+import type { PrivVal } from "@quorate/privval";
+import type { BlockSync } from "@quorate/sync";
+import type { Clock } from "../clock.ts";
+import type { NodeError } from "../errors.ts";
+import type { Metrics } from "../metrics/index.ts";
+import { bugError, durabilityError } from "../runner/fatal.ts";
+import type { Runner } from "../runner/runner.ts";
+import type { NodePhase } from "../types.ts";
+
+/** More heights behind than this: sync at once. Fewer: the round-state stream brings the missing commit first. */
+const SYNC_AT_ONCE = 2;
+/** Behind by less for this long, ms: sync as well (the peer's repair did not help). */
+const SYNC_AFTER_MS = 1_500;
+/** How often the distance to the peers is looked at, ms. */
+const LOOK_MS = 500;
+
+export interface OwnerModules {
+  readonly clock: Clock;
+  readonly log: LogPort;
+  readonly metrics: Metrics;
+  readonly runner: Runner;
+  readonly sync: BlockSync;
+  readonly privval: PrivVal | null;
+  readonly fatal: (error: NodeError) => void;
+  readonly onPhase: (phase: NodePhase) => void;
+}
+
+export class Owner {
+  private readonly modules: OwnerModules;
+  private current: NodePhase = "starting";
+  private behindSinceMs: number | null = null;
+  private syncing: Promise<void> | null = null;
+  private readonly abort = new AbortController();
+  private cancelLook: (() => void) | null = null;
+
+  constructor(modules: OwnerModules) {
+    this.modules = modules;
+    this.show();
+  }
+
+  get phase(): NodePhase {
+    return this.current;
+  }
+
+  /** True while peers claim heights above ours by more than what a round takes. */
+  get catchingUp(): boolean {
+    return this.current === "syncing" || this.behind() > 1;
+  }
+
+  /** The runner has been started or resumed. */
+  enterConsensus(): void {
+    if (this.current === "stopping") return;
+    this.setPhase("consensus");
+    this.look();
+  }
+
+  /** A peer's status changed: look at the distance now. */
+  peerChanged(): void {
+    if (this.current === "consensus" && this.behind() > SYNC_AT_ONCE) this.startSync();
+  }
+
+  /** Port of block sync: a block whose commit is verified. */
+  async applySynced(block: Block, bytes: Uint8Array, blockId: BlockId, commit: Commit): Promise<void> {
+    const { runner } = this.modules;
+    const { height } = block.header;
+    if (this.current === "stopping") throw new Error("the node is stopping");
+    if (height <= runner.chain().lastHeight) return;
+    if (this.current !== "syncing") {
+      runner.pause();
+      this.setPhase("syncing");
+    }
+    await this.raise(commit);
+    const body = runner.bodies.add(height, blockId, bytes, block);
+    if (body === null) throw new Error(`the synced block ${height} is not what its id says`);
+    await runner.commitBlock(body, commit, "sync");
+    if (runner.chain().lastHeight < height) throw new Error(`the synced block ${height} was not committed`);
+  }
+
+  async stop(): Promise<void> {
+    this.setPhase("stopping");
+    this.cancelLook?.();
+    this.abort.abort();
+    await this.syncing;
+  }
+
+  /** An own signature in a commit is one we must never contradict (DESIGN §3a, watermark). */
+  async raise(commit: Commit): Promise<void> {
+    const { privval } = this.modules;
+    if (privval === null) return;
+    const mine = commit.signatures.some(
+      (s) => s.flag !== CommitFlag.absent && bytesEqual(s.validatorAddress, privval.address),
+    );
+    if (!mine) return;
+    try {
+      await privval.raise(commit.height, commit.round, 2);
+    } catch (error) {
+      this.modules.fatal(durabilityError("the sign state could not be raised to a synced commit", error));
+    }
+  }
+
+  private behind(): number {
+    return this.modules.sync.target - this.modules.runner.chain().lastHeight;
+  }
+
+  private look(): void {
+    this.cancelLook?.();
+    if (this.current === "stopping") return;
+    this.cancelLook = this.modules.clock.timer(LOOK_MS, () => this.look());
+    if (this.current !== "consensus") return;
+    const behind = this.behind();
+    const now = this.modules.clock.monotonicMs();
+    if (behind <= 0) this.behindSinceMs = null;
+    else this.behindSinceMs ??= now;
+    if (behind > SYNC_AT_ONCE || (this.behindSinceMs !== null && now - this.behindSinceMs > SYNC_AFTER_MS))
+      this.startSync();
+  }
+
+  private startSync(): void {
+    if (this.syncing !== null || this.current === "stopping") return;
+    this.syncing = this.runSync().finally(() => {
+      this.syncing = null;
+      this.behindSinceMs = null;
+    });
+  }
+
+  private async runSync(): Promise<void> {
+    const { sync, runner, log, fatal, clock } = this.modules;
+    const from = runner.chain().lastHeight;
+    const startedAt = clock.monotonicMs();
+    try {
+      const reached = await sync.run(this.abort.signal);
+      if (this.abort.signal.aborted || this.phase !== "syncing") return;
+      log.info("block sync reached the tip", {
+        from,
+        height: reached,
+        seconds: Math.round((clock.monotonicMs() - startedAt) / 100) / 10,
+      });
+      this.setPhase("consensus");
+      runner.start();
+    } catch (error) {
+      if (this.abort.signal.aborted) return;
+      fatal(bugError("block sync failed", error));
+    }
+  }
+
+  private setPhase(phase: NodePhase): void {
+    if (this.current === phase) return;
+    this.current = phase;
+    this.show();
+    this.modules.onPhase(phase);
+    this.modules.log.info("phase", { phase, height: this.modules.runner.chain().lastHeight + 1 });
+  }
+
+  private show(): void {
+    const { metrics } = this.modules;
+    for (const phase of ["starting", "syncing", "consensus", "stopping"] as const) {
+      metrics.own.phase.set({ phase }, phase === this.current ? 1 : 0);
+    }
+    metrics.comet.blocksync.syncing.set(this.current === "syncing" ? 1 : 0);
+  }
+}

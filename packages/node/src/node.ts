@@ -1,0 +1,466 @@
+/** A running node: its parts connected, its life from begin to stop. Constructed by `createNode` alone. */
+import { type ChainState, type Genesis, genesisHash, proposerOf } from "@quorate/chain";
+import { type ConsensusState, summary } from "@quorate/consensus";
+import { bytesEqual, toHexUpper, type Verifier } from "@quorate/crypto";
+import type { ElStatus, ExecutionClient } from "@quorate/execution";
+import type { Gossip, GossipEvents, LogPort } from "@quorate/gossip";
+import type { PrivVal } from "@quorate/privval";
+import type { RpcView } from "@quorate/rpc";
+import type { BlockStore } from "@quorate/store";
+import { type BlockSync, createBlockSync } from "@quorate/sync";
+import type { Wal } from "@quorate/wal";
+import type { Clock } from "./clock.ts";
+import { openGossip } from "./compose/gossip.ts";
+import { createConsensusView, directLinks } from "./consensus-view.ts";
+import { NodeError, reasonOf } from "./errors.ts";
+import type { HomePaths } from "./home.ts";
+import { writeStateDump } from "./last-exit.ts";
+import { isAbsent, type LinkFacts, linkedEnough } from "./lifecycle/links.ts";
+import { Owner } from "./lifecycle/owner.ts";
+import { replayHeight } from "./lifecycle/replay.ts";
+import { raiseWatermark } from "./lifecycle/watermark.ts";
+import type { Metrics } from "./metrics/index.ts";
+import { createRpcView } from "./rpc-view.ts";
+import type { CommittedBlock } from "./runner/context.ts";
+import { bugError } from "./runner/fatal.ts";
+import type { LastCommit } from "./runner/last-commit.ts";
+import { Runner } from "./runner/runner.ts";
+import { TxRelay } from "./tx-relay.ts";
+import type { NodeConfig, NodeExit, NodeModules, NodePhase, QuorateNode, StartedInfo } from "./types.ts";
+import { requireSupported } from "./upgrades.ts";
+import type { VoteTrace } from "./vote-trace.ts";
+
+/** Graceful stop gives parts this long before the process is left to its host, ms. */
+const LINK_LOOK_MS = 200;
+
+export interface NodeParts {
+  readonly config: NodeConfig;
+  readonly modules: NodeModules;
+  readonly paths: HomePaths;
+  readonly clock: Clock;
+  readonly genesis: Genesis;
+  readonly genesisDocument: unknown;
+  readonly store: BlockStore;
+  readonly wal: Wal;
+  readonly privval: PrivVal | null;
+  readonly execution: ExecutionClient;
+  readonly verifier: Verifier;
+  readonly metrics: Metrics;
+  readonly trace: VoteTrace | null;
+  readonly state: ChainState;
+  readonly lastCommit: LastCommit;
+  /** Closes everything below gossip, newest first. */
+  readonly closeParts: () => Promise<void>;
+}
+
+export class Node implements QuorateNode {
+  private readonly parts: NodeParts;
+  private readonly log: LogPort;
+  private readonly runner: Runner;
+  private readonly sync: BlockSync;
+  private readonly owner: Owner;
+  private readonly relay: TxRelay;
+  private readonly knownValidators: Set<string>;
+  private gossipLayer: Gossip | null = null;
+  private startedInfo: StartedInfo | null = null;
+  private readonly startedAtMs: number;
+  private leaving = false;
+  private stopping: Promise<NodeExit> | null = null;
+  private readonly settled = Promise.withResolvers<NodeExit>();
+  private cancelLinks: (() => void) | null = null;
+
+  constructor(parts: NodeParts) {
+    this.parts = parts;
+    this.log = parts.modules.log("node");
+    this.startedAtMs = parts.clock.wallMs();
+    this.knownValidators = new Set(
+      Object.keys(parts.config.p2p.validatorPeers).map((address) => address.toUpperCase()),
+    );
+    const fatal = (error: NodeError): void => void this.end(error);
+    this.runner = new Runner(
+      {
+        ...parts,
+        log: parts.modules.log("consensus"),
+        publisher: this.publisher(),
+        onCommit: (block) => this.committed(block),
+        onOwnMessage: (message) => {
+          if ("polRound" in message) parts.trace?.proposal("out", message, parts.privval?.address ?? null);
+          else parts.trace?.vote("out", message);
+        },
+        fatal,
+      },
+      parts.state,
+      parts.lastCommit,
+    );
+    this.sync = createBlockSync(
+      {},
+      {
+        peers: () =>
+          (this.gossipLayer?.peers ?? []).flatMap(({ id, status }) =>
+            status === null ? [] : [{ id, height: status.height, earliestHeight: status.earliestHeight }],
+          ),
+        request: async (peerId, from, count, signal) =>
+          (await this.gossip().request(peerId, { kind: "blocks", from, count }, signal)).blocks,
+        verifySignatures: (checks) => parts.verifier.verify(checks),
+        state: () => this.runner.chain(),
+        apply: (block, bytes, blockId, commit) => this.owner.applySynced(block, bytes, blockId, commit),
+        report: (peerId, offence) => this.gossip().report(peerId, offence),
+        log: parts.modules.log("sync"),
+        metrics: {
+          synced: (height, bytes) => {
+            parts.metrics.comet.blocksync.latestBlockHeight.set(height);
+            parts.metrics.comet.blocksync.blockSize.set(bytes);
+          },
+        },
+      },
+    );
+    this.owner = new Owner({
+      clock: parts.clock,
+      log: this.log,
+      metrics: parts.metrics,
+      runner: this.runner,
+      sync: this.sync,
+      privval: parts.privval,
+      fatal,
+      onPhase: (phase) => parts.modules.onPhase?.(phase),
+    });
+    this.relay = new TxRelay({
+      clock: parts.clock,
+      execution: parts.execution,
+      log: parts.modules.log("txs"),
+      publish: (raws) => this.gossipLayer?.publishTxs(raws),
+      onPending: () => this.runner.wakeEmptyHeight(),
+      enabled: parts.config.p2p.gossipTxs,
+    });
+  }
+
+  get started(): StartedInfo {
+    if (this.startedInfo === null) throw new Error("the node has not begun");
+    return this.startedInfo;
+  }
+
+  get phase(): NodePhase {
+    return this.owner.phase;
+  }
+
+  get exited(): Promise<NodeExit> {
+    return this.settled.promise;
+  }
+
+  rpcView(): RpcView {
+    const { genesis, genesisDocument, store, execution } = this.parts;
+    return createRpcView({
+      genesis,
+      genesisDocument,
+      store,
+      execution,
+      chain: () => this.runner.chain(),
+      core: () => this.runner.core(),
+      heightStartedMs: () => this.runner.heightStartedMs(),
+      nodeInfo: () => this.nodeInfo(),
+      peers: () => this.gossipLayer?.peers ?? [],
+      catchingUp: () => this.owner.catchingUp,
+      phase: () => this.phase,
+    });
+  }
+
+  /** Creates the gossip layer; nothing is sent or received before {@link begin}. */
+  async openNetwork(): Promise<void> {
+    const { parts } = this;
+    this.gossipLayer = await openGossip({
+      config: parts.config,
+      paths: parts.paths,
+      genesis: parts.genesis,
+      store: parts.store,
+      verifier: parts.verifier,
+      clock: parts.clock,
+      metrics: parts.metrics,
+      log: parts.modules.log("gossip"),
+      events: this.gossipEvents(),
+      view: createConsensusView({
+        runner: this.runner,
+        direct: (set) => directLinks(set, parts.privval?.address ?? null, this.gossipLayer?.peers ?? []),
+        elReady: () => parts.execution.status.kind === "ready",
+        leaving: () => this.leaving,
+      }),
+      chain: () => this.runner.chain(),
+    });
+  }
+
+  /** Replays the WAL, connects to EL and peers, and enters consensus. */
+  async begin(urls: { readonly rpc: string; readonly metrics: string }): Promise<void> {
+    const { parts, runner } = this;
+    const state = runner.chain();
+    const { commit } = runner.lastCommit();
+    const replay = await replayHeight(state, {
+      wal: parts.wal,
+      store: parts.store,
+      lastCommit: state.lastBlockId === null ? null : commit,
+      log: parts.modules.log("consensus"),
+    });
+    await raiseWatermark(parts.privval, state, commit, replay);
+    parts.execution.onStatus((status) => this.elChanged(status));
+    await parts.execution.start(state);
+    const gossip = this.gossip();
+    gossip.setValidating(this.isValidator());
+    await gossip.start();
+    this.startedInfo = {
+      chainId: parts.genesis.chainId,
+      genesisHash: toHexUpper(genesisHash(parts.genesis)),
+      peerId: gossip.peerId,
+      p2p: gossip.addresses,
+      rpc: urls.rpc,
+      metrics: urls.metrics,
+      validatorAddress: parts.privval === null ? null : toHexUpper(parts.privval.address),
+      height: state.lastHeight,
+    };
+    this.relay.start();
+    if (replay.kind === "resumed") {
+      for (const blockId of replay.bodies) await runner.findBody(state.lastHeight + 1, blockId);
+      runner.resume(replay.core, replay.pending);
+    } else if (state.lastHeight + 1 === parts.genesis.initialHeight) {
+      this.waitForLinks();
+      return;
+    } else {
+      runner.start();
+      if (replay.kind === "snapshot") runner.submit({ kind: "restore", snapshot: replay.snapshot });
+    }
+    this.owner.enterConsensus();
+    this.watchLinks();
+  }
+
+  stop(): Promise<NodeExit> {
+    return this.end(null);
+  }
+
+  /** A fault that no part caught: dump and stop (exit 1). */
+  crash(error: unknown): Promise<NodeExit> {
+    return this.end(bugError("an unhandled error", error));
+  }
+
+  private gossip(): Gossip {
+    if (this.gossipLayer === null) throw new Error("the network is not open");
+    return this.gossipLayer;
+  }
+
+  /** Effects can come before the network is open (replay) or after it closed: then there is nobody to tell. */
+  private publisher(): Pick<
+    Gossip,
+    | "publishProposal"
+    | "publishVote"
+    | "publishCertificate"
+    | "roundStateChanged"
+    | "heightDecided"
+    | "wantBody"
+  > {
+    return {
+      publishProposal: (proposal, body) => this.gossipLayer?.publishProposal(proposal, body),
+      publishVote: (vote) => this.gossipLayer?.publishVote(vote),
+      publishCertificate: (certificate) => this.gossipLayer?.publishCertificate(certificate),
+      roundStateChanged: () => {
+        this.gossipLayer?.roundStateChanged();
+        this.checkProposer();
+      },
+      heightDecided: (height) => this.gossipLayer?.heightDecided(height),
+      wantBody: (height, round, blockId) => this.gossipLayer?.wantBody(height, round, blockId),
+    };
+  }
+
+  private gossipEvents(): GossipEvents {
+    const { parts, runner } = this;
+    return {
+      proposal: (proposal, receivedAtMs) => {
+        const set = runner.chain().validators;
+        parts.trace?.proposal("in", proposal, proposerOf(set, proposal.round).address);
+        parts.metrics.own.clockOffset.set((receivedAtMs - Number(proposal.timestamp / 1_000_000n)) / 1000);
+        runner.submit({ kind: "proposal", proposal, receivedAtMs });
+      },
+      body: (height, blockId, bytes, from) => {
+        if (!runner.receiveBody(height, blockId, bytes)) this.gossip().report(from, "bad_block");
+      },
+      vote: (vote) => {
+        parts.trace?.vote("in", vote);
+        runner.submit({ kind: "vote", vote });
+      },
+      certificate: (certificate) => runner.submit({ kind: "certificate", certificate }),
+      evidence: (evidence) => {
+        parts.store.putEvidence(evidence).catch((error: unknown) => this.crash(error));
+      },
+      tx: (raw) => this.relay.received(raw),
+      peer: (_peer, change) => {
+        if (change === "status") this.owner.peerChanged();
+        if (change !== "round_state") gossipPeerLog(this.log, _peer, change);
+        this.checkProposer();
+      },
+    };
+  }
+
+  private linkFacts(): LinkFacts {
+    const state = this.runner.chain();
+    return {
+      validators: state.validators,
+      height: state.lastHeight + 1,
+      own: this.parts.privval?.address ?? null,
+      peers: this.gossipLayer?.peers ?? [],
+      known: this.knownValidators,
+    };
+  }
+
+  /** Tells the core when the proposer of the current round cannot be expected to propose. */
+  private checkProposer(): void {
+    const core: ConsensusState = this.runner.core();
+    const { height, round, step, proposer } = summary(core);
+    if (!this.runner.isCurrent(height) || step !== "Propose" || proposer === null) return;
+    if (this.toldAbsent === `${height}/${round}`) return;
+    if (!isAbsent(this.linkFacts(), proposer.address)) return;
+    this.toldAbsent = `${height}/${round}`;
+    this.runner.submit({ kind: "proposer_absent", height, round });
+  }
+  private toldAbsent = "";
+
+  /** The first height waits for links to more than 2/3 of the power before its timers start. */
+  private waitForLinks(): void {
+    if (this.stopping !== null) return;
+    if (linkedEnough(this.linkFacts()) || !this.isValidator()) {
+      this.runner.start();
+      this.owner.enterConsensus();
+      this.watchLinks();
+      return;
+    }
+    this.cancelLinks = this.parts.clock.timer(LINK_LOOK_MS, () => this.waitForLinks());
+  }
+
+  /** Proposer absence is looked at again while a round waits. */
+  private watchLinks(): void {
+    if (this.stopping !== null) return;
+    this.cancelLinks = this.parts.clock.timer(LINK_LOOK_MS, () => {
+      this.checkProposer();
+      this.watchLinks();
+    });
+  }
+
+  private isValidator(): boolean {
+    const address = this.parts.privval?.address;
+    if (address === undefined) return false;
+    const { validators, nextValidators } = this.runner.chain();
+    return [validators, nextValidators].some((set) =>
+      set.validators.some((v) => bytesEqual(v.address, address)),
+    );
+  }
+
+  private committed(block: CommittedBlock): void {
+    const { modules, config, metrics, execution, genesis } = this.parts;
+    metrics.own.executedHeight.set(execution.executedHeight);
+    metrics.own.executionLag.set(Math.max(0, block.height - execution.executedHeight));
+    modules.onCommit?.({
+      height: block.height,
+      round: block.round,
+      time: block.time,
+      blockHash: block.blockId.hash,
+      appHash: block.headerAppHash,
+      elHash: genesis.execution === "none" ? null : block.elHash,
+      txs: block.txs,
+      proposer: block.proposer,
+      latencyMs: block.latencyMs,
+    });
+    if (config.haltHeight !== undefined && block.height >= config.haltHeight) {
+      this.log.info("halt height reached", { height: block.height });
+      void this.end(null);
+      return;
+    }
+    try {
+      requireSupported(this.runner.chain());
+    } catch (error) {
+      if (error instanceof NodeError) void this.end(error);
+      else throw error;
+    }
+  }
+
+  private elChanged(status: ElStatus): void {
+    for (const kind of ["connecting", "ready", "replaying", "offline", "misconfigured", "broken"] as const) {
+      this.parts.metrics.own.elStatus.set({ status: kind }, kind === status.kind ? 1 : 0);
+    }
+    this.gossipLayer?.roundStateChanged();
+  }
+
+  private nodeInfo(): ReturnType<RpcView["nodeInfo"]> {
+    const { genesis, config, privval } = this.parts;
+    const validator =
+      privval === null
+        ? undefined
+        : this.runner.chain().validators.validators.find((v) => bytesEqual(v.address, privval.address));
+    return {
+      id: this.gossipLayer?.peerId ?? "",
+      listenAddress: this.gossipLayer?.addresses[0] ?? "",
+      network: genesis.chainId,
+      version: config.version,
+      moniker: config.moniker,
+      rpcAddress: config.rpcListen,
+      genesisHash: toHexUpper(genesisHash(genesis)),
+      catchingUp: this.owner.catchingUp,
+      validator:
+        privval === null
+          ? null
+          : { address: privval.address, pubKey: privval.pubKey, power: validator?.power ?? 0n },
+      startedAtMs: this.startedAtMs,
+    };
+  }
+
+  /** Ends the node once; every later cause is only logged. `null` = asked to stop. */
+  private end(error: NodeError | null): Promise<NodeExit> {
+    if (this.stopping !== null) {
+      if (error !== null) this.log.error(error.what, { code: error.code });
+      return this.stopping;
+    }
+    const exit: NodeExit =
+      error === null
+        ? { code: 0, what: "stopped", do: "" }
+        : { code: error.exitCode, what: error.what, do: error.do };
+    if (error !== null) this.log.error(error.what, { code: error.code, exit: error.exitCode, do: error.do });
+    this.stopping = this.shutDown(exit, error).then(() => {
+      this.settled.resolve(exit);
+      return exit;
+    });
+    return this.stopping;
+  }
+
+  private async shutDown(exit: NodeExit, error: NodeError | null): Promise<void> {
+    const { parts, runner } = this;
+    this.cancelLinks?.();
+    if (error !== null) {
+      const failure = await writeStateDump(parts.paths, {
+        time: new Date(parts.clock.wallMs()).toISOString(),
+        exit,
+        height: runner.chain().lastHeight + 1,
+        consensus: summary(runner.core()),
+        execution: { status: parts.execution.status, executedHeight: parts.execution.executedHeight },
+        stack: error.cause instanceof Error ? (error.cause.stack ?? null) : (error.stack ?? null),
+      });
+      if (failure !== null) this.log.error("the state dump could not be written", { reason: failure });
+    }
+    // Peers hear that this validator leaves, so that its turn costs them only timeout_propose_absent.
+    this.leaving = true;
+    this.gossipLayer?.roundStateChanged();
+    await this.relay.stop();
+    await this.owner.stop();
+    await runner.stop();
+    try {
+      await this.gossipLayer?.stop();
+    } catch (cause) {
+      this.log.warn("the network did not close cleanly", { reason: reasonOf(cause) });
+    }
+    await parts.closeParts();
+  }
+}
+
+function gossipPeerLog(
+  log: LogPort,
+  peer: {
+    readonly id: string;
+    readonly address: string;
+    readonly status: { readonly moniker: string } | null;
+  },
+  change: string,
+): void {
+  log.debug("peer", { change, peer: peer.id, address: peer.address, moniker: peer.status?.moniker ?? "" });
+}

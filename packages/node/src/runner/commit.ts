@@ -1,0 +1,131 @@
+/**
+ * Commit (DESIGN §5.5): body synced -> commit, next state, indexes in one synced batch -> WAL EndHeight -> the EL follows.
+ * The same path serves decisions of consensus and blocks of block sync.
+ */
+import {
+  applyBlock,
+  blockIdEquals,
+  ChainError,
+  type ChainState,
+  type Commit,
+  CommitFlag,
+  timeToMs,
+} from "@quorate/chain";
+import { encodeEndHeight, WalRecordType } from "../wal-records.ts";
+import type { HeldBody } from "./bodies.ts";
+import type { CommittedBlock, RunnerContext } from "./context.ts";
+import { durabilityError, safetyError } from "./fatal.ts";
+import { checkBody } from "./validate.ts";
+
+export interface Committed {
+  readonly state: ChainState;
+  readonly block: CommittedBlock;
+}
+
+/**
+ * Makes a decided block durable. `null` when it was committed already or the process is to stop: a decided block that
+ * breaks a chain rule, or a second block at a decided height, is a safety halt.
+ */
+export async function commitBlock(
+  ctx: RunnerContext,
+  body: HeldBody,
+  commit: Commit,
+  source: "consensus" | "sync",
+): Promise<Committed | null> {
+  const { store, wal, clock, metrics, fatal } = ctx.modules;
+  const before = ctx.chain();
+  const { height, blockId, block } = body;
+  if (height <= before.lastHeight) {
+    const meta = await store.meta(height);
+    if (meta !== null && !blockIdEquals(meta.blockId, commit.blockId)) {
+      fatal(safetyError(`two blocks with valid commits at height ${height}: a fork`));
+    }
+    return null;
+  }
+  if (height !== before.lastHeight + 1) return null;
+  const startedAt = clock.monotonicMs();
+  const check = await checkBody(ctx, body);
+  if (!check.ok) {
+    const appHash = check.code === "APP_HASH";
+    fatal(
+      safetyError(
+        appHash
+          ? `+2/3 signed another app hash at height ${height} than this node computed: ${check.reason}`
+          : `+2/3 decided a block at height ${height} that breaks a rule of the chain: ${check.code} ${check.reason}`,
+      ),
+    );
+    return null;
+  }
+  let state: ChainState;
+  try {
+    state = applyBlock(before, block, blockId);
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    fatal(safetyError(`the decided block of height ${height} does not apply`, error));
+    return null;
+  }
+  try {
+    const ref = await body.synced;
+    if (ctx.chain() !== before) return null;
+    const batchAt = clock.monotonicMs();
+    await store.commit({ height, blockId, body: ref, block, seenCommit: commit, state });
+    metrics.own.storeCommit.observe((clock.monotonicMs() - batchAt) / 1000);
+  } catch (error) {
+    fatal(durabilityError(`block ${height} could not be stored`, error));
+    return null;
+  }
+  wal.append(WalRecordType.endHeight, encodeEndHeight(height));
+  metrics.comet.state.blockProcessingTime.observe(clock.monotonicMs() - startedAt);
+  return {
+    state,
+    block: {
+      height,
+      round: commit.round,
+      blockId,
+      time: block.header.time,
+      latencyMs: clock.wallMs() - timeToMs(block.header.time),
+      headerAppHash: block.header.appHash,
+      elHash: state.el.blockHash,
+      txs: Math.max(0, block.txs.length - 1),
+      proposer: block.header.proposerAddress,
+      source,
+    },
+  };
+}
+
+/** Updates CometBFT's gauges after a commit. */
+export function recordCommit(
+  ctx: RunnerContext,
+  before: ChainState,
+  body: HeldBody,
+  commit: Commit,
+  done: Committed,
+): void {
+  const { comet, own } = ctx.modules.metrics;
+  const { consensus } = comet;
+  const set = before.validators;
+  consensus.latestBlockHeight.set(done.block.height);
+  consensus.height.set(done.block.height + 1);
+  consensus.numTxs.set(done.block.txs);
+  consensus.totalTxs.inc(done.block.txs);
+  consensus.blockSize.set(body.bytes.length);
+  consensus.chainSize.inc(body.bytes.length);
+  consensus.validators.set(set.validators.length);
+  consensus.validatorsPower.set(Number(set.totalPower));
+  const missing = set.validators.filter((_, i) => commit.signatures[i]?.flag === CommitFlag.absent);
+  consensus.missingValidators.set(missing.length);
+  consensus.missingValidatorsPower.set(Number(missing.reduce((sum, v) => sum + v.power, 0n)));
+  if (before.lastBlockId !== null) {
+    consensus.blockInterval.observe((timeToMs(done.block.time) - timeToMs(before.lastTime)) / 1000);
+  }
+  own.commitLatency.observe(Math.max(0, done.block.latencyMs) / 1000);
+  const address = ctx.modules.privval?.address;
+  if (address === undefined) return;
+  const label = { validator_address: Buffer.from(address).toString("hex").toUpperCase() };
+  const index = set.validators.findIndex((v) => Buffer.compare(v.address, address) === 0);
+  const mine = set.validators[index];
+  if (mine === undefined) return;
+  consensus.validatorPower.set(label, Number(mine.power));
+  if (commit.signatures[index]?.flag === CommitFlag.absent) consensus.validatorMissedBlocks.inc(label);
+  else consensus.validatorLastSignedHeight.set(label, done.block.height);
+}

@@ -1,0 +1,44 @@
+import { NodeError, reasonOf } from "../errors.ts";
+
+/** A write or sync failed: nothing may be sent that could not be made durable (DESIGN §5.8). */
+export function durabilityError(what: string, cause: unknown): NodeError {
+  return new NodeError({
+    exitCode: 6,
+    code: "DURABILITY",
+    what: `${what} (${reasonOf(cause)})`,
+    do: "check free space and health of the disk that holds the home's data directory, then start again: nothing was sent that is not on disk",
+    cause,
+  });
+}
+
+/** A broken invariant that concerns agreement (DESIGN §5.9). */
+export function safetyError(what: string, cause?: unknown): NodeError {
+  return new NodeError({
+    exitCode: 7,
+    code: "SAFETY",
+    what: cause === undefined ? what : `${what} (${reasonOf(cause)})`,
+    do: "do not restart; compare data/state-dump.json with the other validators' blocks of this height",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** Our key signed what this node did not: another instance runs with it (DESIGN §5.7). */
+export function foreignSignatureError(what: string): NodeError {
+  return new NodeError({
+    exitCode: 5,
+    code: "DOUBLE_INSTANCE",
+    what,
+    do: "find and stop the other process that signs with this key, then `validator key state import` the higher of both states",
+  });
+}
+
+/** A fault of this program: stop and tell. */
+export function bugError(what: string, cause: unknown): NodeError {
+  return new NodeError({
+    exitCode: 1,
+    code: "BUG",
+    what: `${what} (${reasonOf(cause)})`,
+    do: "report it with data/state-dump.json; starting again is safe",
+    cause,
+  });
+}

@@ -1,0 +1,412 @@
+/**
+ * The effect runner: the imperative shell around the consensus core. Every input is appended to the WAL before `step`
+ * sees it; effects are carried out in order, each by its handler; answers come back as inputs. One height at a time.
+ */
+import {
+  type BlockId,
+  blockIdEquals,
+  type ChainState,
+  type Commit,
+  earliestTime,
+  type Proposal,
+  proposerOf,
+  timeToMs,
+} from "@quorate/chain";
+import {
+  type ConsensusState,
+  type Effect,
+  encodeInput,
+  encodeSnapshot,
+  type Input,
+  initialState,
+  proposalsOfRound,
+  type RoundValue,
+  type SignedWatermark,
+  step,
+} from "@quorate/consensus";
+import { bytesEqual } from "@quorate/crypto";
+import { reasonOf } from "../errors.ts";
+import { WalRecordType } from "../wal-records.ts";
+import { Bodies, type HeldBody } from "./bodies.ts";
+import { buildProposal, type Prepared, prepareBuild } from "./build.ts";
+import { commitBlock, recordCommit } from "./commit.ts";
+import type { RunnerContext, RunnerModules } from "./context.ts";
+import { bugError, durabilityError, foreignSignatureError } from "./fatal.ts";
+import { LastCommit } from "./last-commit.ts";
+import { keepEvidence } from "./misbehaviour.ts";
+import { signProposal, signVote } from "./sign.ts";
+import { StepClock } from "./step-clock.ts";
+import { Timers } from "./timers.ts";
+import { Validation } from "./validate.ts";
+
+/** Inputs that wait for the core are bounded: gossip must slow its peers down before this is reached. */
+const MAX_QUEUED_INPUTS = 65_536;
+
+export type RunnerMode = "paused" | "running" | "stopped";
+
+export class Runner implements RunnerContext {
+  readonly modules: RunnerModules;
+  readonly bodies: Bodies;
+  readonly timers: Timers;
+  private coreState: ConsensusState = initialState();
+  private chainState: ChainState;
+  private last: LastCommit;
+  private mode: RunnerMode = "paused";
+  private queue: Input[] = [];
+  private draining = false;
+  private committing: Promise<void> = Promise.resolve();
+  /** Signatures leave one after the other, in the order in which the core asked. */
+  private signing: Promise<void> = Promise.resolve();
+  private readonly validation = new Validation();
+  private readonly steps: StepClock;
+  private prepared: Promise<Prepared | null> = Promise.resolve(null);
+  private heightAbort = new AbortController();
+  /** Block and proposal decided last, served to peers one height behind. */
+  private decidedId: BlockId | null = null;
+  private decidedProposal: Proposal | null = null;
+
+  constructor(modules: RunnerModules, state: ChainState, lastCommit: LastCommit) {
+    this.modules = modules;
+    this.chainState = state;
+    this.last = lastCommit;
+    this.bodies = new Bodies(modules.store, (error) =>
+      modules.fatal(durabilityError("a block body could not be stored", error)),
+    );
+    this.timers = new Timers(modules.clock, (timeout) => this.submit({ kind: "timeout", timeout }));
+    this.steps = new StepClock(modules.clock, modules.metrics.comet.consensus);
+  }
+
+  core(): ConsensusState {
+    return this.coreState;
+  }
+
+  chain(): ChainState {
+    return this.chainState;
+  }
+
+  lastCommit(): LastCommit {
+    return this.last;
+  }
+
+  /** Proposal of the block decided last; `null` when it was never seen here. */
+  lastProposal(): Proposal | null {
+    return this.decidedProposal;
+  }
+
+  /** Wall clock at which the current height began here, ms. */
+  heightStartedMs(): number {
+    return this.steps.heightStartedWallMs;
+  }
+
+  isCurrent(height: number): boolean {
+    return this.mode === "running" && height === this.chainState.lastHeight + 1;
+  }
+
+  heightSignal(): AbortSignal {
+    return this.heightAbort.signal;
+  }
+
+  get running(): boolean {
+    return this.mode === "running";
+  }
+
+  /** Begins (or begins again after sync) the height after the last committed one. */
+  start(): void {
+    if (this.mode === "stopped") return;
+    this.mode = "running";
+    this.startHeight();
+  }
+
+  /** Goes on with a replayed height: no new start_height; `pending` are the effects that had no answer in the WAL. */
+  resume(core: ConsensusState, pending: readonly Effect[]): void {
+    if (this.mode === "stopped") return;
+    this.mode = "running";
+    this.coreState = core;
+    this.heightAbort = new AbortController();
+    this.steps.enter(core);
+    this.submit({ kind: "sign_state", height: this.chainState.lastHeight + 1, ...this.signState() });
+    for (const effect of pending) this.perform(effect);
+    this.modules.publisher.roundStateChanged();
+  }
+
+  /** Leaves the round for block sync: nothing is signed until {@link start}. */
+  pause(): void {
+    if (this.mode !== "running") return;
+    this.mode = "paused";
+    this.queue = [];
+    this.timers.clear();
+    this.heightAbort.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.mode = "stopped";
+    this.queue = [];
+    this.timers.clear();
+    this.heightAbort.abort();
+    await this.signing;
+    await this.committing;
+  }
+
+  submit(input: Input): void {
+    if (this.mode !== "running") return;
+    if (this.queue.length >= MAX_QUEUED_INPUTS) {
+      this.modules.fatal(
+        bugError("the consensus input queue is full", new Error(`${this.queue.length} inputs wait`)),
+      );
+      return;
+    }
+    this.queue.push(input);
+    if (!this.draining) this.drain();
+  }
+
+  /** A complete body from gossip or sync: held, stored, told to the core. False when it is not a block of this id. */
+  receiveBody(height: number, blockId: BlockId, bytes: Uint8Array): boolean {
+    if (!this.isCurrent(height)) return true;
+    const known = this.bodies.get(blockId);
+    if (known !== null) return true;
+    const body = this.bodies.add(height, blockId, bytes);
+    if (body === null) {
+      this.submit({ kind: "verdict", height, blockId, verdict: "invalid" });
+      return false;
+    }
+    const { time, proposerAddress } = body.block.header;
+    this.submit({ kind: "body", height, blockId, time, proposerAddress });
+    return true;
+  }
+
+  async findBody(height: number, blockId: BlockId): Promise<HeldBody | null> {
+    const held = this.bodies.get(blockId);
+    if (held !== null) return held;
+    const bytes = await this.modules.store.getBody(blockId);
+    return bytes === null ? null : this.bodies.add(height, blockId, bytes);
+  }
+
+  /** One commit at a time; a block that is committed already is skipped. */
+  commitBlock(body: HeldBody, commit: Commit, source: "consensus" | "sync"): Promise<void> {
+    const task = this.committing.then(() => this.commitNow(body, commit, source));
+    this.committing = task.catch((error: unknown) =>
+      this.modules.fatal(bugError("committing a block failed", error)),
+    );
+    return this.committing;
+  }
+
+  /** Pending transactions or a peer in the round end the wait of the empty-block policy. */
+  wakeEmptyHeight(): void {
+    const height = this.chainState.lastHeight + 1;
+    const { emptyBlockIntervalMs } = this.chainState.params;
+    if (emptyBlockIntervalMs === 0 || !this.isCurrent(height)) return;
+    if (this.modules.clock.wallMs() < timeToMs(earliestTime(this.chainState))) return;
+    this.timers.fireNow({ kind: "new_height", height, round: 0 });
+  }
+
+  private drain(): void {
+    this.draining = true;
+    try {
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) this.process(next);
+    } catch (error) {
+      this.modules.fatal(bugError("the consensus core failed", error));
+    } finally {
+      this.draining = false;
+    }
+  }
+
+  private process(input: Input): void {
+    const { wal, metrics, clock } = this.modules;
+    const record = encodeInput(input);
+    wal.append(WalRecordType.input, record);
+    metrics.own.walBytes.inc(record.length);
+    const startedAt = clock.monotonicMs();
+    const { state, effects } = step(this.coreState, input);
+    this.coreState = state;
+    metrics.own.coreStep.observe((clock.monotonicMs() - startedAt) / 1000);
+    for (const effect of effects) this.perform(effect);
+    this.modules.publisher.roundStateChanged();
+  }
+
+  /** One arm per effect; whatever awaits has a handler of its own. */
+  private perform(effect: Effect): void {
+    const { publisher, wal, log, onOwnMessage } = this.modules;
+    switch (effect.kind) {
+      case "schedule_timeout":
+        this.timers.schedule(effect.timeout, effect.ms);
+        return;
+      case "cancel_timeout":
+        this.timers.cancel(effect.timeout);
+        return;
+      case "build":
+        this.background(buildProposal(this, effect, this.prepared));
+        return;
+      case "sign_vote":
+        this.sign(() => signVote(this, effect.vote));
+        return;
+      case "sign_proposal":
+        this.sign(() => signProposal(this, effect.proposal));
+        return;
+      case "broadcast_proposal": {
+        onOwnMessage(effect.proposal);
+        const body = this.bodies.get(effect.proposal.blockId);
+        if (body !== null) publisher.publishProposal(effect.proposal, body.bytes);
+        return;
+      }
+      case "broadcast_vote":
+        onOwnMessage(effect.vote);
+        publisher.publishVote(effect.vote);
+        return;
+      case "broadcast_certificate":
+        publisher.publishCertificate(effect.certificate);
+        return;
+      case "validate":
+        this.background(this.validation.run(this, effect.height, effect.blockId));
+        return;
+      case "want_body":
+        this.background(this.provideBody(effect.height, effect.round, effect.blockId));
+        return;
+      case "decide":
+        this.background(this.decide(effect.height, effect.blockId, effect.commit));
+        return;
+      case "duplicate_vote":
+        this.background(keepEvidence(this, effect.first, effect.second));
+        return;
+      case "duplicate_proposal":
+        this.modules.metrics.own.equivocations.inc({ type: "proposal" });
+        log.warn("a proposer signed two proposals for one round", {
+          height: effect.first.height,
+          round: effect.first.round,
+          first: effect.first.blockId.hash,
+          second: effect.second.blockId.hash,
+        });
+        return;
+      case "snapshot":
+        wal.append(WalRecordType.snapshot, encodeSnapshot(effect.snapshot));
+        return;
+      case "new_step":
+        this.steps.enter(this.coreState);
+        return;
+      case "foreign_signature":
+        this.modules.fatal(
+          foreignSignatureError(
+            `a vote of this validator's key for height ${effect.vote.height} round ${effect.vote.round} was received that this node did not sign`,
+          ),
+        );
+        return;
+      case "foreign_proposal":
+        this.modules.fatal(
+          foreignSignatureError(
+            `a proposal of this validator's key for height ${effect.proposal.height} round ${effect.proposal.round} was received that this node did not sign`,
+          ),
+        );
+        return;
+      case "extend_last_commit": {
+        const extended = this.last.extend(this.chainState, effect.vote);
+        if (extended === null) return;
+        this.last = extended;
+        this.background(this.modules.store.extendSeenCommit(extended.commit));
+        return;
+      }
+    }
+  }
+
+  private sign(task: () => Promise<void>): void {
+    this.signing = this.signing.then(task);
+  }
+
+  private background(task: Promise<void>): void {
+    task.catch((error: unknown) => this.modules.fatal(bugError("an effect failed", error)));
+  }
+
+  /** The store may hold what memory lost; otherwise peers are asked. */
+  private async provideBody(height: number, round: number, blockId: BlockId): Promise<void> {
+    const body = await this.findBody(height, blockId);
+    if (!this.isCurrent(height)) return;
+    if (body === null) return this.modules.publisher.wantBody(height, round, blockId);
+    const { time, proposerAddress } = body.block.header;
+    this.submit({ kind: "body", height, blockId, time, proposerAddress });
+  }
+
+  private async decide(height: number, blockId: BlockId, commit: Commit): Promise<void> {
+    const body = await this.findBody(height, blockId);
+    if (body === null) throw new Error(`the body of the decided block of height ${height} is gone`);
+    await this.commitBlock(body, commit, "consensus");
+  }
+
+  private async commitNow(body: HeldBody, commit: Commit, source: "consensus" | "sync"): Promise<void> {
+    if (this.mode === "stopped") return;
+    const before = this.chainState;
+    const done = await commitBlock(this, body, commit, source);
+    if (done === null || this.chainState !== before) return;
+    this.chainState = done.state;
+    this.last = LastCommit.of(done.state, commit);
+    this.decidedId = body.blockId;
+    this.decidedProposal =
+      proposalsOfRound(this.coreState, commit.round).find((p) => blockIdEquals(p.blockId, body.blockId)) ??
+      null;
+    this.heightAbort.abort();
+    this.timers.clear(body.height + 1);
+    recordCommit(this, before, body, commit, done);
+    this.modules.log.info("committed", {
+      height: done.block.height,
+      round: done.block.round,
+      txs: done.block.txs,
+      block: body.blockId.hash,
+      source,
+    });
+    this.modules.execution.decided(body.height);
+    this.modules.onCommit(done.block);
+    if (this.mode === "running") this.startHeight();
+    this.modules.publisher.heightDecided(body.height);
+  }
+
+  private startHeight(): void {
+    const { clock, privval } = this.modules;
+    const state = this.chainState;
+    const height = state.lastHeight + 1;
+    this.heightAbort = new AbortController();
+    this.validation.startHeight();
+    this.bodies.startHeight(height, this.decidedId);
+    const { params } = state;
+    const earliestMs = timeToMs(earliestTime(state));
+    const untilMs =
+      params.emptyBlockIntervalMs > 0 ? timeToMs(state.lastTime) + params.emptyBlockIntervalMs : earliestMs;
+    const longestMs = Math.max(params.blockIntervalMs, params.emptyBlockIntervalMs) + params.precisionMs;
+    const startDelayMs = Math.min(Math.max(0, untilMs - clock.wallMs()), longestMs);
+    const proposer = proposerOf(state.validators, 0);
+    const mine = privval !== null && bytesEqual(proposer.address, privval.address);
+    this.submit({
+      kind: "start_height",
+      height,
+      validators: state.validators,
+      params,
+      address: privval?.address ?? null,
+      lastTime: state.lastTime,
+      startDelayMs,
+      ...this.signState(),
+      lastCommit: state.lastBlockId === null ? null : this.last.commit,
+    });
+    this.prepared =
+      mine && params.emptyBlockIntervalMs === 0 ? this.prepare(height, state) : Promise.resolve(null);
+  }
+
+  /** Lock and watermark of the sign state, as far as they concern the height being decided. */
+  private signState(): { readonly lock: RoundValue | null; readonly watermark: SignedWatermark | null } {
+    const height = this.chainState.lastHeight + 1;
+    const signed = this.modules.privval?.state;
+    const lock = signed?.lock?.height === height ? signed.lock : null;
+    const last = signed?.lastSigned?.height === height ? signed.lastSigned : null;
+    return {
+      lock: lock === null ? null : { round: lock.round, blockId: lock.blockId },
+      watermark: last === null ? null : { round: last.round, step: last.step },
+    };
+  }
+
+  private async prepare(height: number, state: ChainState): Promise<Prepared | null> {
+    const { execution, log } = this.modules;
+    try {
+      // The EL adopts the last block first; a build on anything else would be refused.
+      await execution.whenExecuted(height - 1, this.heightSignal());
+      return this.chainState === state ? await prepareBuild(this, height, earliestTime(state)) : null;
+    } catch (error) {
+      if (!this.heightSignal().aborted) log.debug("no early build", { height, reason: reasonOf(error) });
+      return null;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * A validity verdict is a fact about (height, block hash): chain rules first (pure), then the last commit's signatures,
+ * then the execution client. VALID is final; no answer is no verdict.
+ */
+import { type BlockId, blockIdKey, ChainError, parentBeaconBlockRoot, validateBlock } from "@quorate/chain";
+import { reasonOf } from "../errors.ts";
+import type { HeldBody } from "./bodies.ts";
+import type { RunnerContext } from "./context.ts";
+
+export type ChainCheck =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: string; readonly reason: string };
+
+/** Chain rules and last-commit signatures of a body; independent of any EL. */
+export async function checkBody(ctx: RunnerContext, body: HeldBody): Promise<ChainCheck> {
+  try {
+    const checks = ctx.lastCommit().unverified(validateBlock(ctx.chain(), body.block));
+    if (checks.length === 0) return { ok: true };
+    const verdicts = await ctx.modules.verifier.verify(checks, { priority: 1 });
+    if (verdicts.every(Boolean)) return { ok: true };
+    return { ok: false, code: "LAST_COMMIT_SIGNATURE", reason: "a signature of the last commit is wrong" };
+  } catch (error) {
+    if (error instanceof ChainError) return { ok: false, code: error.code, reason: error.message };
+    throw error;
+  }
+}
+
+/** Remembers what is being asked, so that one id is asked once at a time. */
+export class Validation {
+  private readonly asking = new Set<string>();
+  private readonly chainChecks = new Map<string, ChainCheck>();
+
+  startHeight(): void {
+    this.asking.clear();
+    this.chainChecks.clear();
+  }
+
+  async run(ctx: RunnerContext, height: number, blockId: BlockId): Promise<void> {
+    const key = `${height}/${blockIdKey(blockId)}`;
+    if (this.asking.has(key)) return;
+    this.asking.add(key);
+    try {
+      await this.ask(ctx, height, blockId, key);
+    } catch (error) {
+      if (ctx.heightSignal().aborted) return;
+      ctx.modules.log.error("validation failed", { height, block: blockId.hash, reason: reasonOf(error) });
+    } finally {
+      this.asking.delete(key);
+    }
+  }
+
+  private async ask(ctx: RunnerContext, height: number, blockId: BlockId, key: string): Promise<void> {
+    const { execution, log, metrics } = ctx.modules;
+    const signal = ctx.heightSignal();
+    const state = ctx.chain();
+    const body = await ctx.findBody(height, blockId);
+    if (body === null || !ctx.isCurrent(height)) return;
+    const known = this.chainChecks.get(key);
+    const check = known ?? (await checkBody(ctx, body));
+    if (!ctx.isCurrent(height)) return;
+    this.chainChecks.set(key, check);
+    if (!check.ok) {
+      log.warn("a proposed block breaks a rule of the chain", {
+        height,
+        block: blockId.hash,
+        code: check.code,
+        reason: check.reason,
+      });
+      metrics.comet.consensus.proposalReceive.inc({ status: "rejected" });
+      ctx.submit({ kind: "verdict", height, blockId, verdict: "invalid" });
+      return;
+    }
+    const verdict = await execution.validate(body.block, parentBeaconBlockRoot(state), signal);
+    if (!ctx.isCurrent(height)) return;
+    if (verdict.kind === "unknown") return;
+    metrics.comet.consensus.proposalReceive.inc({
+      status: verdict.kind === "valid" ? "accepted" : "rejected",
+    });
+    if (verdict.kind === "invalid") {
+      log.warn("the execution client refuses a proposed block", {
+        height,
+        block: blockId.hash,
+        reason: verdict.reason,
+      });
+    }
+    ctx.submit({ kind: "verdict", height, blockId, verdict: verdict.kind });
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The `txs` topic's two ends: pending transactions of the own EL go out, those of others are handed to it. An EL without
+ * peers of its own gets the others' transactions this way alone.
+ */
+import type { ExecutionClient } from "@quorate/execution";
+import type { LogPort } from "@quorate/gossip";
+import type { Clock } from "./clock.ts";
+import { reasonOf } from "./errors.ts";
+
+/** How often the own EL is asked for new pending transactions, ms. */
+const POLL_MS = 100;
+/** Transactions of others that wait for the own EL; more are dropped (their sender's node keeps them). */
+const MAX_WAITING = 4096;
+
+export interface TxRelayModules {
+  readonly clock: Clock;
+  readonly execution: ExecutionClient;
+  readonly log: LogPort;
+  readonly publish: (raws: readonly Uint8Array[]) => void;
+  /** The own EL has something pending: ends the wait for an empty block. */
+  readonly onPending: () => void;
+  readonly enabled: boolean;
+}
+
+export class TxRelay {
+  private readonly modules: TxRelayModules;
+  private readonly waiting: Uint8Array[] = [];
+  private cancelPoll: (() => void) | null = null;
+  private stopped = false;
+  private polling: Promise<void> = Promise.resolve();
+  private handing: Promise<void> | null = null;
+
+  constructor(modules: TxRelayModules) {
+    this.modules = modules;
+  }
+
+  start(): void {
+    if (this.modules.enabled) this.schedule();
+  }
+
+  received(raw: Uint8Array): void {
+    if (!this.modules.enabled || this.stopped || this.waiting.length >= MAX_WAITING) return;
+    this.waiting.push(raw);
+    this.handing ??= this.hand().finally(() => {
+      this.handing = null;
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.cancelPoll?.();
+    this.waiting.length = 0;
+    await this.polling;
+    await this.handing;
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.cancelPoll = this.modules.clock.timer(POLL_MS, () => {
+      this.polling = this.poll().then(() => this.schedule());
+    });
+  }
+
+  private async poll(): Promise<void> {
+    const { execution, log, publish, onPending } = this.modules;
+    if (execution.status.kind !== "ready") return;
+    try {
+      const raws = await execution.pendingTxs();
+      if (this.stopped || raws.length === 0) return;
+      publish(raws);
+      onPending();
+    } catch (error) {
+      log.debug("pending transactions could not be read", { reason: reasonOf(error) });
+    }
+  }
+
+  private async hand(): Promise<void> {
+    const { execution, log, onPending } = this.modules;
+    for (let raw = this.waiting.shift(); raw !== undefined && !this.stopped; raw = this.waiting.shift()) {
+      try {
+        const answer = await execution.submitTx(raw);
+        if (answer.accepted) onPending();
+        else
+          log.debug("the execution client refused a gossiped transaction", { reason: answer.reason ?? "" });
+      } catch (error) {
+        log.debug("a gossiped transaction could not be handed over", { reason: reasonOf(error) });
+      }
+    }
+  }
+}
