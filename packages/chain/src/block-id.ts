@@ -1,8 +1,6 @@
 import { bytesEqual, toHex } from "@quorate/crypto";
 import { encodePartSetHeader } from "./encoding/block-id.ts";
-import { headerHash } from "./hash/hashes.ts";
-import { makePartSet } from "./parts/part-set.ts";
-import type { Block, BlockId } from "./types.ts";
+import type { BlockId } from "./types.ts";
 
 /** Same block, or both nil. */
 export function blockIdEquals(a: BlockId | null, b: BlockId | null): boolean {
@@ -19,9 +17,4 @@ export function blockIdEquals(a: BlockId | null, b: BlockId | null): boolean {
  */
 export function blockIdKey(id: BlockId | null): string {
   return id === null ? "" : toHex(id.hash) + toHex(encodePartSetHeader(id.parts));
-}
-
-/** The id of a block whose encoding is `bytes`. */
-export function blockIdOf(block: Block, bytes: Uint8Array): BlockId {
-  return { hash: headerHash(block.header), parts: makePartSet(bytes).header };
 }

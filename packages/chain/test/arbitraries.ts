@@ -5,6 +5,7 @@ import {
   ABSENT_SIG,
   type Block,
   type BlockId,
+  blockIdKey,
   type Certificate,
   type Commit,
   type CommitSig,
@@ -153,7 +154,13 @@ export const evidence: fc.Arbitrary<Evidence> = fc.oneof(
     totalVotingPower: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
     validatorPower: fc.bigInt({ min: 0n, max: 2n ** 40n }),
     timestamp: time,
-  }),
+  })
+    .filter(({ voteA, voteB }) => blockIdKey(voteA.blockId) !== blockIdKey(voteB.blockId))
+    .map((pair) =>
+      blockIdKey(pair.voteA.blockId) < blockIdKey(pair.voteB.blockId)
+        ? pair
+        : { ...pair, voteA: pair.voteB, voteB: pair.voteA },
+    ),
   attack,
 );
 

@@ -1,3 +1,4 @@
+import { blockIdKey } from "../block-id.ts";
 import { MAX_EVIDENCE, MAX_HEIGHT, MAX_VALIDATORS } from "../limits.ts";
 import type { DuplicateVoteEvidence, Evidence, LightClientAttackEvidence, Validator } from "../types.ts";
 import { readLightBlock, writeLightBlock } from "./light-block.ts";
@@ -63,6 +64,9 @@ function readDuplicateVote(reader: ProtoReader): DuplicateVoteEvidence {
     timestamp: readTimestamp(reader, 5),
   };
   reader.end();
+  if (blockIdKey(evidence.voteA.blockId) >= blockIdKey(evidence.voteB.blockId)) {
+    throw reader.fault("the votes are not in order of their block ids");
+  }
   return evidence;
 }
 

@@ -1,8 +1,9 @@
 /** Blocks cut into parts with Merkle proofs (CometBFT types/part_set.go v0.38). */
 import { bytesEqual, concatBytes, merkleProofs, verifyMerkleProof } from "@quorate/crypto";
 import { ChainError } from "../errors.ts";
+import { headerHash } from "../hash/hashes.ts";
 import { MAX_BLOCK_SIZE, MAX_PARTS, PART_SIZE } from "../limits.ts";
-import type { Part, PartSetHeader } from "../types.ts";
+import type { Block, BlockId, Part, PartSetHeader } from "../types.ts";
 
 /** An encoded block in parts. */
 export interface PartSet {
@@ -32,6 +33,11 @@ export function makePartSet(bytes: Uint8Array): PartSet {
   const { root, proofs } = merkleProofs(chunks);
   const parts = chunks.map((chunk, index) => ({ index, bytes: chunk, proof: proofs[index]! }));
   return { header: { total: chunks.length, hash: root }, parts };
+}
+
+/** The id of a block whose encoding is `bytes`. */
+export function blockIdOf(block: Block, bytes: Uint8Array): BlockId {
+  return { hash: headerHash(block.header), parts: makePartSet(bytes).header };
 }
 
 /**
