@@ -217,8 +217,9 @@ export class BodyLog {
     if (this.#end > 0 && this.#end + length > this.#options.segmentBytes) await this.#nextSegment();
     const segment = this.#segments.at(-1) as number;
     const file = segmentFile(this.#options.dir, segment);
-    if (this.#extending !== null) await this.#extending;
     const start = this.#end;
+    // The zeros under way lie behind what is allocated: only a record that reaches there must wait for them.
+    if (this.#extending !== null && start + length > this.#allocated) await this.#extending;
     const [only] = group;
     const bytes = group.length === 1 && only !== undefined ? only.record : joined(group, length);
     // Taken before the write: after a failure nothing may be written over what perhaps arrived.
