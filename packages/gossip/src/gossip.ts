@@ -89,7 +89,7 @@ export async function createGossip(options: GossipOptions, modules: GossipModule
     scorer,
     dialler,
     validators,
-    ready: (peer) => exchange.connected(peer),
+    linksChanged: () => exchange.linksChanged(),
     message: (peer, message) => node.peerMessage(peer, message),
   });
   const bodies = new BodyCollector({

@@ -96,6 +96,8 @@ export interface PeerInfo {
   /** Consensus address bound to this peer id; only earns protected links. */
   readonly validator: Uint8Array | null;
   readonly connectedAtMs: number;
+  /** Gossip topics it joined: proposals, parts, votes, evidence, txs. */
+  readonly topics?: readonly string[];
 }
 
 /** The libp2p gossip layer. */

@@ -121,7 +121,7 @@ export class FakeView implements ConsensusView {
   step = 1;
   readonly set: ValidatorSet;
   readonly votes = new Map<string, Vote>();
-  readonly proposals = new Map<number, { proposal: Proposal; body: Uint8Array | null }>();
+  readonly proposals: Map<number, { proposal: Proposal; body: Uint8Array | null }> = new Map();
   readonly certificates: Certificate[] = [];
   readonly partsHeld = new Map<string, Map<number, Part>>();
   last: ReturnType<ConsensusView["lastCommit"]> = null;
@@ -448,7 +448,12 @@ export async function startMesh(
       .length;
   await Promise.all(
     nodes.map((node, index) =>
-      node.until("all links are ready", () => node.gossip.peers.length >= degree(index)),
+      node.until(
+        "all links are ready and their topics known",
+        () =>
+          node.gossip.peers.length >= degree(index) &&
+          node.gossip.peers.every((peer) => peer.topics?.length === 5),
+      ),
     ),
   );
   return nodes;

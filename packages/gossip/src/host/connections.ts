@@ -26,7 +26,8 @@ export interface ConnectionsModules {
   readonly dialler: PersistentDialler;
   /** Validator address by peer id. */
   readonly validators: ReadonlyMap<string, Uint8Array>;
-  readonly ready: (peer: Peer) => void;
+  /** A peer became ready or is gone. */
+  readonly linksChanged: () => void;
   /** A message other than status and goodbye; a promise holds back the next one. */
   readonly message: (peer: Peer, message: PeerMessage) => void | Promise<void>;
 }
@@ -231,7 +232,7 @@ export class Connections {
       height: status.height,
     });
     modules.events.peer(peer.info(), "connected");
-    this.#m.ready(peer);
+    this.#m.linksChanged();
   }
 
   /** Links to validators and configured peers are the last to be pruned. */
@@ -275,6 +276,7 @@ export class Connections {
       modules.metrics?.peers(ready);
       modules.log.info("peer disconnected", { peer: peer.id });
       modules.events.peer(peer.info(), "disconnected");
+      this.#m.linksChanged();
     }
     if (!this.#stopped) dialler.lost(peer.id);
   }

@@ -79,6 +79,7 @@ export class Peer implements Source {
       roundState: this.roundState,
       validator: this.validator,
       connectedAtMs: this.connectedAtMs,
+      topics: [...this.subscribed],
     };
   }
 }

@@ -51,9 +51,9 @@ export class RoundStateExchange {
     this.wake();
   }
 
-  /** A peer is ready: it learns our state at once. */
-  connected(peer: Peer): void {
-    peer.pushedVersion = -1;
+  /** A peer is ready or gone: all learn our direct links, a new one learns our state at once. */
+  linksChanged(): void {
+    this.#version++;
     this.wake();
   }
 

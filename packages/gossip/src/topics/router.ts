@@ -72,6 +72,10 @@ export class Router {
         if (subscribe) peer.subscribed.add(kind);
         else peer.subscribed.delete(kind);
       }
+      this.#runtime.modules.log.debug("peer changed its topics", {
+        peer: peer.id,
+        topics: [...peer.subscribed],
+      });
     });
     this.#started = true;
     for (const topic of TOPICS) if (this.#joined(topic)) pubsub.subscribe(this.#names[topic]);
