@@ -53,9 +53,11 @@ const PURE = ["chain", "consensus"];
 const IMPURE_GLOBALS =
   /(?<![\w$.])(process|Buffer|setTimeout|setInterval|setImmediate|queueMicrotask|performance|console|fetch|WebSocket|Worker|crypto|globalThis|require|__dirname)(?=\s*[.(])|(?<![\w$.])Date\s*\.\s*now|new\s+Date\s*\(\s*\)|Math\s*\.\s*random/g;
 
-/** Only privval signs; the functions themselves lie in crypto. */
-const KEY_FUNCTIONS = ["ed25519Sign", "ed25519Keygen"];
-const KEY_HOLDERS = ["crypto", "privval"];
+/** Only privval signs; the functions themselves lie in crypto. Gossip makes its own node key, which signs nothing here. */
+const KEY_FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
+  ed25519Sign: ["crypto", "privval"],
+  ed25519Keygen: ["crypto", "privval", "gossip"],
+};
 
 export interface PackageSource {
   readonly name: string;
@@ -133,8 +135,10 @@ function breachesOfFile(
     if (PURE.includes(name) && from.startsWith("node:")) {
       found.push(`${name}: ${file.path} imports ${from}, but ${name} is pure`);
     }
-    const keys = KEY_FUNCTIONS.filter((key) => new RegExp(`\\b${key}\\b`).test(names));
-    if (keys.length > 0 && !KEY_HOLDERS.includes(name)) {
+    const keys = Object.entries(KEY_FUNCTIONS)
+      .filter(([key, holders]) => !holders.includes(name) && new RegExp(`\\b${key}\\b`).test(names))
+      .map(([key]) => key);
+    if (keys.length > 0) {
       found.push(`${name}: ${file.path} imports ${keys.join(", ")}; only privval sees the key`);
     }
   }

@@ -1,9 +1,11 @@
 import { run } from "./run.ts";
 
-/** A pipe that the reader closed ends the output, not the program. */
+/** Nobody reads any more: a running node or network stops as for SIGTERM, everything else just ends. */
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
+  stream.once("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
+    process.kill(process.pid, "SIGTERM");
+    stream.on("error", () => undefined);
   });
 }
 

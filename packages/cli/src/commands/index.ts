@@ -5,6 +5,14 @@ import { keyNew, keyShow, keyStateExport, keyStateImport, keyStateInit } from ".
 import { reset } from "./reset.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
+import {
+  testnet,
+  testnetAddNode,
+  testnetInit,
+  testnetKill,
+  testnetRestart,
+  testnetStatus,
+} from "./testnet.ts";
 import { version } from "./version.ts";
 import { walInspect } from "./wal-inspect.ts";
 
@@ -12,6 +20,12 @@ import { walInspect } from "./wal-inspect.ts";
 export const COMMANDS: readonly Command[] = [
   init,
   start,
+  testnet,
+  testnetInit,
+  testnetStatus,
+  testnetKill,
+  testnetRestart,
+  testnetAddNode,
   status,
   keyShow,
   keyNew,

@@ -1,14 +1,6 @@
-import { readFileSync } from "node:fs";
 import { type Command, JSON_FLAG } from "../command.ts";
 import { ExitCode } from "../errors.ts";
-
-/** Version of this package, as its package.json says. */
-export function packageVersion(): string {
-  const document: { version: string } = JSON.parse(
-    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-  );
-  return document.version;
-}
+import { packageVersion } from "../version.ts";
 
 export const version: Command = {
   words: ["version"],

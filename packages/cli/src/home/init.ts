@@ -11,6 +11,7 @@ import { CliError, ExitCode, errorCode, reasonOf } from "../errors.ts";
 import { Inventory, MODE, writeNew } from "./files.ts";
 import { elGenesisFacts, makeExecutionGenesis, makeGenesis } from "./genesis.ts";
 import { ensureKeys, type HomeIdentity } from "./keys.ts";
+import { portsFrom } from "./ports.ts";
 
 export const EMBEDDED_GAS_LIMIT = 15_000_000;
 export const VALIDATOR_POWER = 10n;
@@ -94,27 +95,6 @@ function checkOptions(options: InitOptions): void {
       "add --anchor-hash 0x…, or start at height 1",
     );
   }
-}
-
-/** Ports of node `index` in the scheme of testnets: ten ports per node. */
-export function portsFrom(base: number): {
-  readonly p2p: number;
-  readonly rpc: number;
-  readonly metrics: number;
-  readonly ethRpc: number;
-  readonly engine: number;
-  readonly elP2p: number;
-  readonly admin: number;
-} {
-  return {
-    p2p: base,
-    rpc: base + 1,
-    metrics: base + 2,
-    ethRpc: base + 3,
-    engine: base + 4,
-    elP2p: base + 5,
-    admin: base + 6,
-  };
 }
 
 function configValues(options: InitOptions): OptionValues {

@@ -17,8 +17,9 @@ import {
   resolveSettings,
   type Settings,
 } from "../config/settings.ts";
-import { CliError, ExitCode, reasonOf } from "../errors.ts";
+import { CliError, ExitCode, failureOf, reasonOf } from "../errors.ts";
 import { reportFailure } from "../report.ts";
+import { packageVersion } from "../version.ts";
 import { EmbeddedEl } from "./embedded-el.ts";
 import { commitEvent } from "./events.ts";
 
@@ -60,9 +61,14 @@ export async function startNode({ args, io, home }: CommandContext): Promise<num
     if (!json) io.out(startedText(node, settings));
     const exit = await node.exited;
     if (exit.code !== ExitCode.ok) {
+      emit({ event: "failure", code: exit.code, what: exit.what, do: exit.do });
       reportFailure({ exitCode: exit.code, what: exit.what, do: exit.do }, home, io);
     }
     return exit.code;
+  } catch (error) {
+    const { exitCode, what, do: action } = failureOf(error);
+    emit({ event: "failure", code: exitCode, what, do: action });
+    throw error;
   } finally {
     await host.close();
     untie();
@@ -108,6 +114,7 @@ function nodeConfig(home: string, settings: Settings): NodeConfig {
   return {
     home,
     moniker: settings.moniker,
+    version: packageVersion(),
     p2p: settings.p2p,
     rpcListen: settings.rpcListen,
     metricsListen: settings.metricsListen,
