@@ -1,9 +1,7 @@
-import { join } from "node:path";
 import {
   type Block,
   type BlockId,
   blockIdEquals,
-  ChainError,
   type ChainState,
   type Commit,
   decodeBlock,
@@ -17,79 +15,33 @@ import {
   type ValidatorSet,
 } from "@quorate/chain";
 import { toHexUpper } from "@quorate/crypto";
-import { type BodyDisk, type BodyWriter, fsBodyDisk } from "./body-disk.ts";
-import { BodyLog } from "./body-log.ts";
+import type { BodyLog } from "./body-log.ts";
+import { commitOperations, type Tip } from "./commit-batch.ts";
+import { at, corrupt, decoded } from "./damage.ts";
 import { StoreError } from "./errors.ts";
-import { del, IndexDb, put } from "./index-db.ts";
+import { del, type IndexDb, type Operation, put } from "./index-db.ts";
 import {
   BASE_KEY,
   decodeHeight,
   decodeMeta,
   EXECUTED_KEY,
   encodeHeight,
-  encodeMeta,
   evidenceKey,
-  FORMAT_KEY,
   hashKey,
   heightKey,
   heightOfKey,
   tableRange,
 } from "./keys.ts";
-import { completeState, fullHeightOf, readStored, SetWalk, storeFull, storeState } from "./state-history.ts";
+import { fullHeightOf, loadState, readStored, SetWalk, storeFull } from "./state-history.ts";
 import type { BlockMeta, BlockStore, BodyRef, CommitBatch } from "./types.ts";
 
-export interface StoreOptions {
-  /** `data` of the home: bodies go to `blocks/`, the index to `db/` below it. */
-  readonly dir: string;
-  /** Bytes after which a new body segment starts, default 64 MiB. */
-  readonly segmentBytes?: number;
-  /** Zeros kept ready behind the last body, default 1 MiB. */
-  readonly stepBytes?: number;
-  /** Writes and syncs bodies instead of the thread pool, for example the writer thread of the log. */
-  readonly writer?: BodyWriter;
-  /** All of the bodies' files, for tests; excludes `writer`. */
-  readonly disk?: BodyDisk;
-}
-
-const FORMAT = 1;
-const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
-const DEFAULT_STEP_BYTES = 1024 * 1024;
-/** Heights below the tip whose seen commit is kept: the tip's is the next block's last commit. */
-const SEEN_KEPT = 2;
+/** Equivocations kept; older ones expire first. */
 const MAX_EVIDENCE = 1024;
 /** Heights removed by one write while pruning. */
 const PRUNE_BATCH = 256;
 
-interface Tip {
-  readonly meta: BlockMeta;
-  readonly state: ChainState;
-  readonly fullHeight: Height;
-}
-
-function at(height: Height): string {
-  return `height ${height}`;
-}
-
-function corrupt(what: string, facts: Readonly<Record<string, unknown>>, cause?: unknown): StoreError {
-  return new StoreError(
-    "STORE_CORRUPT",
-    `the block store is damaged: ${what}; check the disk, then run \`validator reset\` and let the node sync again`,
-    facts,
-    cause,
-  );
-}
-
-/** Decodes what the index holds: whatever does not decode was damaged there. */
-function decoded<T>(what: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof ChainError) throw corrupt(`${what} cannot be decoded`, { what }, error);
-    throw error;
-  }
-}
-
-class SegmentedBlockStore implements BlockStore {
+/** The store over an opened index and opened bodies. */
+export class SegmentedBlockStore implements BlockStore {
   readonly #db: IndexDb;
   readonly #bodies: BodyLog;
   #tip: Tip | null;
@@ -138,31 +90,13 @@ class SegmentedBlockStore implements BlockStore {
 
   commit(batch: CommitBatch): Promise<void> {
     return this.#inTurn(async () => {
-      const { height, blockId, block, seenCommit, state } = batch;
+      const { height } = batch;
       const tip = this.#tip;
       if (tip !== null && height <= tip.meta.height) return this.#checkDecided(batch);
       this.#checkOrder(batch);
-      const meta: BlockMeta = {
-        height,
-        blockId,
-        body: batch.body,
-        numTxs: Math.max(0, block.txs.length - 1),
-        blockBytes: batch.body.length,
-      };
-      const stored = storeState(state, tip);
-      const operations = [
-        put(heightKey("m", height), encodeMeta(meta)),
-        put(hashKey(blockId.hash), encodeHeight(height)),
-        put(heightKey("s", height), encodeCommit(seenCommit)),
-        put(heightKey("t", height), stored.bytes),
-      ];
-      if (tip === null) operations.push(put(FORMAT_KEY, Uint8Array.of(FORMAT)));
-      if (block.lastCommit.height === height - 1 && block.lastCommit.signatures.length > 0) {
-        operations.push(put(heightKey("c", height - 1), encodeCommit(block.lastCommit)));
-      }
-      if (height > SEEN_KEPT) operations.push(del(heightKey("s", height - SEEN_KEPT)));
-      await this.#write(operations, true);
-      this.#tip = { meta, state, fullHeight: stored.fullHeight };
+      const next = commitOperations(batch, tip);
+      await this.#write(next.operations, true);
+      this.#tip = next.tip;
       if (tip === null) this.#base = height;
       this.#bodies.advance(height);
     });
@@ -384,7 +318,7 @@ class SegmentedBlockStore implements BlockStore {
     }
   }
 
-  async #write(operations: Parameters<IndexDb["write"]>[0], sync: boolean): Promise<void> {
+  async #write(operations: Operation[], sync: boolean): Promise<void> {
     try {
       await this.#db.write(operations, { sync });
     } catch (error) {
@@ -420,82 +354,4 @@ function conflict(meta: BlockMeta, other: BlockId): StoreError {
     `${at(meta.height)} was decided as block ${decided}, not as ${found}: two blocks were decided, stop and compare`,
     { height: meta.height, decided, found },
   );
-}
-
-async function loadState(
-  bytes: Uint8Array,
-  height: Height,
-  fullState: (height: Height) => Promise<ChainState>,
-): Promise<ChainState> {
-  const { state, fullHeight } = decoded(`the state of ${at(height)}`, () => readStored(bytes));
-  return fullHeight === height ? state : completeState(state, await fullState(fullHeight));
-}
-
-async function loadTip(db: IndexDb): Promise<{ tip: Tip | null; base: Height }> {
-  const [newest] = await db.entries({ ...tableRange("m"), reverse: true, limit: 1 });
-  const [oldest] = await db.entries({ ...tableRange("m"), limit: 1 });
-  if (newest === undefined || oldest === undefined) return { tip: null, base: 0 };
-  const format = await db.get(FORMAT_KEY);
-  if (format?.[0] !== FORMAT) {
-    throw corrupt(`its format is ${format?.[0] ?? "unknown"}, this version reads ${FORMAT}`, {});
-  }
-  const height = decoded("a key", () => heightOfKey(newest[0]));
-  const meta = decoded(`the entry of ${at(height)}`, () => decodeMeta(height, newest[1]));
-  const stateBytes = await db.get(heightKey("t", height));
-  if (stateBytes === null) throw corrupt(`the state of ${at(height)} is missing`, { height });
-  const state = await loadState(stateBytes, height, async (full) => {
-    const bytes = await db.get(heightKey("t", full));
-    if (bytes === null) throw corrupt(`the state of ${at(full)} is missing`, { height: full });
-    return decoded(`the state of ${at(full)}`, () => readStored(bytes).state);
-  });
-  const tip = { meta, state, fullHeight: fullHeightOf(stateBytes) };
-  const pruned = await db.get(BASE_KEY);
-  const base = decoded("the base", () => (pruned === null ? heightOfKey(oldest[0]) : decodeHeight(pruned)));
-  return { tip, base };
-}
-
-/** Every body that the index names must be there: the tip's whole, the others' segments at least. */
-async function checkBodies(db: IndexDb, bodies: BodyLog, tip: Tip, base: Height): Promise<void> {
-  const first = await db.get(heightKey("m", base));
-  const from = first === null ? tip.meta : decoded(`the entry of ${at(base)}`, () => decodeMeta(base, first));
-  const present = new Set(bodies.segments);
-  for (let segment = from.body.segment; segment <= tip.meta.body.segment; segment++) {
-    if (present.has(segment)) continue;
-    throw corrupt(`body segment ${segment} is missing`, { segment, base, height: tip.meta.height });
-  }
-  await bodies.read(tip.meta.body, tip.meta.blockId);
-}
-
-/**
- * Opens the block store below `options.dir`, creating it when there is none, and checks that index and bodies fit.
- * @throws StoreError `STORE_LOCKED`, `STORE_CORRUPT`, `STORE_IO`, `STORE_FULL`.
- */
-export async function openStore(options: StoreOptions): Promise<BlockStore> {
-  const disk = options.disk ?? fsBodyDisk(options.writer);
-  const db = await IndexDb.open(join(options.dir, "db"));
-  let bodies: BodyLog | null = null;
-  try {
-    const { tip, base } = await loadTip(db);
-    const executed = await db.get(EXECUTED_KEY);
-    bodies = await BodyLog.open(
-      disk,
-      {
-        dir: join(options.dir, "blocks"),
-        segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
-        stepBytes: options.stepBytes ?? DEFAULT_STEP_BYTES,
-      },
-      tip?.meta.body ?? null,
-      tip?.meta.height ?? 0,
-    );
-    if (tip !== null) await checkBodies(db, bodies, tip, base);
-    return new SegmentedBlockStore(db, bodies, {
-      tip,
-      base,
-      executed: executed === null ? 0 : decoded("the executed height", () => decodeHeight(executed)),
-    });
-  } catch (error) {
-    await (bodies?.close() ?? disk.close());
-    await db.close();
-    throw error;
-  }
 }

@@ -80,7 +80,7 @@ export class BodyLog {
         if (segment !== last && segment < (tip?.segment ?? 0)) continue;
         const file = segmentFile(dir, segment);
         // From the start of the tip's segment: a body of the next height may have been put before the tip's.
-        const bytes = await disk.read(file, 0, await disk.size(file));
+        const bytes = await readWhole(disk, file);
         let end = 0;
         for (const found of findBodies(bytes, 0)) {
           const { blockId, offset, length } = found;
@@ -150,6 +150,22 @@ export class BodyLog {
         "`validator reset` and let the node sync again",
       { file, offset: ref.offset, length: ref.length },
     );
+  }
+
+  /** Every whole body there is, in the order they were put. */
+  async *all(): AsyncGenerator<{
+    readonly ref: BodyRef;
+    readonly blockId: BlockId;
+    readonly bytes: Uint8Array;
+  }> {
+    for (const segment of [...this.#segments]) {
+      const file = segmentFile(this.#options.dir, segment);
+      const content = await readWhole(this.#disk, file);
+      for (const { blockId, offset, length } of findBodies(content, 0)) {
+        const start = offset + BODY_HEADER_BYTES;
+        yield { ref: { segment, offset, length }, blockId, bytes: content.subarray(start, start + length) };
+      }
+    }
   }
 
   /** A height was decided: bodies put before the height below it are no longer found by their id. */
@@ -265,6 +281,14 @@ export class BodyLog {
   #fail(error: StoreError, group: readonly Pending[]): void {
     this.#failure ??= error;
     for (const { reject } of [...group, ...this.#pending.splice(0)]) reject(this.#failure);
+  }
+}
+
+async function readWhole(disk: BodyDisk, file: string): Promise<Uint8Array> {
+  try {
+    return await disk.read(file, 0, await disk.size(file));
+  } catch (error) {
+    throw storageError("read", file, error);
   }
 }
 

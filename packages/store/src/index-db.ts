@@ -1,7 +1,8 @@
 import { ClassicLevel } from "classic-level";
 import { storageError } from "./errors.ts";
 
-type Operation =
+/** One change of a write. */
+export type Operation =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: "del"; readonly key: Uint8Array };
 

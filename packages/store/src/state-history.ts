@@ -12,6 +12,7 @@ import {
   type ValidatorSet,
 } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
+import { at, decoded } from "./damage.ts";
 
 /*
  * A state per height, without its three validator sets and its registry per height: a full state is stored where the
@@ -159,4 +160,14 @@ export function completeState(brief: ChainState, full: ChainState): ChainState {
     nextValidators: walk.at(lastHeight + 2),
     registry: full.registry,
   };
+}
+
+/** The state in `bytes`, completed from the full state it builds on; damage is told as `STORE_CORRUPT`. */
+export async function loadState(
+  bytes: Uint8Array,
+  height: Height,
+  fullState: (height: Height) => Promise<ChainState>,
+): Promise<ChainState> {
+  const { state, fullHeight } = decoded(`the state of ${at(height)}`, () => readStored(bytes));
+  return fullHeight === height ? state : completeState(state, await fullState(fullHeight));
 }
