@@ -50,7 +50,8 @@ class EngineClient implements ExecutionClient {
       handshake: () => handshake({ api, engine, eth, genesis, options, timing, log }),
     });
     const follower = this.#follower;
-    this.#judge = (payload, root, signal) => judge({ api, follower, modules, timing }, payload, root, signal);
+    const judging = { api, follower, modules, timing, running: new Map() };
+    this.#judge = (payload, root, signal) => judge(judging, payload, root, signal);
     this.#builder = new Builder({ api, eth, follower, modules, options, timing, judge: this.#judge });
     this.#pool = new TxPool(eth, timing, log);
   }

@@ -1,9 +1,8 @@
-import { toHex } from "@quorate/crypto";
 import { orGivenUp } from "./aborts.ts";
-import type { EngineApi } from "./engine/api.ts";
-import { diagnose, type Failure, RpcCode } from "./engine/failure.ts";
+import type { EngineApi, PayloadStatus } from "./engine/api.ts";
+import { type Answer, diagnose, type Failure, RpcCode } from "./engine/failure.ts";
 import type { Follower } from "./follower/follower.ts";
-import { refusal } from "./payload/to-engine.ts";
+import { fingerprint, refusal } from "./payload/to-engine.ts";
 import type { EngineModules, EngineTiming } from "./ports.ts";
 import type { ExecutionPayload, Verdict } from "./types.ts";
 import { pause } from "./wake.ts";
@@ -13,6 +12,8 @@ export interface JudgePorts {
   readonly follower: Follower;
   readonly modules: EngineModules;
   readonly timing: EngineTiming;
+  /** Running newPayload calls by fingerprint: the same payload is not sent twice at a time. */
+  readonly running: Map<string, Promise<Answer<PayloadStatus>>>;
 }
 
 /**
@@ -28,14 +29,14 @@ export async function judge(
   const { follower, modules, timing } = ports;
   const refused = refusal(payload);
   if (refused !== null) return { kind: "invalid", reason: refused };
-  const key = toHex(payload.envelope.blockHash);
+  const key = fingerprint(payload, parentBeaconBlockRoot);
   const parent = payload.envelope.blockNumber - 1;
   let reason = "not asked yet";
   for (let wait = timing.retryMinMs; !signal.aborted; wait = Math.min(wait * 2, timing.retryMaxMs)) {
     if (follower.valid.has(key)) return { kind: "valid" };
     // Some clients call a block invalid when they only lack its parent (engine-api §1.3).
     const hadParent = follower.located && follower.cursor.height >= parent;
-    const answer = await ask(ports, payload, parentBeaconBlockRoot, signal);
+    const answer = await ask(ports, key, payload, parentBeaconBlockRoot, signal);
     if (answer.kind === "valid") return answer;
     if (answer.kind === "invalid" && hadParent) return answer;
     reason = answer.reason;
@@ -47,16 +48,13 @@ export async function judge(
 
 async function ask(
   ports: JudgePorts,
+  key: string,
   payload: ExecutionPayload,
   root: Uint8Array,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { api, follower } = ports;
-  const key = toHex(payload.envelope.blockHash);
-  const call = api.newPayload(payload, root, null).then((answer) => {
-    if (answer.ok && answer.value.status === "VALID") follower.valid.add(key);
-    return answer;
-  });
+  const { running } = ports;
+  const call = running.get(key) ?? send(ports, key, payload, root);
   const answer = await orGivenUp(call, signal);
   if (answer === null) return { kind: "unknown", reason: "given up" };
   if (!answer.ok) return verdictOf(answer.failure, ports);
@@ -70,6 +68,22 @@ async function ask(
     case "ACCEPTED":
       return { kind: "unknown", reason: status };
   }
+}
+
+function send(
+  ports: JudgePorts,
+  key: string,
+  payload: ExecutionPayload,
+  root: Uint8Array,
+): Promise<Answer<PayloadStatus>> {
+  const { api, follower, running } = ports;
+  const call = api.newPayload(payload, root, null).then((answer) => {
+    running.delete(key);
+    if (answer.ok && answer.value.status === "VALID") follower.valid.add(key);
+    return answer;
+  });
+  running.set(key, call);
+  return call;
 }
 
 /** A payload that the EL cannot even take is invalid here; trouble with the EL is no verdict. */

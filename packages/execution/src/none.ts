@@ -106,8 +106,10 @@ class NoExecution implements ExecutionClient, OpaquePool {
   }
 
   submitLocal(raw: Uint8Array): Submitted {
+    const before = this.#pool.size;
     const result = this.#add(raw);
-    if (result.accepted) this.#outbox.push(raw);
+    if (this.#pool.size > before) this.#outbox.push(raw);
+    if (this.#outbox.length > LIMITS.poolTxs) this.#outbox.shift();
     return result;
   }
 

@@ -4,6 +4,7 @@ import type { ElBlock, EngineApi, ForkchoiceAnswer } from "../engine/api.ts";
 import { type Answer, diagnose, type Failure, failed, RpcCode } from "../engine/failure.ts";
 import { LIMITS } from "../limits.ts";
 import { BoundedSet } from "../lru.ts";
+import { fingerprint } from "../payload/to-engine.ts";
 import type { EngineModules, EngineTiming } from "../ports.ts";
 import type { StatusKeeper } from "../status.ts";
 import type { ElStatus } from "../types.ts";
@@ -37,7 +38,7 @@ export class Follower {
   readonly #ports: FollowerPorts;
   readonly #wake: Wake;
   readonly #waiters = new HeightWaiters();
-  /** EL block hashes that this EL called VALID since the last handshake. */
+  /** Fingerprints of payloads that this EL called VALID since the last handshake. */
   readonly valid: BoundedSet = new BoundedSet(LIMITS.validPayloads);
   #cursor: Cursor;
   #head: ElHead | null = null;
@@ -288,7 +289,7 @@ export class Follower {
 
   /** newPayload of the block and, far behind, of those up to the next step; `null`: VALID. */
   async #judge(decided: DecidedPayload, height: number): Promise<Step | null> {
-    const key = toHex(decided.payload.envelope.blockHash);
+    const key = fingerprint(decided.payload, decided.parentBeaconBlockRoot);
     if (this.valid.has(key)) return null;
     const answer = await this.#ports.api.newPayload(decided.payload, decided.parentBeaconBlockRoot, null);
     if (!answer.ok) return stepOf(answer.failure);

@@ -2,9 +2,11 @@ import {
   type Block,
   decodeEnvelope,
   type EnvelopeV1,
+  encodeEnvelope,
   type PayloadAttributes,
   type Withdrawal,
 } from "@quorate/chain";
+import { sha256, toHex } from "@quorate/crypto";
 import { ExecutionError } from "../errors.ts";
 import type { ExecutionPayload } from "../types.ts";
 import { data, quantity } from "./hex.ts";
@@ -40,6 +42,22 @@ export function refusal(payload: ExecutionPayload): string | null {
   if (envelope.executionRequests.some((request) => request.length < 2))
     return "an execution request without data";
   return null;
+}
+
+/**
+ * Identifies everything that newPayload judges. The payload's own `blockHash` does not: it is a claim that only the EL
+ * checks, and a false body may carry the hash of a valid one.
+ */
+export function fingerprint(payload: ExecutionPayload, parentBeaconBlockRoot: Uint8Array): string {
+  const lengths = new Uint32Array(payload.transactions.map((tx) => tx.length));
+  return toHex(
+    sha256(
+      parentBeaconBlockRoot,
+      encodeEnvelope(payload.envelope),
+      new Uint8Array(lengths.buffer),
+      ...payload.transactions,
+    ),
+  );
 }
 
 /** ExecutionPayloadV3 as JSON. */

@@ -33,6 +33,8 @@ const GAS_LIMIT = 60_000_000;
 export class FakeEl {
   readonly calls: { readonly method: string; readonly params: readonly unknown[] }[] = [];
   script: Script = () => undefined;
+  /** Holds an answer back. */
+  gate: (method: string) => Promise<void> | undefined = () => undefined;
   /** Seconds added to the server's clock. */
   skew = 0;
   secret: Uint8Array;
@@ -56,6 +58,7 @@ export class FakeEl {
     { readonly payload: Json; readonly from: number; stopped: Json | null }
   >();
   readonly #filters = new Map<string, number>();
+  #index: ReadonlyMap<string, string> = new Map();
   #finalized: string | null = null;
   readonly #sockets = new Set<Socket>();
   readonly #watchers: { readonly method: string; count: number; resolve(): void }[] = [];
@@ -170,6 +173,7 @@ export class FakeEl {
     const replies: unknown[] = [];
     for (const { id, method, params } of calls) {
       this.calls.push({ method, params });
+      await this.gate(method);
       const scripted = this.script(method, params);
       this.#watch(method);
       if (scripted === "hang") return;
@@ -247,7 +251,7 @@ export class FakeEl {
         return { result: this.poolTxs.slice(seen).map(hashOf) };
       }
       case "eth_getRawTransactionByHash":
-        return { result: this.poolTxs.find((raw) => hashOf(raw) === params[0]) ?? null };
+        return { result: this.#byHash().get(String(params[0])) ?? null };
       case "eth_sendRawTransaction": {
         const raw = String(params[0]);
         if (this.poolTxs.includes(raw)) return { error: { code: -32000, message: "already known" } };
@@ -262,6 +266,13 @@ export class FakeEl {
 
   forgetFilters(): void {
     this.#filters.clear();
+  }
+
+  #byHash(): ReadonlyMap<string, string> {
+    if (this.#index.size !== this.poolTxs.length) {
+      this.#index = new Map(this.poolTxs.map((raw) => [hashOf(raw), raw]));
+    }
+    return this.#index;
   }
 
   #listing(): Json {

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeEnvelope, encodeEnvelope } from "@quorate/chain";
+import { LIMITS } from "../src/limits.ts";
+import { createNoExecution, type OpaquePool } from "../src/none.ts";
+import type { ExecutionClient } from "../src/types.ts";
+import { memoryLog } from "./support/bench.ts";
+import { TestStore, testGenesis } from "./support/chain.ts";
+
+const never = new AbortController().signal;
+
+function open(): { store: TestStore; client: ExecutionClient & OpaquePool } {
+  const store = new TestStore(testGenesis({ execution: "none" }));
+  return { store, client: createNoExecution({ store, log: memoryLog([]) }) };
+}
+
+const tx = (...bytes: number[]): Uint8Array => new Uint8Array(bytes);
+
+test("a block holds envelope version 0 and the pool's transactions in order of arrival", async () => {
+  const { store, client } = open();
+  await client.start(store.state);
+  await client.submitTx(tx(3));
+  client.submitLocal(tx(1));
+  const built = await client.getBuilt(store.state, store.attributes(), never);
+  assert.deepEqual(decodeEnvelope(built!.txs[0]!), { version: 0 });
+  assert.deepEqual(built!.txs.slice(1), [tx(3), tx(1)]);
+  assert.equal(built!.validationMs, 0);
+});
+
+test("every block of version 0 is valid at once, one with another envelope is not", async () => {
+  const { store, client } = open();
+  const good = store.propose([encodeEnvelope({ version: 0 }), tx(1)]);
+  assert.deepEqual(await client.validate(good, new Uint8Array(32), never), { kind: "valid" });
+  assert.equal((await client.validate(store.propose([tx(1)]), new Uint8Array(32), never)).kind, "invalid");
+});
+
+test("the decided height is the executed height", async () => {
+  const { store, client } = open();
+  await client.start(store.state);
+  const waiting = client.whenExecuted(1, never);
+  store.decide(store.propose([encodeEnvelope({ version: 0 })]));
+  client.decided(1);
+  await waiting;
+  assert.equal(client.executedHeight, 1);
+});
+
+test("decided transactions leave the pool and do not come back", async () => {
+  const { store, client } = open();
+  await client.start(store.state);
+  for (const byte of [1, 2, 3]) await client.submitTx(tx(byte));
+  store.decide(store.propose([encodeEnvelope({ version: 0 }), tx(1), tx(3)]));
+  client.decided(1);
+  const built = await client.getBuilt(store.state, store.attributes(), never);
+  assert.deepEqual(built!.txs.slice(1), [tx(2)]);
+  assert.equal((await client.submitTx(tx(1))).accepted, false);
+  assert.deepEqual(client.poolSize, { count: 1, bytes: 1 });
+});
+
+test("only transactions given here go to gossip, once", async () => {
+  const { client } = open();
+  await client.submitTx(tx(1));
+  client.submitLocal(tx(2));
+  client.submitLocal(tx(2));
+  assert.deepEqual(await client.pendingTxs(), [tx(2)]);
+  assert.deepEqual(await client.pendingTxs(), []);
+});
+
+test("the pool is bounded in number and refuses what is too large or empty", async () => {
+  const { client } = open();
+  for (let index = 0; index < LIMITS.poolTxs; index++) {
+    assert.ok((await client.submitTx(tx(index & 255, index >> 8, 1))).accepted);
+  }
+  assert.equal((await client.submitTx(tx(9, 9, 9, 9))).accepted, false);
+  const { client: other } = open();
+  assert.equal((await other.submitTx(new Uint8Array(LIMITS.txBytes + 1))).accepted, false);
+  assert.equal((await other.submitTx(tx())).accepted, false);
+});
+
+test("a block stays below max_block_bytes", async () => {
+  const { store, client } = open();
+  const state = { ...store.state, params: { ...store.state.params, maxBlockBytes: 10_000 } };
+  for (let byte = 0; byte < 200; byte++) await client.submitTx(new Uint8Array(100).fill(byte));
+  const built = await client.getBuilt(state, store.attributes(), never);
+  const bytes = built!.txs.reduce((sum, item) => sum + item.length, 0);
+  assert.ok(bytes > 4_000 && bytes < 6_000, `${bytes}`);
+});
