@@ -49,6 +49,7 @@ const KNOWN: Readonly<Record<string, readonly [exitCode: number, action: string]
   "PrivvalError/SIGN_STATE_FULL": [ExitCode.durability, "free space on the disk"],
   "PrivvalError/IMPORT_INVALID": [ExitCode.config, "export the state again"],
   "PrivvalError/IMPORT_LOWER": [ExitCode.signState, "an import only raises; nothing was changed"],
+  "StoreError/HOME_LOCKED": [ExitCode.inUse, "one home, one node: stop the other one, or use another --home"],
   "StoreError/STORE_LOCKED": [ExitCode.inUse, "stop the node that uses this home"],
   "StoreError/STORE_CORRUPT": [
     ExitCode.config,

@@ -54,7 +54,7 @@ async function attempt<T>(problems: Problem[], work: () => T | Promise<T>): Prom
 }
 
 async function checkGenesis(home: string, problems: Problem[], warnings: Problem[]): Promise<void> {
-  const { homePaths, loadGenesis } = await import("@quorate/node");
+  const { homePaths, loadGenesis } = await import("@quorate/node/home");
   const { elGenesisHash } = await import("@quorate/devnet-el");
   const paths = homePaths(home);
   const loaded = await attempt(problems, () => loadGenesis(paths.genesis));
@@ -78,7 +78,7 @@ async function checkGenesis(home: string, problems: Problem[], warnings: Problem
 }
 
 async function checkKeys(home: string, settings: Settings | null, problems: Problem[]): Promise<void> {
-  const { homePaths } = await import("@quorate/node");
+  const { homePaths } = await import("@quorate/node/home");
   const { exportState } = await import("@quorate/privval");
   const { readIdentity } = await import("../home/keys.ts");
   const paths = homePaths(home);

@@ -9,7 +9,7 @@ stop the old node, \`key state export\` there, copy key and export, \`key state 
 last signed height.`;
 
 async function keyPaths(home: string): Promise<{ keyFile: string; stateFile: string }> {
-  const { homePaths } = await import("@quorate/node");
+  const { homePaths } = await import("@quorate/node/home");
   const paths = homePaths(home);
   return { keyFile: paths.validatorKey, stateFile: paths.signState };
 }

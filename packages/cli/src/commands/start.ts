@@ -18,7 +18,16 @@ in use exits 4. Every option may stand in config.toml, in a VALIDATOR_* variable
 
 /health answers 200 while the process is up, /ready when the node takes part or stands at the tip.`,
   async run(context) {
-    const { startNode } = await import("../start/start.ts");
-    return await startNode(context);
+    const { requireHome } = await import("../config/settings.ts");
+    const { holdHome } = await import("../home/hold.ts");
+    requireHome(context.home);
+    // Before the node's many modules are loaded: a held home is refused at once.
+    const release = await holdHome(context.home);
+    try {
+      const { startNode } = await import("../start/start.ts");
+      return await startNode(context);
+    } finally {
+      await release();
+    }
   },
 };

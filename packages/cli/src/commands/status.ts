@@ -119,7 +119,7 @@ function rpcOfHome(home: string, env: CommandContext["io"]["env"]): string {
 }
 
 async function offlineStatus(home: string): Promise<unknown> {
-  const { homePaths, loadGenesis } = await import("@quorate/node");
+  const { homePaths, loadGenesis } = await import("@quorate/node/home");
   const { openStore } = await import("@quorate/store");
   const { formatTime, genesisHash } = await import("@quorate/chain");
   const { existsSync } = await import("node:fs");

@@ -16,7 +16,7 @@ when it is damaged: the node then sets it aside at its start and takes the lock 
 
   validator wal inspect --last 5`,
   async run({ args, io, home }) {
-    const { homePaths } = await import("@quorate/node");
+    const { homePaths } = await import("@quorate/node/home");
     const { inspectWal } = await import("@quorate/wal");
     const { decodeInput } = await import("@quorate/consensus");
     const json = args.boolean("json");

@@ -40,6 +40,11 @@ export interface Settings {
 /** Environment names that belong to the command itself, not to an option. */
 const OWN_ENVIRONMENT = ["VALIDATOR_HOME"];
 
+/** @throws CliError config when no home was made there. */
+export function requireHome(home: string): void {
+  readConfigFile(home);
+}
+
 /** Reads `config/config.toml` of the home. @throws CliError config when it is missing or wrong. */
 export function readConfigFile(home: string): OptionValues {
   const file = join(home, "config", "config.toml");

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { ChainError, type Genesis, genesisToJson, parseGenesis } from "@quorate/chain";
-import { homePaths } from "@quorate/node";
+import { homePaths } from "@quorate/node/home";
 import { type OptionValues, renderConfig } from "../config/file.ts";
 import type { OptionValue } from "../config/options.ts";
 import { CliError, ExitCode, errorCode, reasonOf } from "../errors.ts";

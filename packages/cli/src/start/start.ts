@@ -25,15 +25,14 @@ import { commitEvent } from "./events.ts";
 
 /** A stop that takes longer is broken: the process ends anyway, and says so. */
 const STOP_LIMIT_MS = 10_000;
+const MAX_HELD_EVENTS = 1_000;
 
 /** `validator start`: settings, logs, embedded client, node, signals. Resolves with the exit code. */
 export async function startNode({ args, io, home }: CommandContext): Promise<number> {
   const environment = environmentValues(io.env);
   const settings = resolveSettings(home, [flagValues(args), environment.values, readConfigFile(home)]);
   const json = args.boolean("json");
-  const emit = (event: object): void => {
-    if (json) io.out(`${JSON.stringify(event)}\n`);
-  };
+  const { emit, started } = eventOutput(json ? (line) => io.out(line) : null);
   const log = loggerOf(
     args.string("log-level"),
     args.string("log-format"),
@@ -57,7 +56,7 @@ export async function startNode({ args, io, home }: CommandContext): Promise<num
       onPhase: (phase) => emit({ event: "phase", phase }),
     });
     host.attach(node);
-    emit(startedEvent(node, home, settings, host));
+    started(startedEvent(node, home, settings, host));
     if (!json) io.out(startedText(node, settings));
     const exit = await node.exited;
     if (exit.code !== ExitCode.ok) {
@@ -73,6 +72,31 @@ export async function startNode({ args, io, home }: CommandContext): Promise<num
     await host.close();
     untie();
   }
+}
+
+/** NDJSON on stdout, `started` first: what comes earlier waits for it, a failure does not. */
+function eventOutput(write: ((line: string) => void) | null): {
+  emit(event: object): void;
+  started(event: object): void;
+} {
+  const held: object[] = [];
+  let open = false;
+  const out = (event: object): void => write?.(`${JSON.stringify(event)}\n`);
+  const flush = (): void => {
+    open = true;
+    for (const event of held.splice(0)) out(event);
+  };
+  return {
+    emit(event) {
+      if (open) out(event);
+      else if (held.push(event) >= MAX_HELD_EVENTS || ("event" in event && event.event === "failure"))
+        flush();
+    },
+    started(event) {
+      out(event);
+      flush();
+    },
+  };
 }
 
 type Log = ReturnType<typeof createLogger>;
@@ -253,7 +277,7 @@ function startedEvent(node: QuorateNode, home: string, settings: Settings, host:
     peer_id: started.peerId,
     p2p: started.p2p[0] ?? null,
     rpc: httpUrl(started.rpc),
-    metrics: httpUrl(started.metrics),
+    metrics: httpUrl(started.metrics).replace(/\/metrics$/, ""),
     eth_rpc: settings.execution.ethUrl,
     el_pid: host.elPid,
     height: started.height,

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DEFAULT_PARAMS, type Genesis, genesisHash, genesisToJson } from "@quorate/chain";
-import { homePaths } from "@quorate/node";
+import { homePaths } from "@quorate/node/home";
 import { renderConfig } from "../config/file.ts";
 import type { OptionValue } from "../config/options.ts";
 import { Inventory, MODE, writeNew } from "../home/files.ts";

@@ -6,7 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { buildGeth, findGeth, gethArgs, gethInitArgs } from "@quorate/execution";
-import { homePaths } from "@quorate/node";
+import { homePaths } from "@quorate/node/home";
 import { CliError, ExitCode, reasonOf } from "../errors.ts";
 import { type Manifest, type NodeEntry, nodeHome, nodePorts } from "./manifest.ts";
 
