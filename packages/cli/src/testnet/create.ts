@@ -83,6 +83,7 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
       index,
       validator: index < options.validators,
       peerId: identities.get(name)!.peerId,
+      address: addressText(identities.get(name)!),
     })),
   };
   const final = withDrift(genesis);
@@ -109,6 +110,8 @@ async function writeNetworkFiles(home: string, manifest: Manifest): Promise<void
   await writeFile(manifestFile(home), manifestText(manifest));
 }
 
+const addressText = ({ address }: HomeIdentity): string => Buffer.from(address).toString("hex").toUpperCase();
+
 /** config.toml of a node: everything on loopback, every other validator a persistent peer. */
 function nodeConfigText(manifest: Manifest, node: NodeEntry): string {
   const ports = nodePorts(manifest, node.index);
@@ -121,6 +124,12 @@ function nodeConfigText(manifest: Manifest, node: NodeEntry): string {
     [
       "p2p.persistent_peers",
       others.map(({ index, peerId }) => `/ip4/127.0.0.1/tcp/${nodePorts(manifest, index).p2p}/p2p/${peerId}`),
+    ],
+    [
+      "p2p.validator_peers",
+      Object.fromEntries(
+        manifest.nodes.filter(({ validator }) => validator).map(({ address, peerId }) => [address, peerId]),
+      ),
     ],
     ["rpc.listen", `127.0.0.1:${ports.rpc}`],
     ["metrics.listen", `127.0.0.1:${ports.metrics}`],
@@ -143,7 +152,13 @@ export async function addNode(
   const name = `node${index}`;
   const directory = nodeHome(home, name);
   const identity = await ensureKeys(directory, true, new Inventory());
-  const node: NodeEntry = { name, index, validator: false, peerId: identity.peerId };
+  const node: NodeEntry = {
+    name,
+    index,
+    validator: false,
+    peerId: identity.peerId,
+    address: addressText(identity),
+  };
   const next = { ...manifest, nodes: [...manifest.nodes, node] };
   const from = homePaths(nodeHome(home, manifest.nodes[0]!.name));
   const to = homePaths(directory);

@@ -11,6 +11,8 @@ export interface NodeEntry {
   readonly index: number;
   readonly validator: boolean;
   readonly peerId: string;
+  /** Address of its consensus key, upper-case hex. */
+  readonly address: string;
 }
 
 export interface Manifest {
@@ -50,11 +52,12 @@ export function manifestText(manifest: Manifest): string {
     block_interval: manifest.blockIntervalMs,
     gas_limit: manifest.gasLimit,
     el: manifest.el,
-    nodes: manifest.nodes.map(({ name, index, validator, peerId }) => ({
+    nodes: manifest.nodes.map(({ name, index, validator, peerId, address }) => ({
       name,
       index,
       validator,
       peer_id: peerId,
+      address,
     })),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
@@ -88,6 +91,7 @@ export function readManifest(home: string): Manifest | null {
       index: numberAt(node, "index"),
       validator: at(node, "validator") === true,
       peerId: textAt(node, "peer_id"),
+      address: textAt(node, "address"),
     })),
   };
   const sound =
