@@ -34,13 +34,9 @@ let stop = false;
 before(async () => {
   space = workspace(testGenesis());
   el = await startEl(space);
-  // A consensus layer that makes a block whenever something waits.
+  // A consensus layer that makes one block after the other, as a running network does.
   mining = (async () => {
-    while (!stop) {
-      const { pending } = await el.eth<{ pending: string }>("txpool_status");
-      if (Number(pending) > 0) await produceBlock(el.engine);
-      else await new Promise<void>((resolve) => setTimeout(resolve, 20));
-    }
+    while (!stop) await produceBlock(el.engine);
   })();
 });
 
@@ -131,7 +127,9 @@ test("cast sends and reads with its defaults", async () => {
     "bin.mjs",
   );
   const cast = async (...args: string[]): Promise<string> =>
-    (await run(process.execPath, [bin, ...args, "--rpc-url", el.http])).stdout.trim();
+    (
+      await run(process.execPath, [bin, ...args], { env: { ...process.env, ETH_RPC_URL: el.http } })
+    ).stdout.trim();
   assert.equal(await cast("chain-id"), String(CHAIN_ID));
   const to = "0x000000000000000000000000000000000000beef";
   const sent = JSON.parse(await cast("send", "--json", "--private-key", KEYS[2]!, to, "--value", "9")) as {
