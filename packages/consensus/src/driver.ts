@@ -6,7 +6,7 @@
  * Order matters: a decision comes before anything else, also before a round skip (a node that learns of +2/3
  * precommits of a future round decides); a value before nil; votes before the timers that wait for them.
  */
-import { type BlockId, proposerOf, type Round, VoteType } from "@quorate/chain";
+import { type BlockId, blockIdEquals, blockIdKey, proposerOf, type Round, VoteType } from "@quorate/chain";
 import { makeCommit } from "./commit.ts";
 import { ConsensusError } from "./errors.ts";
 import { mayPropose, requestProposal, requestVote } from "./own.ts";
@@ -55,7 +55,7 @@ const RULES: readonly Rule[] = [
   {
     lines: "L22-26, L28-32",
     steps: ["Propose"],
-    threshold: "none; for POL round >= 0 the polka of that round for v",
+    threshold: "none; for POL round >= 0 the polka of that round for v, or one to vouch for it",
     proposal: "v of this round: untimely or INVALID earns nil, VALID earns v as the lock allows, else wait",
     input: prevoteOnProposal,
   },
@@ -175,8 +175,11 @@ function judgeProposal(work: Work, kept: KeptProposal): MachineInput | null {
   const { values, votes } = work.state;
   const fresh = polRound < 0;
   if (fresh && !kept.timely) return { kind: "invalid_proposal" };
-  if (!fresh && !hasQuorum(votes, polRound, VoteType.prevote, blockId)) return null;
   const value = factsOf(values, blockId);
+  if (!fresh && !hasQuorum(votes, polRound, VoteType.prevote, blockId)) {
+    const good = value?.body && value.verdict === "valid" && fitsBody(work, kept, value.body);
+    return good && vouchedFor(work, blockId) ? { kind: "proposal", blockId } : null;
+  }
   const bad: MachineInput = { kind: fresh ? "invalid_proposal" : "invalid_with_polka" };
   // Bytes that are no block have the verdict INVALID, but no body.
   if (value?.verdict === "invalid") return bad;
@@ -184,6 +187,20 @@ function judgeProposal(work: Work, kept: KeptProposal): MachineInput | null {
   if (!fitsBody(work, kept, value.body)) return bad;
   if (value.verdict === null) return null;
   return fresh ? { kind: "proposal", blockId } : { kind: "proposal_with_polka", blockId, polRound };
+}
+
+/**
+ * A value proposed with a polka that is not known here may be taken as if it were fresh (L22-24, so only if no lock on
+ * another forbids) once it needs no look at the clock: this node is locked on it and so has seen a polka, or more than
+ * 1/3 prevoted it in this round, one of them correct. Else a polka lost with the logs of many nodes would leave them
+ * locked on a value that nobody could vote for again.
+ */
+function vouchedFor({ context, state }: Work, blockId: BlockId): boolean {
+  const { machine, votes } = state;
+  if (machine.locked !== null) return blockIdEquals(machine.locked.blockId, blockId);
+  const key = blockIdKey(blockId);
+  const sums = tallyOf(votes, machine.round, VoteType.prevote)?.sums ?? [];
+  return sums.some((sum) => sum.key === key && sum.power >= context.third);
 }
 
 /** The header carries the proposal's time, and for a fresh value names the proposer of the round. */

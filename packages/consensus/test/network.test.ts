@@ -36,7 +36,7 @@ test("late precommits extend the commit of the height before", () => {
 
 test("loss, delay, duplicates, reordering, cuts, crashes and bad verdicts break neither agreement nor locks, and after they end the chain goes on", () => {
   const seen = new Map<string, number>();
-  for (const seed of seeds(40)) {
+  for (const seed of seeds(24)) {
     const network = new Network({ seed, faults: ROUGH });
     network.runFor(MINUTE / 2);
     network.heal();
@@ -58,7 +58,7 @@ test("loss, delay, duplicates, reordering, cuts, crashes and bad verdicts break 
 
 test("a validator that equivocates with votes, proposals and far rounds breaks neither agreement nor progress", () => {
   const seen = new Map<string, number>();
-  for (const seed of seeds(40)) {
+  for (const seed of seeds(24)) {
     const faults = { ...ROUGH, crash: 0, cut: 0, maxDelayMs: 300 };
     const network = new Network({ seed: 100 + seed, byzantine: seed % 4, faults });
     network.runFor(MINUTE / 2);
@@ -73,7 +73,7 @@ test("a validator that equivocates with votes, proposals and far rounds breaks n
 });
 
 test("all validators killed at once, again and again, resume without help from whatever their logs kept", () => {
-  for (const seed of seeds(25)) {
+  for (const seed of seeds(15)) {
     const network = new Network({ seed: 200 + seed, faults: { ...CALM, maxDelayMs: 200 } });
     for (let times = 0; times < 4; times++) {
       network.runFor(1_500 + network.random.below(2_000));
@@ -87,7 +87,7 @@ test("all validators killed at once, again and again, resume without help from w
 });
 
 test("validators of unequal power agree and go on", () => {
-  for (const seed of seeds(10)) {
+  for (const seed of seeds(6)) {
     const network = new Network({
       seed: 300 + seed,
       powers: [5n, 4n, 3n, 3n, 1n],
