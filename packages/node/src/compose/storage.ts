@@ -1,17 +1,53 @@
 /** Opens what is durable, in the one order that is safe: home lock and store, then sign state, then WAL. */
 import { access } from "node:fs/promises";
+import { type Genesis, stateFromGenesis } from "@quorate/chain";
 import { CORE_VERSION } from "@quorate/consensus";
 import type { LogPort } from "@quorate/gossip";
 import { FilePrivVal, type PrivVal, PrivvalError } from "@quorate/privval";
-import { type BlockStore, openStore, StoreError } from "@quorate/store";
+import {
+  type BlockStore,
+  type HomeLock,
+  lockHome,
+  openStore,
+  rebuildIndex,
+  StoreError,
+} from "@quorate/store";
 import { type DiskThread, openWal, type Wal, WalError } from "@quorate/wal";
 import { NodeError, reasonOf } from "../errors.ts";
 import { type HomePaths, requirePrivate } from "../home.ts";
 
-/** Exit 4 when another process holds the home, 6 when the disk fails, 3 when the store is damaged. */
-export async function openStoreOf(paths: HomePaths): Promise<BlockStore> {
+/** Takes the home for this process before anything in it is opened. Exit 4 when another one holds it. */
+export async function lockHomeOf(paths: HomePaths): Promise<HomeLock> {
   try {
-    return await openStore({ dir: paths.data });
+    return await lockHome(paths.data);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw storeFailure(error, paths);
+  }
+}
+
+/** A damaged index is rebuilt from the bodies once; exit 3 when that fails too, 6 when the disk does. */
+export async function openStoreOf(
+  paths: HomePaths,
+  genesis: Genesis,
+  disk: DiskThread,
+  log: LogPort,
+): Promise<BlockStore> {
+  const options = { dir: paths.store, writer: disk };
+  try {
+    return await openStore(options);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.code !== "STORE_CORRUPT") throw storeFailure(error, paths);
+    log.error("the block store's index is damaged: rebuilding it from the bodies", { reason: error.message });
+  }
+  try {
+    const { height, movedTo } = await rebuildIndex({ dir: paths.store }, stateFromGenesis(genesis));
+    log.warn("the block store's index was rebuilt; what is missing comes back from the other nodes", {
+      height,
+      movedTo,
+    });
+    return await openStore(options);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw storeFailure(error, paths);

@@ -4,83 +4,87 @@
  * needs no sync of its own, because the slot holds the signature.
  */
 import { timeFromMs, type VoteType } from "@quorate/chain";
-import type { UnsignedProposal, UnsignedVote } from "@quorate/consensus";
+import type { Input, UnsignedProposal, UnsignedVote } from "@quorate/consensus";
+import type { PrivVal, SignAnswer, SignDependency } from "@quorate/privval";
 import type { RunnerContext } from "./context.ts";
 import { durabilityError } from "./fatal.ts";
 
 const PRECOMMIT: VoteType = 2;
 
-export async function signVote(ctx: RunnerContext, unsigned: UnsignedVote): Promise<void> {
-  const { privval, wal, clock, metrics, genesis, log } = ctx.modules;
-  if (privval === null || !ctx.isCurrent(unsigned.height)) return;
+interface Request<T> {
+  readonly height: number;
+  readonly round: number;
+  readonly what: "proposal" | "prevote" | "precommit";
+  /** What else must be on disk before the signature may exist. */
+  readonly durable: () => Promise<void>;
+  readonly sign: (privval: PrivVal, cause: SignDependency) => Promise<SignAnswer<T>>;
+  readonly answer: (message: T) => Input;
+}
+
+export function signVote(ctx: RunnerContext, unsigned: UnsignedVote): Promise<void> {
+  const { height, round, blockId } = unsigned;
+  const precommit = unsigned.type === PRECOMMIT;
+  return release(ctx, {
+    height,
+    round,
+    what: precommit ? "precommit" : "prevote",
+    durable: () => (precommit && blockId !== null ? bodySynced(ctx, unsigned) : Promise.resolve()),
+    sign: (privval, cause) => {
+      const timestamp = timeFromMs(ctx.modules.clock.wallMs());
+      const vote = { ...unsigned, timestamp, validatorAddress: privval.address };
+      return privval.signVote(ctx.modules.genesis.chainId, vote, cause);
+    },
+    answer: (vote) => ({ kind: "signed_vote", height, round, vote }),
+  });
+}
+
+export function signProposal(ctx: RunnerContext, unsigned: UnsignedProposal): Promise<void> {
+  const { height, round } = unsigned;
+  return release(ctx, {
+    height,
+    round,
+    what: "proposal",
+    durable: () => Promise.resolve(),
+    sign: (privval, cause) => privval.signProposal(ctx.modules.genesis.chainId, unsigned, cause),
+    answer: (proposal) => ({ kind: "signed_proposal", height, round, proposal }),
+  });
+}
+
+async function release<T>(ctx: RunnerContext, request: Request<T>): Promise<void> {
+  const { privval, wal, clock, metrics, log, fatal } = ctx.modules;
+  const { height, round, what } = request;
+  if (privval === null || !ctx.isCurrent(height)) return;
   const startedAt = clock.monotonicMs();
-  const cause = wal.position;
+  const seconds = (): number => (clock.monotonicMs() - startedAt) / 1000;
   try {
-    await syncWal(ctx);
-    if (unsigned.type === PRECOMMIT && unsigned.blockId !== null) {
-      const body = await ctx.findBody(unsigned.height, unsigned.blockId);
-      if (body === null) throw new Error("the body of a block to be precommitted is gone");
-      await body.synced;
-    }
-    if (!ctx.isCurrent(unsigned.height)) return;
-    const timestamp = timeFromMs(clock.wallMs());
-    const answer = await privval.signVote(
-      genesis.chainId,
-      { ...unsigned, timestamp, validatorAddress: privval.address },
-      cause,
-    );
-    metrics.own.signSync.observe((clock.monotonicMs() - startedAt) / 1000);
-    if (!ctx.isCurrent(unsigned.height)) return;
-    const { height, round } = unsigned;
+    await request.durable();
+    if (!ctx.isCurrent(height)) return;
+    // Log and slots share one disk thread that works in the order of the calls and fails for good at the first fault:
+    // the log is on disk before the slot, though both are asked for at once.
+    const logged = wal.sync().then(() => metrics.own.walSync.observe(seconds()));
+    const [answer] = await Promise.all([request.sign(privval, wal.position), logged]);
+    metrics.own.signSync.observe(seconds());
+    if (!ctx.isCurrent(height)) return;
     if (answer.ok) {
-      ctx.submit({ kind: "signed_vote", height, round, vote: answer.message });
+      ctx.submit(request.answer(answer.message));
       return;
     }
     metrics.own.signRefused.inc({ code: answer.code });
-    log.warn("the sign state refused a vote: abstaining", {
+    log.warn("the sign state refused a signature: abstaining", {
       height,
       round,
-      type: unsigned.type,
+      what,
       reason: answer.reason,
     });
-    ctx.submit({
-      kind: "sign_refused",
-      height,
-      round,
-      what: unsigned.type === PRECOMMIT ? "precommit" : "prevote",
-    });
+    ctx.submit({ kind: "sign_refused", height, round, what });
   } catch (error) {
-    ctx.modules.fatal(durabilityError("a vote could not be made durable before it was sent", error));
+    fatal(durabilityError(`a ${what} could not be made durable before it was sent`, error));
   }
 }
 
-export async function signProposal(ctx: RunnerContext, unsigned: UnsignedProposal): Promise<void> {
-  const { privval, wal, clock, metrics, genesis, log } = ctx.modules;
-  if (privval === null || !ctx.isCurrent(unsigned.height)) return;
-  const startedAt = clock.monotonicMs();
-  const cause = wal.position;
-  try {
-    await syncWal(ctx);
-    if (!ctx.isCurrent(unsigned.height)) return;
-    const answer = await privval.signProposal(genesis.chainId, unsigned, cause);
-    metrics.own.signSync.observe((clock.monotonicMs() - startedAt) / 1000);
-    if (!ctx.isCurrent(unsigned.height)) return;
-    const { height, round } = unsigned;
-    if (answer.ok) {
-      metrics.comet.consensus.proposalCreate.inc();
-      ctx.submit({ kind: "signed_proposal", height, round, proposal: answer.message });
-      return;
-    }
-    metrics.own.signRefused.inc({ code: answer.code });
-    log.warn("the sign state refused a proposal: abstaining", { height, round, reason: answer.reason });
-    ctx.submit({ kind: "sign_refused", height, round, what: "proposal" });
-  } catch (error) {
-    ctx.modules.fatal(durabilityError("a proposal could not be made durable before it was sent", error));
-  }
-}
-
-async function syncWal(ctx: RunnerContext): Promise<void> {
-  const startedAt = ctx.modules.clock.monotonicMs();
-  await ctx.modules.wal.sync();
-  ctx.modules.metrics.own.walSync.observe((ctx.modules.clock.monotonicMs() - startedAt) / 1000);
+async function bodySynced(ctx: RunnerContext, vote: UnsignedVote): Promise<void> {
+  if (vote.blockId === null) return;
+  const body = await ctx.findBody(vote.height, vote.blockId);
+  if (body === null) throw new Error("the body of a block to be precommitted is gone");
+  await body.synced;
 }
