@@ -39,6 +39,8 @@ interface Build {
   readonly abort: AbortController;
   /** Settles when the EL gave a payload id, or when the build was given up (`null`). */
   started: Promise<Started | null>;
+  /** The first attempt has ended, well or badly. */
+  readonly tried: PromiseWithResolvers<void>;
 }
 
 interface Started {
@@ -70,11 +72,11 @@ export class Builder {
     return this.#windowMs;
   }
 
-  /** Resolves when the EL has answered, or at once while it does not stand on the head of `state` yet. */
+  /** Resolves when the EL was asked once, or at once while it does not stand on the head of `state` yet. */
   async prepare(state: ChainState, attributes: PayloadAttributes): Promise<void> {
     const { follower } = this.#ports;
     const build = this.#build(state, attributes);
-    if (follower.located && follower.cursor.height === state.lastHeight) await build.started;
+    if (follower.located && follower.cursor.height === state.lastHeight) await build.tried.promise;
   }
 
   async getBuilt(
@@ -117,8 +119,9 @@ export class Builder {
     for (const build of this.#builds.values())
       if (build.state.lastHeight < state.lastHeight) this.#forget(build);
     const abort = new AbortController();
-    const build: Build = { key, state, attributes, abort, started: Promise.resolve(null) };
-    build.started = this.#start(build);
+    const tried = Promise.withResolvers<void>();
+    const build: Build = { key, state, attributes, abort, tried, started: Promise.resolve(null) };
+    build.started = this.#start(build).finally(() => tried.resolve());
     this.#builds.set(key, build);
     const [oldest] = this.#builds.values();
     if (this.#builds.size > LIMITS.builds && oldest !== undefined) this.#forget(oldest);
@@ -147,14 +150,14 @@ export class Builder {
         return null;
       }
       const answer = await follower.setHead(head, build.attributes, signal);
+      build.tried.resolve();
       if (signal.aborted) return null;
       if (answer.ok && answer.value.payloadId !== null) {
         return { payloadId: answer.value.payloadId, at: modules.clock.monotonicMs() };
       }
       if (answer.ok) {
         modules.log.warn("the execution client started no build", { status: answer.value.status });
-        if (answer.value.status !== "VALID")
-          follower.suspect({ kind: "unreachable", reason: answer.value.status });
+        if (answer.value.status !== "VALID") follower.recheck();
       } else {
         this.#complain(answer.failure, "the execution client started no build");
         if (answer.failure.kind === "rpc" && answer.failure.code === RpcCode.invalidAttributes) {

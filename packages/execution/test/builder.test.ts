@@ -113,6 +113,32 @@ test("VALID without a payload id is asked again until the EL builds", async (t) 
   );
 });
 
+test("prepare ends with the first attempt, also when the EL hangs, and the build starts when it answers again", async (t) => {
+  const bench = await openBench(t, { timing: { executeTimeoutMs: 20 } });
+  await bench.ready();
+  let left = 2;
+  bench.el.script = (method, params) =>
+    method === "engine_forkchoiceUpdatedV3" && params[1] !== null && left-- > 0 ? "hang" : undefined;
+  await bench.client.prepare(bench.store.state, bench.store.attributes());
+  assert.equal(
+    numberOf(await bench.client.getBuilt(bench.store.state, bench.store.attributes(), patient)),
+    1,
+  );
+});
+
+test("SYNCING at the start of a build makes the adapter look where the EL stands", async (t) => {
+  const bench = await openBench(t, { timing: { probeMs: 60_000 } });
+  await bench.ready();
+  bench.decide(3);
+  bench.client.decided(3);
+  await bench.client.whenExecuted(3, patient);
+  bench.el.loseTail(2);
+  assert.equal(
+    numberOf(await bench.client.getBuilt(bench.store.state, bench.store.attributes(), patient)),
+    4,
+  );
+});
+
 test("-38003 names the EL's reason and yields nothing", async (t) => {
   const bench = await openBench(t);
   await bench.ready();

@@ -86,8 +86,13 @@ export class Follower {
   /** Someone else's call failed in a way that concerns the connection: look at it now. */
   suspect(failure: Failure): void {
     if (diagnose(failure, this.#ports.api.label).health === "none") return;
-    this.#suspected = true;
     this.#wasAway ||= failure.kind === "unreachable";
+    this.recheck();
+  }
+
+  /** The EL does not stand where we think: read its head anew. */
+  recheck(): void {
+    this.#suspected = true;
     this.#wake.notify();
   }
 
