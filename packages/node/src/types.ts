@@ -41,6 +41,11 @@ export interface NodeConfig {
 export interface NodeModules {
   readonly log: (module: string) => LogPort;
   /**
+   * True when the host took the home already (store's `lockHome`) and keeps it until the node has ended: a host that
+   * refuses a second start before it loads this package. Otherwise createNode takes and frees it.
+   */
+  readonly homeLocked?: boolean;
+  /**
    * Called once, when the home is locked and its genesis read, before the execution client is contacted: starts an
    * embedded one. A NodeError that it rejects with is createNode's own. Not called with execution "none".
    */

@@ -27,7 +27,7 @@ import { commitEvent } from "./events.ts";
 const STOP_LIMIT_MS = 10_000;
 const MAX_HELD_EVENTS = 1_000;
 
-/** `validator start`: settings, logs, embedded client, node, signals. Resolves with the exit code. */
+/** `validator start` in a home that is held: settings, logs, embedded client, node, signals. Resolves with the exit code. */
 export async function startNode({ args, io, home }: CommandContext): Promise<number> {
   const environment = environmentValues(io.env);
   const settings = resolveSettings(home, [flagValues(args), environment.values, readConfigFile(home)]);
@@ -51,6 +51,7 @@ export async function startNode({ args, io, home }: CommandContext): Promise<num
   try {
     const node = await createNode(nodeConfig(home, settings), {
       log,
+      homeLocked: true,
       startExecution: (genesis) => host.startExecution(genesis),
       onCommit: (commit) => emit(commitEvent(commit)),
       onPhase: (phase) => emit({ event: "phase", phase }),
