@@ -52,6 +52,7 @@ export class TxPool {
   private readonly limits: PoolLimits;
   private readonly byHash = new Map<Hex, PooledTransaction>();
   private readonly senders = new Map<Hex, Sender>();
+  private readonly strikes = new Map<Hex, number>();
   private readonly listeners = new Set<PoolListener>();
   private bytes = 0;
   private sequence = 0;
@@ -141,10 +142,19 @@ export class TxPool {
     const entry = this.byHash.get(hash);
     if (entry === undefined) return;
     this.byHash.delete(hash);
+    this.strikes.delete(hash);
     this.bytes -= entry.size;
     const sender = this.senders.get(entry.from);
     sender?.transactions.delete(entry.nonce);
     if (sender?.transactions.size === 0) this.senders.delete(entry.from);
+  }
+
+  /** Counts that a transaction was cut short while a block was built; how often so far. */
+  strike(hash: Hex): number {
+    if (!this.byHash.has(hash)) return 0;
+    const strikes = (this.strikes.get(hash) ?? 0) + 1;
+    this.strikes.set(hash, strikes);
+    return strikes;
   }
 
   /** Nonce of the sender's next transaction, after those of the pool that follow on `stateNonce` without a gap. */
