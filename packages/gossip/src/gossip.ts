@@ -35,6 +35,7 @@ import type {
   SyncRequest,
   SyncResponse,
 } from "./types.ts";
+import { errorOf } from "./wire/ends.ts";
 
 /** Request and response of block sync, one stream each. */
 export const BLOCKS_PROTOCOL = "/quorate/blocks/1";
@@ -44,6 +45,14 @@ export const BLOCKS_PROTOCOL = "/quorate/blocks/1";
  * @throws GossipError `CONFIG` on a node key, address or binding that cannot be used.
  */
 export async function createGossip(options: GossipOptions, modules: GossipModules): Promise<Gossip> {
+  return (await wireGossip(options, modules)).gossip;
+}
+
+/** As {@link createGossip}, with the libp2p host beside it: for tests that break links from within. */
+export async function wireGossip(
+  options: GossipOptions,
+  modules: GossipModules,
+): Promise<{ readonly gossip: Gossip; readonly host: Host }> {
   const privateKey = privateKeyOf(options.nodeKey);
   const self = peerIdOf(options.nodeKey);
   const targets = options.persistentPeers.map(targetOf).filter((target) => target.peer !== self);
@@ -122,7 +131,8 @@ export async function createGossip(options: GossipOptions, modules: GossipModule
     privateKey,
     listen: options.listen,
     announce: options.announce ?? [],
-    maxPeers: options.maxPeers,
+    // Ours is the limit that counts; it knows whom to turn away with a code, and whom never.
+    maxConnections: options.maxPeers + targets.length + validators.size + LIMITS.pendingInbound,
     topics: Object.values(topicTable(genesisHash).name),
     gater: createGater({
       self,
@@ -151,7 +161,7 @@ export async function createGossip(options: GossipOptions, modules: GossipModule
   const bodyExchange = new BodyExchange(runtime, router);
   const exchange = new RoundStateExchange(runtime, bodyExchange);
   const node = new GossipNode({ runtime, connections, dialler, router, bodyExchange, exchange, targets });
-  return node;
+  return { gossip: node, host: lateHost.host };
 }
 
 /** Peer id and multiaddr of a persistent peer. */
@@ -367,7 +377,7 @@ class GossipNode implements Gossip {
       if (error instanceof GossipError && error.code === "MALFORMED") this.report(id, "malformed");
       if (error instanceof GossipError && error.code === "OVERSIZED") this.report(id, "oversized");
       runtime.modules.log.debug("a sync request was not served", { peer: id, reason: reasonOf(error) });
-      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      stream.abort(errorOf(error));
     }
   }
 }

@@ -18,10 +18,10 @@ import {
   voteSignBytes,
 } from "@quorate/chain";
 import { ed25519PublicKey, ed25519Sign, inlineVerifier, sha256, toHex } from "@quorate/crypto";
+import { wireGossip } from "../src/gossip.ts";
 import {
   bitsOf,
   type ConsensusView,
-  createGossip,
   emptyBits,
   type Gossip,
   type GossipEvents,
@@ -232,6 +232,8 @@ export interface TestNode {
   readonly peerId: string;
   /** Resolves as soon as the condition holds; it is asked after every event. */
   until(what: string, condition: () => boolean): Promise<void>;
+  /** Aborts the inbound gossip streams of all connections, as a full buffer would. */
+  resetGossipStreams(): void;
   /** Signature checks that reached the verifier. */
   readonly checks: () => number;
 }
@@ -353,7 +355,7 @@ export async function startNode(setup: NodeSetup): Promise<TestNode> {
     moniker: setup.name,
     ...setup.status,
   };
-  const gossip: Gossip = await createGossip(
+  const wired = await wireGossip(
     {
       nodeKey: nodeKeyOf(setup.name),
       listen: [LOOPBACK],
@@ -383,9 +385,19 @@ export async function startNode(setup: NodeSetup): Promise<TestNode> {
       clock: { now: () => performance.now() },
     },
   );
+  const gossip: Gossip = wired.gossip;
   await gossip.start();
   return {
     gossip,
+    resetGossipStreams() {
+      for (const connection of wired.host.getConnections()) {
+        for (const stream of connection.streams) {
+          if (stream.protocol.startsWith("/meshsub/") && stream.direction === "inbound") {
+            stream.abort(new Error("reset by the test"));
+          }
+        }
+      }
+    },
     view,
     seen,
     peerId: gossip.peerId,

@@ -9,6 +9,7 @@ import { holdsBody } from "../roundstate/plan.ts";
 import { charge, type Runtime } from "../runtime.ts";
 import { encodeItem } from "../topics/items.ts";
 import type { Router } from "../topics/router.ts";
+import { errorOf } from "../wire/ends.ts";
 import { idKey } from "../wire/keys.ts";
 import { chunkOf } from "../wire/stream-frames.ts";
 import { BodySender, type OutgoingBody } from "./sender.ts";
@@ -207,7 +208,7 @@ export class BodyExchange {
       try {
         decoder.push(chunkOf(event.data));
       } catch (error) {
-        end(error instanceof Error ? error : new Error(String(error)));
+        end(errorOf(error));
         report(
           peer.id,
           error instanceof GossipError && error.code === "OVERSIZED" ? "oversized" : "malformed",

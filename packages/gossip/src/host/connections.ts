@@ -5,6 +5,7 @@ import { decodePeerMessage, goodbyeFrame, type PeerMessage, statusFrame } from "
 import { GOODBYE_CODES, type GoodbyeReason, goodbyeReason, statusMismatch } from "../roundstate/status.ts";
 import type { Scorer } from "../scoring/scorer.ts";
 import type { GossipModules, GossipOptions, Offence } from "../types.ts";
+import { abortConnection, errorOf } from "../wire/ends.ts";
 import { readFrames } from "../wire/stream-frames.ts";
 import type { PersistentDialler } from "./dialler.ts";
 import type { Host } from "./libp2p.ts";
@@ -76,7 +77,7 @@ export class Connections {
     } catch (error) {
       // The write buffer is full or the stream just ended: a link that cannot take repair is of no use.
       this.#m.modules.log.debug("peer stream failed", { peer: peer.id, reason: reasonOf(error) });
-      peer.connection.abort(error instanceof Error ? error : new Error(String(error)));
+      abortConnection(peer.connection, errorOf(error));
       return false;
     }
   }
@@ -98,19 +99,19 @@ export class Connections {
     const existing = peers.get(id);
     if (existing !== undefined) {
       // The gater closes duplicates before this; what still comes here replaces the older link.
-      existing.connection.abort(new GossipError("REFUSED", "replaced by a newer connection"));
+      abortConnection(existing.connection, new GossipError("REFUSED", "replaced by a newer connection"));
       this.#drop(existing);
     }
     const peer = new Peer(connection, validators.get(id) ?? null, modules.clock.now());
     peers.set(id, peer);
     peer.statusTimer = setTimeout(() => {
-      this.report(id, "timeout");
       this.#dismiss(peer, "timeout");
+      this.report(id, "timeout");
     }, LIMITS.statusTimeoutMs);
     if (connection.direction === "outbound") {
       this.#open(peer).catch((error: unknown) => {
         modules.log.debug("peer stream could not be opened", { peer: id, reason: reasonOf(error) });
-        connection.abort(error instanceof Error ? error : new Error(String(error)));
+        abortConnection(connection, errorOf(error));
       });
     }
   }
@@ -162,7 +163,7 @@ export class Connections {
           }
           // Without this stream nothing lost is ever repaired: the link starts anew.
           if (peer.connection.status === "open") {
-            peer.connection.abort(new GossipError("CLOSED", "the peer stream ended"));
+            abortConnection(peer.connection, new GossipError("CLOSED", "the peer stream ended"));
           }
         },
       },
@@ -186,7 +187,7 @@ export class Connections {
         peer: peer.id,
         reason: goodbyeReason(message.code) ?? `code ${message.code}`,
       });
-      peer.connection.abort(new GossipError("CLOSED", "the peer said goodbye"));
+      abortConnection(peer.connection, new GossipError("CLOSED", "the peer said goodbye"));
       return;
     }
     if (!peer.ready) throw new GossipError("MALFORMED", "a peer spoke before its status");
@@ -198,8 +199,9 @@ export class Connections {
     const mismatch = statusMismatch(modules.status(), status);
     if (mismatch !== null) {
       modules.log.warn("peer refused: it runs another chain or version", { peer: peer.id, reason: mismatch });
-      this.report(peer.id, "wrong_chain");
+      // Dismissed first: the goodbye names the mismatch, not the penalty.
       this.#dismiss(peer, mismatch);
+      this.report(peer.id, "wrong_chain");
       return;
     }
     const first = !peer.ready;
@@ -248,10 +250,11 @@ export class Connections {
   /** Goodbye with a code, then the end; a peer that does not drain is cut off. */
   #dismiss(peer: Peer, reason: GoodbyeReason): void {
     const { connection } = peer;
+    if (this.#m.peers.get(peer.id) !== peer) return;
     this.write(peer, goodbyeFrame(GOODBYE_CODES[reason]));
     this.#drop(peer);
     connection.close({ signal: AbortSignal.timeout(500) }).catch((error: unknown) => {
-      connection.abort(error instanceof Error ? error : new Error(String(error)));
+      abortConnection(connection, errorOf(error));
     });
   }
 
@@ -285,7 +288,7 @@ export class Connections {
   #watch(): void {
     const now = this.#m.modules.clock.now();
     for (const peer of this.#m.peers.values()) {
-      if (!peer.ready || now - peer.connectedAtMs < LIMITS.gossipStreamGraceMs) continue;
+      if (!peer.ready) continue;
       const alive = (direction: "inbound" | "outbound"): boolean =>
         peer.connection.streams.some(
           (stream) =>
@@ -295,12 +298,14 @@ export class Connections {
         );
       if (alive("inbound") && alive("outbound")) {
         peer.gossipMissing = 0;
+        peer.gossipOpened = true;
         continue;
       }
+      if (!peer.gossipOpened && now - peer.connectedAtMs < LIMITS.gossipStreamGraceMs) continue;
       peer.gossipMissing++;
       if (peer.gossipMissing < 2) continue;
       this.#m.modules.log.warn("gossip stream died; the connection is made anew", { peer: peer.id });
-      peer.connection.abort(new GossipError("CLOSED", "the gossip stream died"));
+      abortConnection(peer.connection, new GossipError("CLOSED", "the gossip stream died"));
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Connection, ConnectionGater, PeerId } from "@libp2p/interface";
 import { LIMITS } from "../limits.ts";
+import { abortConnection } from "../wire/ends.ts";
 
 export interface GateModules {
   readonly self: string;
@@ -59,7 +60,9 @@ export function createGater(modules: GateModules): ConnectionGater {
       dialling: direction === "inbound" && modules.dialling(peer),
     });
     // Closed before the new one opens, so that every protocol sees the peer leave and come.
-    if (rule === "replace") for (const old of open) old.abort(new Error("replaced by a newer connection"));
+    if (rule === "replace") {
+      for (const old of open) abortConnection(old, new Error("replaced by a newer connection"));
+    }
     return rule === "refuse";
   };
 

@@ -8,6 +8,7 @@ import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p } from "libp2p";
 import { LIMITS } from "../limits.ts";
+import { setReading } from "../wire/ends.ts";
 import { bytesKey } from "../wire/keys.ts";
 import { type GossipFault, inspectGossipStream } from "./inspector.ts";
 
@@ -15,7 +16,7 @@ export interface HostOptions {
   readonly privateKey: PrivateKey;
   readonly listen: readonly string[];
   readonly announce: readonly string[];
-  readonly maxPeers: number;
+  readonly maxConnections: number;
   readonly topics: readonly string[];
   readonly gater: ConnectionGater;
   /** Own score of a peer, 0 or negative. */
@@ -54,14 +55,12 @@ function inspected(components: GossipSubComponents, options: HostOptions): Gossi
         protocol,
         async (stream, connection) => {
           // Paused until both readers are attached: the first listener would otherwise start the flow.
-          stream.pause();
+          setReading(stream, false);
           inspectGossipStream(stream, LIMITS.frameBytes, (fault) => {
             options.gossipFault(connection.remotePeer.toString(), fault);
           });
           await handler(stream, connection);
-          setImmediate(() => {
-            if (stream.readStatus === "paused") stream.resume();
-          });
+          setImmediate(() => setReading(stream, true));
         },
         handleOptions,
       ),
@@ -130,7 +129,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     addresses: { listen: [...options.listen], announce: [...options.announce] },
     transports: [
       tcp({
-        maxConnections: options.maxPeers + LIMITS.pendingInbound,
+        maxConnections: options.maxConnections + LIMITS.pendingInbound,
         backlog: 64,
         // An idle link is watched by pings, not by silence.
         inboundSocketInactivityTimeout: 120_000,
@@ -151,7 +150,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     ],
     connectionGater: options.gater,
     connectionManager: {
-      maxConnections: options.maxPeers,
+      maxConnections: options.maxConnections,
       maxParallelDials: LIMITS.parallelDials,
       dialTimeout: LIMITS.dialTimeoutMs,
       addressDialTimeout: LIMITS.dialTimeoutMs,

@@ -50,6 +50,8 @@ export class Peer implements Source {
   statusTimer: NodeJS.Timeout | null = null;
   /** Looks of the watchdog in a row that found a gossip stream missing. */
   gossipMissing = 0;
+  /** It spoke on its gossip stream, or both streams were seen open. */
+  gossipOpened = false;
   /** Sends it large bodies. */
   bodySender: BodySender | null = null;
   /** Bodies it asked for lately. */

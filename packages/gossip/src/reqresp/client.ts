@@ -2,6 +2,7 @@ import type { Connection } from "@libp2p/interface";
 import { GossipError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import type { SyncRequest, SyncResponse } from "../types.ts";
+import { errorOf } from "../wire/ends.ts";
 import { frame } from "../wire/frames.ts";
 import { readFrames } from "../wire/stream-frames.ts";
 import { decodeAnswer, encodeRequest } from "./codec.ts";
@@ -78,7 +79,7 @@ export async function requestBlocks(
     return response;
   } catch (error) {
     stop();
-    stream.abort(error instanceof Error ? error : new Error(String(error)));
+    stream.abort(errorOf(error));
     throw error;
   } finally {
     either.removeEventListener("abort", abort);

@@ -66,6 +66,7 @@ export class Router {
     pubsub.addEventListener("subscription-change", (event) => {
       const peer = this.#runtime.peers.get(event.detail.peerId.toString());
       if (peer === undefined) return;
+      peer.gossipOpened = true;
       for (const { topic, subscribe } of event.detail.subscriptions) {
         const kind = this.#kinds.get(topic);
         if (kind === undefined) continue;

@@ -1,6 +1,7 @@
 import type { Stream } from "@libp2p/interface";
 import { GossipError } from "../errors.ts";
 import { plain } from "./bytes.ts";
+import { errorOf, setReading } from "./ends.ts";
 import { FrameDecoder } from "./frames.ts";
 
 export interface FrameHandlers {
@@ -46,7 +47,7 @@ export function readFrames(stream: Stream, options: FrameOptions, handlers: Fram
     handlers.closed(error);
   };
   const fail = (error: unknown): void => {
-    finish(error instanceof Error ? error : new Error(String(error)));
+    finish(errorOf(error));
   };
   const drain = (): void => {
     while (!busy && !finished) {
@@ -61,7 +62,7 @@ export function readFrames(stream: Stream, options: FrameOptions, handlers: Fram
       }
       if (result instanceof Promise) {
         busy = true;
-        if (stream.status === "open" && stream.readStatus === "readable") stream.pause();
+        setReading(stream, false);
         result.then(resumed, fail);
       }
     }
@@ -71,7 +72,7 @@ export function readFrames(stream: Stream, options: FrameOptions, handlers: Fram
     busy = false;
     if (finished) return;
     drain();
-    if (!busy && !finished && stream.readStatus === "paused") stream.resume();
+    if (!busy && !finished) setReading(stream, true);
   };
   const onMessage = (event: { readonly data: Bytes }): void => {
     try {

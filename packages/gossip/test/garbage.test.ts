@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { VoteType } from "@quorate/chain";
+import { BODY_PROTOCOL } from "../src/bodies/exchange.ts";
+import { encodeBodyHeader } from "../src/bodies/wire.ts";
+import { BLOCKS_PROTOCOL } from "../src/gossip.ts";
+import { PEER_PROTOCOL } from "../src/host/connections.ts";
+import { statusFrame } from "../src/roundstate/messages.ts";
+import { encodeItem } from "../src/topics/items.ts";
+import { topicName } from "../src/topics/names.ts";
+import { frame } from "../src/wire/frames.ts";
+import { type RawClient, rawClient } from "./raw.ts";
+import {
+  CHAIN_ID,
+  makeBody,
+  makeCommittee,
+  seedOf,
+  signVote,
+  startNode,
+  stopAll,
+  type TestNode,
+} from "./support.ts";
+
+const GOSSIP_PROTOCOL = "/meshsub/1.1.0";
+const committee = makeCommittee(4);
+const status = {
+  protocolVersion: 1,
+  chainId: CHAIN_ID,
+  genesisHash: seedOf("genesis"),
+  upgradesHash: seedOf("upgrades"),
+  elGenesisHash: seedOf("el genesis"),
+  height: 5,
+  earliestHeight: 1,
+  moniker: "stranger",
+};
+
+function garbage(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i += 32)
+    bytes.set(seedOf(`garbage ${i}`).subarray(0, Math.min(32, length - i)), i);
+  return bytes;
+}
+
+function closed(socket: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (socket.closed) resolve();
+  socket.on("close", () => resolve());
+  socket.resume();
+  return promise;
+}
+
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
+}
+
+/** A gossipsub RPC that publishes one message, with its length in front. */
+function publishRpc(topic: string, data: Uint8Array): Uint8Array {
+  const name = new TextEncoder().encode(topic);
+  const message = [0x12, ...varint(data.length), ...data, 0x22, ...varint(name.length), ...name];
+  const rpc = [0x12, ...varint(message.length), ...message];
+  return Uint8Array.from([...varint(rpc.length), ...rpc]);
+}
+
+describe("a node among strangers", () => {
+  let node: TestNode;
+  let friend: TestNode;
+  let client: RawClient;
+  let count = 0;
+
+  beforeEach(async () => {
+    count++;
+    node = await startNode({ name: `victim ${count}`, set: committee.set });
+    friend = await startNode({
+      name: `friend ${count}`,
+      set: committee.set,
+      options: { persistentPeers: [node.gossip.addresses[0]!] },
+    });
+    await friend.until("topics", () => friend.gossip.peers[0]?.topics?.length === 5);
+    client = await rawClient(`stranger ${count}`, node.gossip.addresses[0]!, [GOSSIP_PROTOCOL]);
+  });
+  afterEach(async () => {
+    await client.stop();
+    await stopAll([friend, node]);
+  });
+
+  /** The stranger is gone, and the friend still gets its votes through. */
+  async function unharmed(offence: string): Promise<void> {
+    await client.disconnected();
+    assert.ok(node.seen.offences.includes(offence as never), `${offence} among ${node.seen.offences.join()}`);
+    await friend.until("the link", () => friend.gossip.peers.length === 1);
+    const vote = signVote(committee.signers[2]!, {
+      type: VoteType.prevote,
+      height: 5,
+      round: 9,
+      blockId: null,
+    });
+    friend.gossip.publishVote(vote);
+    await node.until("the friend's vote", () => node.seen.votes.some((seen) => seen.round === 9));
+    assert.equal(node.gossip.peers.length, 1);
+  }
+
+  const malformed: readonly {
+    readonly what: string;
+    readonly protocol: string;
+    readonly bytes: Uint8Array[];
+  }[] = [
+    { what: "random bytes on the peer stream", protocol: PEER_PROTOCOL, bytes: [frame(garbage(300))] },
+    {
+      what: "a status with trailing bytes",
+      protocol: PEER_PROTOCOL,
+      bytes: [frame(Uint8Array.of(0), garbage(500))],
+    },
+    {
+      what: "a message before the status",
+      protocol: PEER_PROTOCOL,
+      bytes: [frame(Uint8Array.of(3), encodeItem({ kind: "tx", raw: garbage(10) }))],
+    },
+    {
+      what: "random bytes after a good status",
+      protocol: PEER_PROTOCOL,
+      bytes: [statusFrame(status), frame(garbage(99))],
+    },
+    {
+      what: "a pack of an unknown kind after a good status",
+      protocol: PEER_PROTOCOL,
+      bytes: [statusFrame(status), frame(Uint8Array.of(3, 99, 0, 0, 0, 0))],
+    },
+    { what: "random bytes on the body stream", protocol: BODY_PROTOCOL, bytes: [garbage(4000)] },
+    { what: "random bytes on the gossip stream", protocol: GOSSIP_PROTOCOL, bytes: [garbage(4000)] },
+    {
+      what: "a well-framed RPC whose protobuf is broken",
+      protocol: GOSSIP_PROTOCOL,
+      bytes: [Uint8Array.of(4, 0x12, 0x7f, 1, 2)],
+    },
+    {
+      what: "a gossip message that is no pack",
+      protocol: GOSSIP_PROTOCOL,
+      bytes: [publishRpc(topicName(seedOf("genesis"), "votes"), garbage(200))],
+    },
+    {
+      what: "a pack of votes in the topic of proposals",
+      protocol: GOSSIP_PROTOCOL,
+      bytes: [
+        publishRpc(
+          topicName(seedOf("genesis"), "proposals"),
+          encodeItem({
+            kind: "vote",
+            vote: signVote(committee.signers[0]!, {
+              type: VoteType.prevote,
+              height: 5,
+              round: 0,
+              blockId: null,
+            }),
+          }),
+        ),
+      ],
+    },
+  ];
+  for (const { what, protocol, bytes } of malformed) {
+    it(`drops the sender of ${what}`, async () => {
+      await client.write(protocol, ...bytes);
+      await unharmed("malformed");
+    });
+  }
+
+  it("drops the sender of an oversized frame on the peer stream, at its length", async () => {
+    await client.write(PEER_PROTOCOL, Uint8Array.of(0x7f, 0xff, 0xff, 0xff));
+    await unharmed("oversized");
+  });
+
+  it("drops the sender of an oversized gossip frame, at its length", async () => {
+    await client.write(GOSSIP_PROTOCOL, Uint8Array.of(0xff, 0xff, 0xff, 0x7f));
+    await unharmed("oversized");
+  });
+
+  it("drops the sender of an oversized body, at its announcement", async () => {
+    const { blockId } = makeBody("huge", 100);
+    await client.write(
+      BODY_PROTOCOL,
+      encodeBodyHeader({ height: 5, blockId, proposal: null, length: 2 ** 31 }),
+    );
+    await unharmed("oversized");
+  });
+
+  it("takes no body that nobody wanted, and holds no memory for it", async () => {
+    const { blockId } = makeBody("unwanted", 100_000);
+    await client.write(PEER_PROTOCOL, statusFrame(status));
+    await node.until("the stranger's status", () => node.gossip.peers.length === 2);
+    await client.write(
+      BODY_PROTOCOL,
+      encodeBodyHeader({ height: 5, blockId, proposal: null, length: 100_000 }),
+      garbage(100_000),
+      Uint8Array.of(255, 255, 255, 255),
+    );
+    await unharmed("malformed");
+    assert.equal(node.seen.bodies.length, 0);
+  });
+
+  it("drops the sender of a malformed block request", async () => {
+    await client.write(PEER_PROTOCOL, statusFrame(status));
+    await node.until("the stranger's status", () => node.gossip.peers.length === 2);
+    await client.write(BLOCKS_PROTOCOL, frame(garbage(40)));
+    await unharmed("malformed");
+  });
+
+  it("drops who never says a status", async () => {
+    await unharmed("timeout");
+  });
+
+  it("drops the sender of forged votes after three, having verified no more", async () => {
+    const topic = topicName(seedOf("genesis"), "votes");
+    const stream = await client.connection.newStream(GOSSIP_PROTOCOL);
+    for (let i = 0; i < 200; i++) {
+      const vote = signVote(committee.signers[1]!, {
+        type: VoteType.prevote,
+        height: 5,
+        round: 0,
+        blockId: null,
+      });
+      const forged = { ...vote, round: 0, signature: vote.signature.slice() };
+      forged.signature[i % 32]! ^= 1 + (i >> 5);
+      if (stream.writeStatus !== "writable") break;
+      stream.send(publishRpc(topic, encodeItem({ kind: "vote", vote: forged })));
+    }
+    await unharmed("bad_signature");
+    assert.ok(node.seen.offences.filter((offence) => offence === "bad_signature").length <= 3);
+    assert.ok(node.checks() <= 4, `${node.checks()} checks`);
+  });
+
+  it("lets a banned peer not come back while its ban lasts", async () => {
+    await client.write(PEER_PROTOCOL, frame(garbage(300)));
+    await client.disconnected();
+    const again = await rawClient(`stranger ${count}`, node.gossip.addresses[0]!).then(
+      async (back) => {
+        await back.disconnected();
+        await back.stop();
+        return "cut off";
+      },
+      () => "refused",
+    );
+    assert.match(again, /cut off|refused/);
+    assert.equal(node.gossip.peers.length, 1);
+  });
+
+  it("survives raw TCP garbage and half-open handshakes", async () => {
+    const port = Number(node.gossip.addresses[0]!.split("/")[4]);
+    const sockets = Array.from({ length: 20 }, (_, i) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      if (i % 2 === 0) socket.write(garbage(5000));
+      return socket;
+    });
+    const garbled = sockets.filter((_, i) => i % 2 === 0);
+    await Promise.all(garbled.map(closed));
+    const vote = signVote(committee.signers[2]!, {
+      type: VoteType.prevote,
+      height: 5,
+      round: 9,
+      blockId: null,
+    });
+    friend.gossip.publishVote(vote);
+    await node.until("the friend's vote", () => node.seen.votes.length === 1);
+    for (const socket of sockets) socket.destroy();
+  });
+});

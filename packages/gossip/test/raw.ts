@@ -1,0 +1,67 @@
+/** Clients that speak libp2p and nothing of ours, or only TCP: what strangers on the network are. */
+import { createServer } from "node:net";
+import { noise } from "@chainsafe/libp2p-noise";
+import { yamux } from "@chainsafe/libp2p-yamux";
+import { identify } from "@libp2p/identify";
+import type { Connection, Libp2p } from "@libp2p/interface";
+import { ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p } from "libp2p";
+import { privateKeyOf } from "../src/host/node-key.ts";
+import { nodeKeyOf } from "./support.ts";
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, "127.0.0.1", resolve);
+  await promise;
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const closed = Promise.withResolvers<void>();
+  server.close(() => closed.resolve());
+  await closed.promise;
+  return port;
+}
+
+export interface RawClient {
+  readonly node: Libp2p;
+  readonly connection: Connection;
+  /** Opens a stream, writes, and leaves it open. */
+  write(protocol: string, ...chunks: Uint8Array[]): Promise<void>;
+  /** Resolves when the other side has ended the connection. */
+  disconnected(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function rawClient(
+  name: string,
+  address: string,
+  protocols: readonly string[] = [],
+): Promise<RawClient> {
+  const node = await createLibp2p({
+    privateKey: privateKeyOf(nodeKeyOf(name)),
+    addresses: { listen: [] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionManager: { reconnectRetries: 0 },
+    services: { identify: identify(), ping: ping() },
+  });
+  for (const protocol of protocols) await node.handle(protocol, () => undefined);
+  const gone = Promise.withResolvers<void>();
+  node.addEventListener("connection:close", () => gone.resolve());
+  const connection = await node.dial(multiaddr(address));
+  return {
+    node,
+    connection,
+    async write(protocol, ...chunks) {
+      const stream = await connection.newStream(protocol);
+      for (const chunk of chunks) stream.send(chunk);
+    },
+    disconnected: () => gone.promise,
+    stop: async () => {
+      await node.stop();
+    },
+  };
+}
