@@ -36,9 +36,9 @@ test("late precommits extend the commit of the height before", () => {
 
 test("loss, delay, duplicates, reordering, cuts, crashes and bad verdicts break neither agreement nor locks, and after they end the chain goes on", () => {
   const seen = new Map<string, number>();
-  for (const seed of seeds(24)) {
+  for (const seed of seeds(16)) {
     const network = new Network({ seed, faults: ROUGH });
-    network.runFor(MINUTE / 2);
+    network.runFor(MINUTE / 3);
     network.heal();
     const target = Math.max(...network.nodes.map(({ height }) => height)) + 2;
     assert.ok(network.runTo(target, 2 * MINUTE), `seed ${seed}: no height ${target} after healing`);
@@ -58,10 +58,10 @@ test("loss, delay, duplicates, reordering, cuts, crashes and bad verdicts break 
 
 test("a validator that equivocates with votes, proposals and far rounds breaks neither agreement nor progress", () => {
   const seen = new Map<string, number>();
-  for (const seed of seeds(24)) {
+  for (const seed of seeds(16)) {
     const faults = { ...ROUGH, crash: 0, cut: 0, maxDelayMs: 300 };
     const network = new Network({ seed: 100 + seed, byzantine: seed % 4, faults });
-    network.runFor(MINUTE / 2);
+    network.runFor(MINUTE / 3);
     network.heal();
     const target = Math.max(...network.honest().map(({ height }) => height)) + 2;
     assert.ok(network.runTo(target, 3 * MINUTE), `seed ${seed}: no height ${target} after healing`);
@@ -73,7 +73,7 @@ test("a validator that equivocates with votes, proposals and far rounds breaks n
 });
 
 test("all validators killed at once, again and again, resume without help from whatever their logs kept", () => {
-  for (const seed of seeds(15)) {
+  for (const seed of seeds(12)) {
     const network = new Network({ seed: 200 + seed, faults: { ...CALM, maxDelayMs: 200 } });
     for (let times = 0; times < 4; times++) {
       network.runFor(1_500 + network.random.below(2_000));
@@ -93,7 +93,7 @@ test("validators of unequal power agree and go on", () => {
       powers: [5n, 4n, 3n, 3n, 1n],
       faults: { ...ROUGH, crash: 0 },
     });
-    network.runFor(MINUTE / 2);
+    network.runFor(MINUTE / 3);
     network.heal();
     const target = Math.max(...network.nodes.map(({ height }) => height)) + 2;
     assert.ok(network.runTo(target, 2 * MINUTE), `seed ${seed}: no height ${target}`);
