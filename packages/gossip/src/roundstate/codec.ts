@@ -114,6 +114,15 @@ export function decodeRoundState(bytes: Uint8Array): RoundState {
   };
 }
 
+/** The longest beginning of a text that fits so many bytes of UTF-8. */
+function clipped(text: string, limit: number): string {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= limit) return text;
+  let end = limit;
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--;
+  return new TextDecoder().decode(bytes.subarray(0, end));
+}
+
 export function encodeStatus(status: PeerStatus): Uint8Array<ArrayBuffer> {
   return new WireWriter(256)
     .u32(status.protocolVersion)
@@ -123,7 +132,7 @@ export function encodeStatus(status: PeerStatus): Uint8Array<ArrayBuffer> {
     .raw(status.elGenesisHash)
     .u64(status.height)
     .u64(status.earliestHeight)
-    .str(status.moniker)
+    .str(clipped(status.moniker, LIMITS.monikerBytes))
     .finish();
 }
 

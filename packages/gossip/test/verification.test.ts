@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  ed25519PublicKey,
+  ed25519Sign,
+  nativeBackend,
+  nobleBackend,
+  type SignatureCheck,
+  type VerifierBackend,
+} from "@quorate/crypto";
+import fc from "fast-check";
+import { packChecks, unpackChecks } from "../src/verification/packing.ts";
+import { createVerifier } from "../src/verification/pool.ts";
+import { PriorityQueue } from "../src/verification/queue.ts";
+import { sampledBackend } from "../src/verification/sampling.ts";
+import { seedOf } from "./support.ts";
+
+function check(label: string, good = true): SignatureCheck {
+  const seed = seedOf(label);
+  const message = seedOf(`message ${label}`);
+  const signature = ed25519Sign(seed, message);
+  if (!good) signature[3]! ^= 1;
+  return { publicKey: ed25519PublicKey(seed), message, signature };
+}
+
+describe("a verifier", () => {
+  it("with threads gives every check its verdict, in order, whatever the size of the group", async () => {
+    const verifier = createVerifier({ workers: 2 });
+    try {
+      for (const size of [1, 7, 8, 65, 200]) {
+        const bad = new Set([0, Math.floor(size / 2), size - 1]);
+        const checks = Array.from({ length: size }, (_, i) => check(`${size}/${i}`, !bad.has(i)));
+        const verdicts = await verifier.verify(checks);
+        assert.deepEqual(
+          verdicts,
+          checks.map((_, i) => !bad.has(i)),
+        );
+      }
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("finds a key or signature of another length invalid, in line and in a thread", async () => {
+    const verifier = createVerifier({ workers: 1 });
+    try {
+      const good = check("good");
+      const short = { ...good, signature: good.signature.subarray(1) };
+      const checks = Array.from({ length: 9 }, (_, i) => (i === 4 ? short : good));
+      assert.deepEqual(
+        await verifier.verify(checks),
+        checks.map((_, i) => i !== 4),
+      );
+      assert.equal(verifier.verifyNow(short), false);
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("without threads does everything in line", async () => {
+    const verifier = createVerifier({ workers: 0 });
+    assert.deepEqual(
+      await verifier.verify(Array.from({ length: 20 }, () => check("x"))),
+      Array(20).fill(true),
+    );
+    await verifier.close();
+  });
+
+  it("refuses what its queue has no room for, and has room again when it is done", async () => {
+    const verifier = createVerifier({ workers: 1, queueLimit: 30 });
+    try {
+      const checks = Array.from({ length: 20 }, (_, i) => check(`q${i}`));
+      const first = verifier.verify(checks);
+      assert.equal(verifier.canAccept(20), false);
+      await assert.rejects(verifier.verify(checks), { code: "QUEUE_FULL" });
+      await first;
+      assert.equal(verifier.canAccept(20), true);
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("rejects with the reason of an aborted signal and frees its queue at once", async () => {
+    const verifier = createVerifier({ workers: 1, queueLimit: 1000 });
+    try {
+      const running = verifier.verify(Array.from({ length: 64 }, (_, i) => check(`r${i}`)));
+      const controller = new AbortController();
+      const waiting = verifier.verify(
+        Array.from({ length: 640 }, () => check("w")),
+        { signal: controller.signal },
+      );
+      assert.equal(verifier.canAccept(400), false);
+      controller.abort(new Error("no longer needed"));
+      await assert.rejects(waiting, /no longer needed/);
+      assert.equal(verifier.canAccept(400), true);
+      assert.equal((await running).every(Boolean), true);
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("does urgent groups before those that wait", async () => {
+    const verifier = createVerifier({ workers: 1 });
+    try {
+      const order: string[] = [];
+      const checks = (label: string): SignatureCheck[] => Array.from({ length: 16 }, () => check(label));
+      await Promise.all([
+        verifier.verify(checks("first")).then(() => order.push("first")),
+        verifier.verify(checks("late"), { priority: 0 }).then(() => order.push("late")),
+        verifier.verify(checks("urgent"), { priority: 10 }).then(() => order.push("urgent")),
+      ]);
+      assert.deepEqual(order, ["first", "urgent", "late"]);
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("rejects what is open when it closes, and everything afterwards", async () => {
+    const verifier = createVerifier({ workers: 1 });
+    const open = verifier.verify(Array.from({ length: 100 }, () => check("open")));
+    const settled = assert.rejects(open, { code: "CLOSED" });
+    await verifier.close();
+    await settled;
+    await assert.rejects(verifier.verify([check("after")]), { code: "CLOSED" });
+    assert.equal(verifier.canAccept(1), false);
+  });
+});
+
+describe("packed checks", () => {
+  it("come out as they went in, ill-formed ones marked", () => {
+    const any = fc.record(
+      {
+        publicKey: fc.uint8Array({ minLength: 31, maxLength: 33 }),
+        message: fc.uint8Array({ maxLength: 200 }),
+        signature: fc.uint8Array({ minLength: 63, maxLength: 65 }),
+      },
+      { noNullPrototype: true },
+    );
+    fc.assert(
+      fc.property(fc.array(any), (checks) => {
+        const expected = checks.map((found) =>
+          found.publicKey.length === 32 && found.signature.length === 64 ? found : null,
+        );
+        assert.deepEqual(unpackChecks(packChecks(checks)), expected);
+      }),
+    );
+  });
+});
+
+describe("a priority queue", () => {
+  it("gives higher priorities first and equal ones in order of arrival", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(3)), (priorities) => {
+        const queue = new PriorityQueue<{ priority: number; order: number }>();
+        for (const [order, priority] of priorities.entries()) queue.push({ priority, order });
+        const out: { priority: number; order: number }[] = [];
+        for (let item = queue.shift(); item !== undefined; item = queue.shift()) out.push(item);
+        const expected = priorities
+          .map((priority, order) => ({ priority, order }))
+          .sort((a, b) => b.priority - a.priority || a.order - b.order);
+        assert.deepEqual(out, expected);
+      }),
+    );
+  });
+});
+
+describe("a sampled backend", () => {
+  const liar: VerifierBackend = {
+    name: "wasm",
+    verify: () => true,
+    verifyBatch: (list) => list.map(() => true),
+  };
+
+  it("lets the oracle decide where the two differ, and reports the difference", () => {
+    const differences: boolean[] = [];
+    const backend = sampledBackend(liar, nobleBackend, {
+      rate: 1,
+      random: () => 0.5,
+      onDifference: (_check, verdict) => differences.push(verdict),
+    });
+    assert.deepEqual(backend.verifyBatch([check("a"), check("b", false)]), [true, false]);
+    assert.deepEqual(differences, [true]);
+  });
+
+  it("asks again for every rejection, for nobody is penalised without it", () => {
+    const denier: VerifierBackend = { ...liar, verify: () => false };
+    const backend = sampledBackend(denier, nativeBackend, {
+      rate: 0,
+      random: () => 0.5,
+      onDifference: () => undefined,
+    });
+    assert.equal(backend.verify(check("c")), true);
+    assert.equal(backend.verify(check("d", false)), false);
+  });
+});

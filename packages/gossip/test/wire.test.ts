@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { VoteType } from "@quorate/chain";
+import { bytesEqual } from "@quorate/crypto";
+import fc from "fast-check";
+import { BodyDecoder, type BodyHeader, encodeBodyHeader } from "../src/bodies/wire.ts";
+import { GossipError } from "../src/errors.ts";
+import { GossipStreamScanner } from "../src/host/inspector.ts";
+import { LIMITS } from "../src/limits.ts";
+import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest } from "../src/reqresp/codec.ts";
+import { bitsOf, countBits, emptyBits, hasBit, lostBits, missingBits } from "../src/roundstate/bits.ts";
+import { decodeRoundState, decodeStatus, encodeRoundState, encodeStatus } from "../src/roundstate/codec.ts";
+import { decodePeerMessage } from "../src/roundstate/messages.ts";
+import { decodePack, encodeItem, type Item, type ItemKind, joinPack } from "../src/topics/items.ts";
+import { packsOf } from "../src/topics/outbox.ts";
+import type { RoundState } from "../src/types.ts";
+import { FrameDecoder, frame } from "../src/wire/frames.ts";
+import { makeBody, makeCommittee, polka, seedOf, signProposal, signVote } from "./support.ts";
+
+const PLAIN = { noNullPrototype: true } as const;
+const bytes = (max: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength: max });
+const bits = (max: number): fc.Arbitrary<ReturnType<typeof emptyBits>> =>
+  fc.tuple(fc.nat(max), fc.array(fc.nat(max))).map(([size, positions]) => bitsOf(size, positions));
+const hash: fc.Arbitrary<Uint8Array> = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const blockId = fc
+  .tuple(hash, hash, fc.integer({ min: 1, max: 256 }))
+  .map(([id, parts, total]) => ({ hash: id, parts: { total, hash: parts } }));
+const round = fc.nat(2 ** 31 - 1);
+const type = fc.constantFrom(VoteType.prevote, VoteType.precommit);
+const roundState: fc.Arbitrary<RoundState> = fc.record(
+  {
+    height: fc.nat(Number.MAX_SAFE_INTEGER),
+    round,
+    step: fc.nat(255),
+    proposal: fc.option(blockId),
+    parts: bits(LIMITS.parts),
+    votes: fc.array(fc.record({ round, type, have: bits(LIMITS.validators) }, PLAIN), {
+      maxLength: LIMITS.roundStateVotes,
+    }),
+    maj23: fc.array(fc.record({ round, type, blockId: fc.option(blockId) }, PLAIN), {
+      maxLength: LIMITS.roundStateMaj23,
+    }),
+    direct: bits(LIMITS.validators),
+    elReady: fc.boolean(),
+    leaving: fc.boolean(),
+  },
+  PLAIN,
+);
+
+/** A decoder of bytes from outside gives a value or a GossipError, whatever the bytes. */
+function total(decode: (input: Uint8Array) => unknown): void {
+  fc.assert(
+    fc.property(bytes(300), (input) => {
+      try {
+        decode(input);
+      } catch (error) {
+        assert.ok(error instanceof GossipError, String(error));
+      }
+    }),
+    { numRuns: 300 },
+  );
+}
+
+describe("bit arrays", () => {
+  it("say of every position whether it was set, and nothing behind their end", () => {
+    fc.assert(
+      fc.property(fc.nat(600), fc.array(fc.nat(700)), (size, positions) => {
+        const array = bitsOf(size, positions);
+        for (let i = -1; i < 710; i++) assert.equal(hasBit(array, i), i < size && positions.includes(i));
+        assert.equal(countBits(array), new Set(positions.filter((p) => p < size)).size);
+      }),
+    );
+  });
+
+  it("name exactly what another one lacks", () => {
+    fc.assert(
+      fc.property(bits(200), bits(200), (have, other) => {
+        const missing = missingBits(have, other);
+        const expected = Array.from({ length: have.size }, (_, i) => i).filter(
+          (i) => hasBit(have, i) && !hasBit(other, i),
+        );
+        assert.deepEqual(missing, expected);
+        assert.equal(lostBits(have, other), expected.length > 0);
+      }),
+    );
+  });
+});
+
+describe("codecs of the peer stream", () => {
+  it("give every round state back", () => {
+    fc.assert(
+      fc.property(roundState, (state) => {
+        assert.deepEqual(decodeRoundState(encodeRoundState(state)), state);
+      }),
+    );
+  });
+
+  it("refuse bits behind the end of an array: two encodings would mean the same", () => {
+    const state: RoundState = {
+      height: 1,
+      round: 0,
+      step: 0,
+      proposal: null,
+      parts: { size: 3, bits: Uint8Array.of(0b1000) },
+      votes: [],
+      maj23: [],
+      direct: emptyBits(0),
+      elReady: true,
+      leaving: false,
+    };
+    assert.throws(() => decodeRoundState(encodeRoundState(state)), { code: "MALFORMED" });
+  });
+
+  it("give every status back", () => {
+    const status = fc.record(
+      {
+        protocolVersion: fc.nat(2 ** 32 - 1),
+        chainId: fc.string({ maxLength: 12, unit: "grapheme" }),
+        genesisHash: hash,
+        upgradesHash: hash,
+        elGenesisHash: hash,
+        height: fc.nat(Number.MAX_SAFE_INTEGER),
+        earliestHeight: fc.nat(Number.MAX_SAFE_INTEGER),
+        moniker: fc.string({ maxLength: 12 }),
+      },
+      PLAIN,
+    );
+    fc.assert(
+      fc.property(status, (value) => {
+        fc.pre(new TextEncoder().encode(value.chainId).length <= LIMITS.chainIdBytes);
+        assert.deepEqual(decodeStatus(encodeStatus(value)), value);
+      }),
+    );
+  });
+
+  it("cut a moniker that is too long at a character, rather than be refused by every peer", () => {
+    const status = decodeStatus(
+      encodeStatus({
+        protocolVersion: 1,
+        chainId: "c",
+        genesisHash: seedOf("g"),
+        upgradesHash: seedOf("u"),
+        elGenesisHash: seedOf("e"),
+        height: 1,
+        earliestHeight: 1,
+        moniker: "€".repeat(100),
+      }),
+    );
+    assert.equal(status.moniker, "€".repeat(23));
+  });
+
+  it("are total", () => {
+    total(decodeRoundState);
+    total(decodeStatus);
+    total(decodePeerMessage);
+    total((input) => decodePeerMessage(Uint8Array.of(3, ...input)));
+  });
+});
+
+describe("packs", () => {
+  const committee = makeCommittee(4);
+  const body = makeBody("pack", 500);
+  const votes = committee.signers.map((signer) =>
+    signVote(signer, { type: VoteType.precommit, height: 7, round: 1, blockId: body.blockId }),
+  );
+  const items: readonly Item[] = [
+    ...votes.map((vote): Item => ({ kind: "vote", vote })),
+    { kind: "certificate", certificate: polka(votes) },
+    {
+      kind: "proposal",
+      proposal: signProposal(committee.set, committee.signers, {
+        height: 7,
+        round: 1,
+        blockId: body.blockId,
+      }),
+      body: body.bytes,
+    },
+    { kind: "body", height: 7, blockId: body.blockId, bytes: body.bytes },
+    { kind: "tx", raw: Uint8Array.of(1, 2, 3) },
+  ];
+  const all = new Set<ItemKind>(["vote", "certificate", "proposal", "part", "body", "evidence", "tx"]);
+
+  it("give all their items back in order", () => {
+    assert.deepEqual(decodePack(joinPack(items.map(encodeItem)), all), items);
+  });
+
+  it("are refused when empty, too long, cut anywhere, or of a kind that the topic does not carry", () => {
+    const pack = joinPack(items.map(encodeItem));
+    assert.throws(() => decodePack(new Uint8Array(0), all), { code: "MALFORMED" });
+    assert.throws(() => decodePack(pack, all, 3), { code: "MALFORMED" });
+    assert.throws(() => decodePack(pack, new Set<ItemKind>(["vote"])), { code: "MALFORMED" });
+    const boundaries = new Set([0]);
+    let at = 0;
+    for (const item of items) {
+      at += encodeItem(item).length;
+      boundaries.add(at);
+    }
+    for (let cut = 0; cut < pack.length; cut += 7) {
+      if (!boundaries.has(cut))
+        assert.throws(() => decodePack(pack.subarray(0, cut), all), { code: "MALFORMED" });
+    }
+  });
+
+  it("are total", () => total((input) => decodePack(input, all)));
+
+  it("keep order and bounds when items are divided among them", () => {
+    fc.assert(
+      fc.property(
+        fc.array(bytes(40).filter((item) => item.length > 0)),
+        fc.integer({ min: 1, max: 5 }),
+        (list, n) => {
+          const packs = packsOf(list, n, 60);
+          assert.deepEqual(joinPack(packs), joinPack(list));
+          for (const pack of packs)
+            assert.ok(pack.length <= 60 || list.some((item) => item.length === pack.length));
+          assert.ok(packs.length <= list.length);
+        },
+      ),
+    );
+  });
+});
+
+describe("frames", () => {
+  it("come out of any division of the stream as they went in", () => {
+    fc.assert(
+      fc.property(
+        fc.array(bytes(50)),
+        fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1 }),
+        (list, cuts) => {
+          const stream = joinPack(list.map((content) => frame(content)));
+          const decoder = new FrameDecoder(50);
+          const out: Uint8Array[] = [];
+          for (let at = 0, i = 0; at < stream.length; i++) {
+            const size = cuts[i % cuts.length]!;
+            decoder.push(stream.subarray(at, at + size), (content) => out.push(content));
+            at += size;
+          }
+          assert.deepEqual(
+            out.map((content) => [...content]),
+            list.map((content) => [...content]),
+          );
+          assert.equal(decoder.partial, false);
+        },
+      ),
+    );
+  });
+
+  it("above the bound are refused at their length, before their content", () => {
+    const decoder = new FrameDecoder(1000);
+    assert.throws(() => decoder.push(Uint8Array.of(0, 0, 3, 233), () => undefined), { code: "OVERSIZED" });
+    assert.ok(decoder.buffered <= 4);
+  });
+});
+
+describe("bodies on a direct stream", () => {
+  it("come out of any division, and those not accepted are skipped", () => {
+    const wanted = makeBody("wanted", 3000);
+    const other = makeBody("other", 2000);
+    const stream = joinPack([
+      encodeBodyHeader({ height: 3, blockId: other.blockId, proposal: null, length: 2000 }),
+      other.bytes,
+      encodeBodyHeader({ height: 3, blockId: wanted.blockId, proposal: null, length: 3000 }),
+      wanted.bytes,
+    ]);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6000 }), (step) => {
+        const bodies: { header: BodyHeader; bytes: Uint8Array }[] = [];
+        const decoder = new BodyDecoder({
+          accept: (header) => bytesEqual(header.blockId.hash, wanted.blockId.hash),
+          progress: () => undefined,
+          body: (header, content) => bodies.push({ header, bytes: content }),
+        });
+        for (let at = 0; at < stream.length; at += step) decoder.push(stream.subarray(at, at + step));
+        assert.equal(bodies.length, 1);
+        assert.deepEqual(bodies[0]!.bytes, wanted.bytes);
+        assert.equal(decoder.partial, false);
+        assert.equal(decoder.held, 0);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe("sync requests and answers", () => {
+  it("come back as they were", () => {
+    const request = { kind: "blocks", from: 2 ** 40, count: 500 } as const;
+    assert.deepEqual(decodeRequest(encodeRequest(request)), request);
+    const block = { height: 9, block: seedOf("b"), commit: seedOf("c") };
+    assert.deepEqual(decodeAnswer(encodeAnswer({ kind: "block", block })), { kind: "block", block });
+    assert.deepEqual(decodeAnswer(encodeAnswer({ kind: "end" })), { kind: "end" });
+    assert.deepEqual(decodeAnswer(encodeAnswer({ kind: "busy" })), { kind: "busy" });
+  });
+
+  it("ask for 1 to 512 blocks from height 1", () => {
+    for (const request of [
+      { kind: "blocks", from: 0, count: 1 },
+      { kind: "blocks", from: 1, count: 0 },
+      { kind: "blocks", from: 1, count: 513 },
+    ] as const) {
+      assert.throws(() => decodeRequest(encodeRequest(request)), { code: "MALFORMED" });
+    }
+  });
+
+  it("are total", () => {
+    total(decodeRequest);
+    total(decodeAnswer);
+  });
+});
+
+describe("the scanner of gossip streams", () => {
+  const rpc = Uint8Array.of(7, 0x0a, 5, 0x08, 1, 0x12, 1, 97);
+
+  it("finds nothing wrong with well-formed RPCs, however they are divided", () => {
+    for (let cut = 0; cut <= rpc.length; cut++) {
+      const scanner = new GossipStreamScanner(100);
+      assert.equal(scanner.push(rpc.subarray(0, cut)), null);
+      assert.equal(scanner.push(rpc.subarray(cut)), null);
+    }
+  });
+
+  it("names frames above the bound and fields that end outside their message", () => {
+    assert.equal(new GossipStreamScanner(100).push(Uint8Array.of(101)), "oversized");
+    assert.equal(new GossipStreamScanner(100).push(Uint8Array.of(2, 0x0a, 5)), "malformed");
+    assert.equal(new GossipStreamScanner(100).push(Uint8Array.of(1, 0x07)), "malformed");
+    assert.equal(new GossipStreamScanner(100).push(Uint8Array.of(128, 128, 128, 128, 128, 1)), "malformed");
+  });
+
+  it("is total", () => {
+    fc.assert(
+      fc.property(fc.array(bytes(60)), (chunks) => {
+        const scanner = new GossipStreamScanner(100);
+        for (const chunk of chunks) if (scanner.push(chunk) !== null) break;
+      }),
+    );
+  });
+});
