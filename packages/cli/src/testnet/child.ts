@@ -63,6 +63,11 @@ export class NodeChild {
     return this.#state;
   }
 
+  /** Whether this process ever started it: a node that was never started is not dead, only absent. */
+  get launched(): boolean {
+    return this.#child !== null;
+  }
+
   get pid(): number | null {
     return this.#state === "dead" ? null : (this.#child?.pid ?? null);
   }

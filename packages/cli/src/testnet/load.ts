@@ -9,12 +9,16 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_OUTSTANDING = 2_000;
 /** A transaction that a dead client took with it is sent again after this. */
 const RESEND_MS = 5_000;
+/** Nonces filled at once. */
+const MAX_FILLED = 16;
 const GWEI = 1_000_000_000n;
 const TRANSFER_GAS = 21_000n;
 
 interface Outstanding {
   readonly raw: `0x${string}`;
   readonly hash: string;
+  readonly signer: PrivateKeyAccount;
+  readonly nonce: number;
   sentAtMs: number;
 }
 
@@ -114,17 +118,8 @@ export class LoadGenerator {
     const signer = this.#signers[this.#sent % this.#signers.length];
     const receiver = this.#signers[(this.#sent + 1) % this.#signers.length];
     if (url === null || signer === undefined || receiver === undefined) return false;
-    const nonce = this.#nonces.get(signer.address) ?? (await this.#nonceOf(url, signer.address));
-    const raw = await signer.signTransaction({
-      type: "eip1559",
-      chainId: this.#options.chainId,
-      nonce,
-      to: receiver.address,
-      value: BigInt(1 + (this.#sent % 1000)),
-      gas: TRANSFER_GAS,
-      maxFeePerGas: 1000n * GWEI,
-      maxPriorityFeePerGas: GWEI,
-    });
+    const nonce = this.#nonces.get(signer.address) ?? (await this.#nonceOf(url, signer.address, "pending"));
+    const raw = await this.#sign(signer, nonce, receiver.address);
     const answer = await call(url, "eth_sendRawTransaction", [raw]);
     const hash = textAt(answer, "result");
     if (hash === "") {
@@ -134,7 +129,7 @@ export class LoadGenerator {
       return false;
     }
     this.#nonces.set(signer.address, nonce + 1);
-    this.#outstanding.set(hash.toLowerCase(), { raw, hash, sentAtMs: performance.now() });
+    this.#outstanding.set(hash.toLowerCase(), { raw, hash, signer, nonce, sentAtMs: performance.now() });
     this.#sent++;
     return true;
   }
@@ -171,7 +166,33 @@ export class LoadGenerator {
       // "already known" is the usual answer and no fault.
       const answer = await call(url, "eth_sendRawTransaction", [entry.raw]);
       if (/nonce too low/i.test(textAt(answer, "error", "message"))) await this.#settle(url, entry);
+      else await this.#fillGap(url, entry);
     }
+  }
+
+  /** A client that died took a transaction of an earlier nonce with it: another one takes that nonce. */
+  async #fillGap(url: string, { signer, nonce }: Outstanding): Promise<void> {
+    const first = await this.#nonceOf(url, signer.address, "latest");
+    const held = new Set(
+      [...this.#outstanding.values()].filter((entry) => entry.signer === signer).map((entry) => entry.nonce),
+    );
+    for (let missing = first; missing < Math.min(nonce, first + MAX_FILLED); missing++) {
+      if (held.has(missing)) continue;
+      await call(url, "eth_sendRawTransaction", [await this.#sign(signer, missing, signer.address)]);
+    }
+  }
+
+  #sign(signer: PrivateKeyAccount, nonce: number, to: `0x${string}`): Promise<`0x${string}`> {
+    return signer.signTransaction({
+      type: "eip1559",
+      chainId: this.#options.chainId,
+      nonce,
+      to,
+      value: BigInt(1 + (this.#sent % 1000)),
+      gas: TRANSFER_GAS,
+      maxFeePerGas: 1000n * GWEI,
+      maxPriorityFeePerGas: GWEI,
+    });
   }
 
   /** Mined in a block that was not looked through, or replaced by nothing: ask for the receipt. */
@@ -182,8 +203,8 @@ export class LoadGenerator {
     if (this.#outstanding.delete(entry.hash.toLowerCase())) this.#mined++;
   }
 
-  async #nonceOf(url: string, address: string): Promise<number> {
-    const answer = await call(url, "eth_getTransactionCount", [address, "pending"]);
+  async #nonceOf(url: string, address: string, block: "latest" | "pending"): Promise<number> {
+    const answer = await call(url, "eth_getTransactionCount", [address, block]);
     const nonce = Number(textAt(answer, "result") || Number.NaN);
     if (!Number.isSafeInteger(nonce)) {
       throw new Error(

@@ -48,6 +48,10 @@ export class Network {
     return [...this.#members.values()];
   }
 
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
   get manifest(): Manifest {
     return this.#manifest;
   }

@@ -4,7 +4,7 @@ import type { ChainWatch } from "./chain-watch.ts";
 import type { NodeCommit, NodeState } from "./child.ts";
 import { commitEvent, doneEvent, nodeEvent, type ReadyFacts, readyEvent, type Summary } from "./events.ts";
 import type { LoadGenerator } from "./load.ts";
-import type { Network } from "./network.ts";
+import type { Member, Network } from "./network.ts";
 import { type NodeSample, residentMib, sampleNode } from "./sample.ts";
 import { renderTable, type TableRow } from "./table.ts";
 
@@ -84,6 +84,11 @@ export function lineReporter(io: Io): Reporter {
 
 const REDRAW_MS = 500;
 
+function deadWord(network: Network, { child }: Member): string {
+  if (!child.launched) return "-";
+  return network.stopping ? "stopped" : "dead";
+}
+
 /** Redraws in place twice a second; whatever else is said scrolls above the table. */
 export function tableReporter(
   io: Io,
@@ -105,7 +110,7 @@ export function tableReporter(
       const dead = member.child.state === "dead";
       return {
         name,
-        state: member.child.state,
+        state: dead ? deadWord(network, member) : member.child.state,
         height: commit?.height ?? member.child.started?.height ?? 0,
         round: dead ? null : (sampled?.sample.round ?? null),
         step: sampled?.sample.step ?? "",
