@@ -57,7 +57,8 @@ export async function wireGossip(
   const self = peerIdOf(options.nodeKey);
   const targets = options.persistentPeers.map(targetOf).filter((target) => target.peer !== self);
   const { chainId, genesisHash } = modules.status();
-  const now = (): number => modules.clock.now();
+  // Monotonic: a wall clock that is set back must not silence this node.
+  const now = (): number => performance.now();
 
   const peers = new Map<string, Peer>();
   const validators = new Map<string, Uint8Array>();
@@ -98,6 +99,7 @@ export async function wireGossip(
     scorer,
     dialler,
     validators,
+    now,
     linksChanged: () => exchange.linksChanged(),
     message: (peer, message) => node.peerMessage(peer, message),
   });
@@ -118,7 +120,9 @@ export async function wireGossip(
     },
     verifier: modules.verifier,
     log: modules.log,
+    metrics: modules.metrics,
     now,
+    wallNow: () => modules.clock.now(),
     seen: new SeenCache(),
     held: new HeldMessages(),
     bodies,
@@ -139,8 +143,11 @@ export async function wireGossip(
       allow: options.allow === undefined ? null : new Set(options.allow),
       banned: (peer) => scorer.banned(peer),
       connections: (peer) => host().getConnections(peer),
+      ageMs: (connection) => {
+        const peer = peers.get(connection.remotePeer.toString());
+        return peer?.connection === connection ? now() - peer.openedAtMs : 0;
+      },
       dialling: (peer) => dialler.dialling(peer, LIMITS.simultaneousDialMs),
-      now,
     }),
     score: (peer) => scorer.score(peer),
     gossipFault: (peer, fault) => connections.report(peer, fault),
@@ -286,8 +293,8 @@ class GossipNode implements Gossip {
   }
 
   wantBody(height: Height, round: Round, blockId: BlockId): void {
-    this.#p.runtime.bodies.expect(height, round, blockId, -1);
-    if (this.#p.runtime.bodies.wants(blockId)) this.#p.bodyExchange.want(height, round, blockId);
+    this.#p.runtime.bodies.reopen(height, round, blockId);
+    this.#p.bodyExchange.want(height, round, blockId);
     this.#p.exchange.wake();
   }
 
@@ -364,6 +371,7 @@ class GossipNode implements Gossip {
           if (!peer.requests.take(1, runtime.now())) return null;
           peer.serving++;
           this.#serving++;
+          runtime.modules.metrics?.queue("gossip_served", this.#serving, LIMITS.served);
           return {
             release: () => {
               peer.serving--;

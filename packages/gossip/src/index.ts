@@ -6,5 +6,5 @@ export { bitsOf, countBits, emptyBits, hasBit } from "./roundstate/bits.ts";
 export { type GoodbyeReason, PROTOCOL_VERSION, statusMismatch } from "./roundstate/status.ts";
 export { OFFENCES, type OffenceRule } from "./scoring/table.ts";
 export * from "./types.ts";
-export { createVerifier, type VerifierOptions } from "./verification/pool.ts";
+export { createVerifier, type VerifierMetrics, type VerifierOptions } from "./verification/pool.ts";
 export { type SamplingOptions, sampledBackend } from "./verification/sampling.ts";

@@ -162,6 +162,7 @@ export interface GossipModules {
   readonly status: () => PeerStatus;
   readonly log: LogPort;
   readonly metrics: GossipMetrics | null;
+  /** Wall clock, ms: when a proposal arrived, when a peer connected. Everything else goes by a monotonic clock. */
   readonly clock: { now(): number };
 }
 
@@ -178,6 +179,8 @@ export interface GossipMetrics {
   bytes(direction: "in" | "out", channel: string, bytes: number): void;
   peers(count: number): void;
   queue(name: string, length: number, limit: number): void;
+  /** A vote that was known already, or one for an earlier height or round; before its signature is looked at. */
+  vote(kind: "duplicate" | "late", type: Vote["type"]): void;
   offence(kind: Offence): void;
 }
 

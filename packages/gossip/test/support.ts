@@ -333,6 +333,7 @@ export async function startNode(setup: NodeSetup): Promise<TestNode> {
     bytes: () => undefined,
     peers: () => undefined,
     queue: () => undefined,
+    vote: () => undefined,
     offence(kind) {
       seen.offences.push(kind);
       changed();
@@ -382,7 +383,7 @@ export async function startNode(setup: NodeSetup): Promise<TestNode> {
       status: () => ({ ...status, height: view.height }),
       log: { debug: record, info: record, warn: record, error: record },
       metrics,
-      clock: { now: () => performance.now() },
+      clock: { now: () => Date.now() },
     },
   );
   const gossip: Gossip = wired.gossip;

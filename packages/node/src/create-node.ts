@@ -13,7 +13,8 @@ import { openExecution } from "./compose/execution.ts";
 import { closeAll, lockHomeOf, openPrivVal, openStoreOf, openWalOf } from "./compose/storage.ts";
 import { NodeError, reasonOf } from "./errors.ts";
 import { homePaths, loadGenesis } from "./home.ts";
-import { createMetrics } from "./metrics/index.ts";
+import { createMetrics, type Metrics } from "./metrics/index.ts";
+import { rpcMetrics, verifierMetrics } from "./metrics/ports.ts";
 import { startMetricsServer } from "./metrics/server.ts";
 import { Node } from "./node.ts";
 import { initialLastCommit } from "./runner/last-commit.ts";
@@ -63,16 +64,26 @@ async function open(config: NodeConfig, modules: NodeModules, opened: Opened): P
   opened.add("store", () => store.close());
   const state = await loadState(store, genesis, config.home);
   requireSupported(state);
-  const metrics = createMetrics(genesis.chainId);
+  const metrics = createMetrics(genesis.chainId, config.version);
   opened.add("metrics", () => Promise.resolve(metrics.close()));
   const privval = await openPrivVal(paths, disk);
   if (privval !== null) opened.add("privval", () => privval.close());
   const wal = await openWalOf(paths, disk, privval, modules.log("wal"));
   opened.add("wal", () => wal.close());
   if (genesis.execution === "engine") await modules.startExecution?.(genesis);
-  const execution = await openExecution(config, genesis, store, clock, metrics, modules.log("execution"));
+  const { client: execution, mempool } = await openExecution(
+    config,
+    genesis,
+    store,
+    clock,
+    metrics,
+    modules.log("execution"),
+  );
   opened.add("execution", () => execution.close());
-  const verifier = createVerifier({ workers: config.verifyWorkers });
+  const verifier = createVerifier({
+    workers: config.verifyWorkers,
+    metrics: verifierMetrics(metrics),
+  });
   opened.add("verifier", () => verifier.close());
   const trace = config.voteTrace === undefined ? null : openVoteTrace(config.voteTrace, genesis.chainId);
   if (trace !== null) opened.add("vote trace", () => trace.close());
@@ -87,6 +98,7 @@ async function open(config: NodeConfig, modules: NodeModules, opened: Opened): P
     wal,
     privval,
     execution,
+    mempool,
     verifier,
     metrics,
     trace,
@@ -97,18 +109,23 @@ async function open(config: NodeConfig, modules: NodeModules, opened: Opened): P
   await node.openNetwork();
   const metricsServer = await startMetricsServer(config.metricsListen, metrics, modules.log("metrics"));
   opened.add("metrics server", () => metricsServer.close());
-  const rpc = await openRpc(config, node, modules);
+  const rpc = await openRpc(config, node, modules, metrics);
   if (rpc !== null) opened.add("rpc", () => rpc.close());
   await node.begin({ rpc: rpc?.url ?? "", metrics: metricsServer.url });
   return node;
 }
 
-async function openRpc(config: NodeConfig, node: Node, modules: NodeModules): Promise<RpcServer | null> {
+async function openRpc(
+  config: NodeConfig,
+  node: Node,
+  modules: NodeModules,
+  metrics: Metrics,
+): Promise<RpcServer | null> {
   if (config.rpcListen === "") return null;
   try {
     return await createRpcServer({ listen: config.rpcListen }, node.rpcView(), {
       log: modules.log("rpc"),
-      metrics: null,
+      metrics: rpcMetrics(metrics),
     });
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;

@@ -23,6 +23,8 @@ export interface NodeErrorFacts {
   /** What to do about it. */
   readonly do: string;
   readonly cause?: unknown;
+  /** For the state dump: what an investigation needs, never a secret. */
+  readonly facts?: unknown;
 }
 
 /** Why a node does not start or does not go on. */
@@ -32,6 +34,7 @@ export class NodeError extends Error {
   readonly code: string;
   readonly what: string;
   readonly do: string;
+  readonly facts: unknown;
 
   constructor(facts: NodeErrorFacts) {
     super(`${facts.what}: ${facts.do}`, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -39,6 +42,7 @@ export class NodeError extends Error {
     this.code = facts.code;
     this.what = facts.what;
     this.do = facts.do;
+    this.facts = facts.facts;
   }
 }
 

@@ -12,6 +12,8 @@ export interface StateDump {
   readonly height: number;
   readonly consensus: unknown;
   readonly execution: unknown;
+  /** What the stop is about, e.g. both certificates of a fork. */
+  readonly facts: unknown;
   readonly stack: string | null;
 }
 

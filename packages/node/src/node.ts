@@ -2,10 +2,10 @@
 import { type ChainState, type Genesis, genesisHash, proposerOf } from "@quorate/chain";
 import { type ConsensusState, summary } from "@quorate/consensus";
 import { bytesEqual, toHexUpper, type Verifier } from "@quorate/crypto";
-import type { ElStatus, ExecutionClient } from "@quorate/execution";
+import type { ExecutionClient } from "@quorate/execution";
 import type { Gossip, GossipEvents, LogPort } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
-import type { RpcView } from "@quorate/rpc";
+import type { RpcMempool, RpcView } from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
 import { type BlockSync, createBlockSync } from "@quorate/sync";
 import type { Wal } from "@quorate/wal";
@@ -20,9 +20,11 @@ import { Owner } from "./lifecycle/owner.ts";
 import { replayHeight } from "./lifecycle/replay.ts";
 import { raiseWatermark } from "./lifecycle/watermark.ts";
 import type { Metrics } from "./metrics/index.ts";
+import { recordProposal } from "./metrics/proposals.ts";
+import { sampleNode } from "./metrics/samples.ts";
 import { createRpcView } from "./rpc-view.ts";
 import type { CommittedBlock } from "./runner/context.ts";
-import { bugError } from "./runner/fatal.ts";
+import { bugError, forkProof } from "./runner/fatal.ts";
 import type { LastCommit } from "./runner/last-commit.ts";
 import { Runner } from "./runner/runner.ts";
 import { TxRelay } from "./tx-relay.ts";
@@ -44,6 +46,7 @@ export interface NodeParts {
   readonly wal: Wal;
   readonly privval: PrivVal | null;
   readonly execution: ExecutionClient;
+  readonly mempool: RpcMempool | null;
   readonly verifier: Verifier;
   readonly metrics: Metrics;
   readonly trace: VoteTrace | null;
@@ -92,6 +95,15 @@ export class Node implements QuorateNode {
       parts.state,
       parts.lastCommit,
     );
+    sampleNode(parts.metrics, {
+      store: parts.store,
+      execution: parts.execution,
+      mempool: parts.mempool,
+      dataDir: parts.paths.data,
+      log: this.log,
+      chain: () => this.runner.chain(),
+      core: () => this.runner.core(),
+    });
     this.sync = createBlockSync(
       {},
       {
@@ -106,12 +118,7 @@ export class Node implements QuorateNode {
         apply: (block, bytes, blockId, commit) => this.owner.applySynced(block, bytes, blockId, commit),
         report: (peerId, offence) => this.gossip().report(peerId, offence),
         log: parts.modules.log("sync"),
-        metrics: {
-          synced: (height, bytes) => {
-            parts.metrics.comet.blocksync.latestBlockHeight.set(height);
-            parts.metrics.comet.blocksync.blockSize.set(bytes);
-          },
-        },
+        metrics: null,
       },
     );
     this.owner = new Owner({
@@ -129,6 +136,7 @@ export class Node implements QuorateNode {
       execution: parts.execution,
       log: parts.modules.log("txs"),
       publish: (raws) => this.gossipLayer?.publishTxs(raws),
+      queue: (length, limit) => parts.metrics.queues.note("tx_relay", length, limit),
       onPending: () => this.runner.wakeEmptyHeight(),
       enabled: parts.config.p2p.gossipTxs,
     });
@@ -148,8 +156,9 @@ export class Node implements QuorateNode {
   }
 
   rpcView(): RpcView {
-    const { genesis, genesisDocument, store, execution } = this.parts;
+    const { genesis, genesisDocument, store, execution, mempool } = this.parts;
     return createRpcView({
+      mempool,
       genesis,
       genesisDocument,
       store,
@@ -199,7 +208,7 @@ export class Node implements QuorateNode {
       log: parts.modules.log("consensus"),
     });
     await raiseWatermark(parts.privval, state, commit, replay);
-    parts.execution.onStatus((status) => this.elChanged(status));
+    parts.execution.onStatus(() => this.gossipLayer?.roundStateChanged());
     await parts.execution.start(state);
     const gossip = this.gossip();
     gossip.setValidating(this.isValidator());
@@ -270,10 +279,12 @@ export class Node implements QuorateNode {
     const { parts, runner } = this;
     return {
       proposal: (proposal, receivedAtMs) => {
-        const set = runner.chain().validators;
-        parts.trace?.proposal("in", proposal, proposerOf(set, proposal.round).address);
-        parts.metrics.own.clockOffset.set((receivedAtMs - Number(proposal.timestamp / 1_000_000n)) / 1000);
+        const { validators, params } = runner.chain();
+        const { address } = proposerOf(validators, proposal.round);
+        parts.trace?.proposal("in", proposal, address);
+        recordProposal(parts.metrics, params, proposal, address, receivedAtMs);
         runner.submit({ kind: "proposal", proposal, receivedAtMs });
+        runner.wakeEmptyHeight();
       },
       body: (height, blockId, bytes, from) => {
         if (!runner.receiveBody(height, blockId, bytes)) this.gossip().report(from, "bad_block");
@@ -282,7 +293,11 @@ export class Node implements QuorateNode {
         parts.trace?.vote("in", vote);
         runner.submit({ kind: "vote", vote });
       },
-      certificate: (certificate) => runner.submit({ kind: "certificate", certificate }),
+      certificate: (certificate) => {
+        const fork = forkProof(runner.chain(), runner.lastCommit().commit, certificate);
+        if (fork !== null) void this.end(fork);
+        else runner.submit({ kind: "certificate", certificate });
+      },
       evidence: (evidence) => {
         parts.store.putEvidence(evidence).catch((error: unknown) => this.crash(error));
       },
@@ -349,9 +364,7 @@ export class Node implements QuorateNode {
   }
 
   private committed(block: CommittedBlock): void {
-    const { modules, config, metrics, execution, genesis } = this.parts;
-    metrics.own.executedHeight.set(execution.executedHeight);
-    metrics.own.executionLag.set(Math.max(0, block.height - execution.executedHeight));
+    const { modules, config, genesis } = this.parts;
     modules.onCommit?.({
       height: block.height,
       round: block.round,
@@ -374,13 +387,6 @@ export class Node implements QuorateNode {
       if (error instanceof NodeError) void this.end(error);
       else throw error;
     }
-  }
-
-  private elChanged(status: ElStatus): void {
-    for (const kind of ["connecting", "ready", "replaying", "offline", "misconfigured", "broken"] as const) {
-      this.parts.metrics.own.elStatus.set({ status: kind }, kind === status.kind ? 1 : 0);
-    }
-    this.gossipLayer?.roundStateChanged();
   }
 
   private nodeInfo(): ReturnType<RpcView["nodeInfo"]> {
@@ -434,6 +440,7 @@ export class Node implements QuorateNode {
         height: runner.chain().lastHeight + 1,
         consensus: summary(runner.core()),
         execution: { status: parts.execution.status, executedHeight: parts.execution.executedHeight },
+        facts: error.facts ?? null,
         stack: error.cause instanceof Error ? (error.cause.stack ?? null) : (error.stack ?? null),
       });
       if (failure !== null) this.log.error("the state dump could not be written", { reason: failure });

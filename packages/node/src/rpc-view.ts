@@ -3,7 +3,14 @@ import { blockIdOf } from "@quorate/chain";
 import { type ConsensusState, summary } from "@quorate/consensus";
 import type { ExecutionClient } from "@quorate/execution";
 import type { PeerInfo } from "@quorate/gossip";
-import type { ConsensusSummary, ExecutionSummary, NodeInfo, RpcPeer, RpcView } from "@quorate/rpc";
+import type {
+  ConsensusSummary,
+  ExecutionSummary,
+  NodeInfo,
+  RpcMempool,
+  RpcPeer,
+  RpcView,
+} from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
 
 export interface RpcViewSources {
@@ -11,6 +18,7 @@ export interface RpcViewSources {
   readonly genesisDocument: unknown;
   readonly store: BlockStore;
   readonly execution: ExecutionClient;
+  readonly mempool: RpcMempool | null;
   chain(): ChainState;
   core(): ConsensusState;
   /** Wall clock at which the current height began, ms. */
@@ -52,6 +60,7 @@ export function createRpcView(sources: RpcViewSources): RpcView {
     consensus: () => consensusSummary(sources),
     executionSummary: () => executionSummary(sources),
     readiness: () => readiness(sources),
+    ...(sources.mempool === null ? {} : { mempool: sources.mempool }),
   };
 }
 

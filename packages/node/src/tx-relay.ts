@@ -17,6 +17,8 @@ export interface TxRelayModules {
   readonly execution: ExecutionClient;
   readonly log: LogPort;
   readonly publish: (raws: readonly Uint8Array[]) => void;
+  /** How many transactions of how many allowed wait for the own EL. */
+  readonly queue: (length: number, limit: number) => void;
   /** The own EL has something pending: ends the wait for an empty block. */
   readonly onPending: () => void;
   readonly enabled: boolean;
@@ -41,6 +43,7 @@ export class TxRelay {
   received(raw: Uint8Array): void {
     if (!this.modules.enabled || this.stopped || this.waiting.length >= MAX_WAITING) return;
     this.waiting.push(raw);
+    this.modules.queue(this.waiting.length, MAX_WAITING);
     this.handing ??= this.hand().finally(() => {
       this.handing = null;
     });

@@ -2,7 +2,7 @@ import type { Height, Proposal } from "@quorate/chain";
 import type { Verifier } from "@quorate/crypto";
 import type { BodyCollector } from "../bodies/collector.ts";
 import type { TokenBucket } from "../scoring/token-bucket.ts";
-import type { ConsensusView, GossipEvents, LogPort } from "../types.ts";
+import type { ConsensusView, GossipEvents, GossipMetrics, LogPort } from "../types.ts";
 import type { HeldMessages } from "./held.ts";
 import type { RecentKeys, SeenCache } from "./slots.ts";
 
@@ -25,7 +25,11 @@ export interface AdmissionContext {
   readonly events: GossipEvents;
   readonly verifier: Verifier;
   readonly log: LogPort;
+  readonly metrics: GossipMetrics | null;
+  /** Monotonic, ms. */
   readonly now: () => number;
+  /** Wall clock, ms: a proposal's time is judged by when it was received. */
+  readonly wallNow: () => number;
   readonly seen: SeenCache;
   readonly held: HeldMessages;
   readonly bodies: BodyCollector;

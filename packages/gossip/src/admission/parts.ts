@@ -1,3 +1,4 @@
+import { LIMITS } from "../limits.ts";
 import type { Item } from "../topics/items.ts";
 import type { AdmissionContext, Source } from "./context.ts";
 import { DROP, type Examination, offence } from "./examination.ts";
@@ -14,6 +15,7 @@ export function examinePart(
   const found = context.bodies.addPart(item.height, item.blockId, item.part, source.id);
   if (found === "bad") return offence("bad_part");
   if (found !== "fresh") return DROP;
+  context.metrics?.queue("gossip_bodies", context.bodies.bytes, LIMITS.collectedBytes);
   return { kind: "done", origin: context.bodies.origin(item.blockId) };
 }
 

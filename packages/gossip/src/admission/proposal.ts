@@ -18,7 +18,7 @@ export function examineProposal(
   source: Source,
 ): Examination {
   const { view, seen } = context;
-  const receivedAtMs = context.now();
+  const receivedAtMs = context.wallNow();
   if (proposal.polRound < -1 || proposal.polRound >= proposal.round) return offence("malformed");
   const window = heightWindow(view.height, proposal.height);
   if (window !== "current" && window !== "next") return DROP;

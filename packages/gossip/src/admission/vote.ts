@@ -14,8 +14,10 @@ import { heightWindow, voteRoundInWindow } from "./window.ts";
  * still knows its set: they complete the last commit.
  */
 export function examineVote(context: AdmissionContext, vote: Vote, source: Source): Examination {
-  const { view, seen } = context;
+  const { view, seen, metrics } = context;
   const window = heightWindow(view.height, vote.height);
+  const late = vote.height < view.height || (window === "current" && vote.round < view.round);
+  if (late) metrics?.vote("late", vote.type);
   const wanted =
     window === "current" || window === "next" || (window === "last" && vote.type === VoteType.precommit);
   if (!wanted) return DROP;
@@ -28,12 +30,18 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
   }
   const id = idKey(vote.blockId);
   const ofHeight = seen.of(vote.height);
-  if (ofHeight.vote(vote.round, vote.type, vote.validatorIndex, id) !== "new") return DROP;
+  if (ofHeight.vote(vote.round, vote.type, vote.validatorIndex, id) !== "new") {
+    metrics?.vote("duplicate", vote.type);
+    return DROP;
+  }
   if (window === "current" && vote.round > view.round + 1 && !withinBudget(context, vote.validatorIndex)) {
     return DROP;
   }
   const pendingKey = `v${vote.round}/${vote.type}/${vote.validatorIndex}/${id}/${bytesKey(vote.signature)}`;
-  if (ofHeight.pending.has(pendingKey)) return DROP;
+  if (ofHeight.pending.has(pendingKey)) {
+    metrics?.vote("duplicate", vote.type);
+    return DROP;
+  }
   ofHeight.pending.add(pendingKey);
   return {
     kind: "verify",
@@ -55,6 +63,7 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
       if (ahead === 1) {
         const deliver = (): void => context.events.vote(vote, source.id);
         if (!context.held.hold(vote.height, source.id, VOTE_BYTES, deliver)) return "stale";
+        metrics?.queue("gossip_next_height", context.held.length, LIMITS.heldItems);
       }
       ofHeight.addVote(vote.round, vote.type, vote.validatorIndex, id);
       if (vote.height > source.observedHeight) source.observedHeight = vote.height;

@@ -43,6 +43,11 @@ export class BodyCollector {
     this.#modules = modules;
   }
 
+  /** Bytes of parts and early bodies held, of at most {@link LIMITS.collectedBytes}. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Makes a body wanted; the newest rounds of a height are kept when there are too many. */
   expect(height: Height, round: Round, blockId: BlockId, origin: number): void {
     const key = idKey(blockId);
@@ -68,6 +73,13 @@ export class BodyCollector {
       complete: false,
       progressAt: 0,
     });
+  }
+
+  /** Wanted, even if it was delivered before: the caller has no use for a body it does not have. */
+  reopen(height: Height, round: Round, blockId: BlockId): void {
+    this.expect(height, round, blockId, -1);
+    const entry = this.#wanted.get(idKey(blockId));
+    if (entry !== undefined) entry.complete = entry.early !== null;
   }
 
   /** An own body, or one that the node has already: neither asked for nor delivered. */

@@ -4,8 +4,10 @@ import {
   createNoExecution,
   type DecidedBlocks,
   type ExecutionClient,
+  type OpaquePool,
 } from "@quorate/execution";
 import type { LogPort } from "@quorate/gossip";
+import type { RpcMempool } from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
 import type { Clock } from "../clock.ts";
 import { NodeError } from "../errors.ts";
@@ -33,6 +35,12 @@ export function decidedBlocks(store: BlockStore, genesis: Genesis): DecidedBlock
   };
 }
 
+export interface OpenedExecution {
+  readonly client: ExecutionClient;
+  /** The pool behind `broadcast_tx_*`; `null` where transactions enter through the EL alone. */
+  readonly mempool: RpcMempool | null;
+}
+
 /** The port's two implementations: Engine API over HTTP, or the built-in pool of a chain without EL. */
 export async function openExecution(
   config: NodeConfig,
@@ -41,9 +49,9 @@ export async function openExecution(
   clock: Clock,
   metrics: Metrics,
   log: LogPort,
-): Promise<ExecutionClient> {
+): Promise<OpenedExecution> {
   const blocks = decidedBlocks(store, genesis);
-  if (genesis.execution === "none") return createNoExecution({ store: blocks, log });
+  if (genesis.execution === "none") return opaque(createNoExecution({ store: blocks, log }));
   const { execution } = config;
   if (execution === undefined) {
     throw new NodeError({
@@ -54,7 +62,7 @@ export async function openExecution(
     });
   }
   await requirePrivate(execution.jwtFile);
-  return createEngineClient(execution, {
+  const client = createEngineClient(execution, {
     store: blocks,
     genesis,
     clock,
@@ -63,4 +71,21 @@ export async function openExecution(
       call: (method, status, seconds) => metrics.own.elCalls.observe({ method, status }, seconds),
     },
   });
+  return { client, mempool: null };
+}
+
+function opaque(client: ExecutionClient & OpaquePool): OpenedExecution {
+  return {
+    client,
+    mempool: {
+      submit: (tx) => Promise.resolve(client.submitLocal(tx)),
+      pending: (limit) => client.unconfirmed(limit),
+      get count() {
+        return client.poolSize.count;
+      },
+      get bytes() {
+        return client.poolSize.bytes;
+      },
+    },
+  };
 }

@@ -6,6 +6,7 @@ import {
   type Genesis,
   genesisHash,
   upgradesHash,
+  VoteType,
 } from "@quorate/chain";
 import type { Verifier } from "@quorate/crypto";
 import {
@@ -80,7 +81,12 @@ export async function openGossip(sources: GossipSources): Promise<Gossip> {
           counter.inc({ message_type: channel }, bytes);
         },
         peers: (count) => metrics.comet.p2p.peers.set(count),
-        queue: (queue, length, limit) => metrics.own.queueFill.set({ queue }, length / limit),
+        queue: (queue, length, limit) => metrics.queues.note(queue, length, limit),
+        vote: (kind, type) => {
+          const { duplicateVote, lateVotes } = metrics.comet.consensus;
+          if (kind === "duplicate") duplicateVote.inc();
+          else lateVotes.inc({ vote_type: type === VoteType.prevote ? "prevote" : "precommit" });
+        },
         offence: (offence) => metrics.own.peerOffences.inc({ offence }),
       },
       clock: { now: () => sources.clock.wallMs() },

@@ -1,6 +1,7 @@
 /**
  * CometBFT's metric names (namespace `cometbft`, label `chain_id` on all), so that existing dashboards and alerts work.
- * Only what this node can say truthfully is here: no ABCI, no state sync.
+ * Only what this node can say truthfully is here: no ABCI, no state sync, and nothing labelled by
+ * peer, whose ids are without bound.
  */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
@@ -40,8 +41,13 @@ export interface CometMetrics {
     readonly proposalReceive: Counter<"status">;
     readonly proposalTimestampDifference: Histogram<"is_timely">;
     readonly quorumPrevoteDelay: Gauge<"proposer_address">;
+    readonly fullPrevoteDelay: Gauge<"proposer_address">;
     readonly quorumPrecommitDelay: Gauge<"proposer_address">;
     readonly roundVotingPower: Gauge<"vote_type">;
+  };
+  readonly mempool: {
+    readonly size: Gauge;
+    readonly sizeBytes: Gauge;
   };
   readonly p2p: {
     readonly peers: Gauge;
@@ -77,8 +83,8 @@ export function createCometMetrics(registry: Registry): CometMetrics {
     new Histogram({ name: `cometbft_${name}`, help, buckets, registers });
   return {
     consensus: {
-      height: gauge("consensus_height", "Height of the chain."),
-      latestBlockHeight: gauge("consensus_latest_block_height", "The latest block height."),
+      height: gauge("consensus_height", "Height being decided."),
+      latestBlockHeight: gauge("consensus_latest_block_height", "Height of the latest committed block."),
       rounds: gauge("consensus_rounds", "Round of the height being decided."),
       roundDuration: histogram(
         "consensus_round_duration_seconds",
@@ -102,22 +108,22 @@ export function createCometMetrics(registry: Registry): CometMetrics {
       validatorPower: labelled("consensus_validator_power", "Power of this validator.", "validator_address"),
       validatorLastSignedHeight: labelled(
         "consensus_validator_last_signed_height",
-        "Last height signed by this validator.",
+        "Last height of which a block carries this validator's signature.",
         "validator_address",
       ),
       validatorMissedBlocks: labelled(
         "consensus_validator_missed_blocks",
-        "Blocks missed by this validator since start.",
+        "Commits in blocks that lack this validator's signature, since start.",
         "validator_address",
       ),
       missingValidators: gauge(
         "consensus_missing_validators",
-        "Validators without a signature in the last commit.",
+        "Validators without a signature in the last commit that a block carries.",
       ),
       missingValidatorsPower: gauge("consensus_missing_validators_power", "Power of the missing validators."),
       byzantineValidators: gauge(
         "consensus_byzantine_validators",
-        "Validators seen to sign twice at the last height.",
+        "Validators seen to sign twice between the last two blocks.",
       ),
       byzantineValidatorsPower: gauge(
         "consensus_byzantine_validators_power",
@@ -135,7 +141,7 @@ export function createCometMetrics(registry: Registry): CometMetrics {
         "consensus_chain_size_bytes",
         "Bytes of blocks committed since this process started.",
       ),
-      duplicateVote: counter("consensus_duplicate_vote", "Duplicate votes received."),
+      duplicateVote: counter("consensus_duplicate_vote", "Votes received that were known already."),
       lateVotes: counted(
         "consensus_late_votes",
         "Votes received for earlier heights or rounds.",
@@ -152,26 +158,38 @@ export function createCometMetrics(registry: Registry): CometMetrics {
       ),
       proposalTimestampDifference: new Histogram({
         name: "cometbft_consensus_proposal_timestamp_difference",
-        help: "Seconds between local receive time and proposal timestamp.",
+        help: "Local receive time of a proposal minus its timestamp, seconds.",
         labelNames: ["is_timely"],
         buckets: TIMELINESS,
         registers,
       }),
       quorumPrevoteDelay: labelled(
         "consensus_quorum_prevote_delay",
-        "Seconds from proposal timestamp to +2/3 prevotes.",
+        "Seconds from proposal timestamp to the time of the prevote that gave +2/3, last height.",
+        "proposer_address",
+      ),
+      fullPrevoteDelay: labelled(
+        "consensus_full_prevote_delay",
+        "Seconds from proposal timestamp to the time of the last prevote, when all prevoted, last height.",
         "proposer_address",
       ),
       quorumPrecommitDelay: labelled(
         "consensus_quorum_precommit_delay",
-        "Seconds from proposal timestamp to +2/3 precommits.",
+        "Seconds from proposal timestamp to the time of the precommit that gave +2/3, last height.",
         "proposer_address",
       ),
       roundVotingPower: labelled(
         "consensus_round_voting_power_percent",
-        "Power received in the round, 0 to 1.",
+        "Share of the power that voted in the present round, 0 to 1.",
         "vote_type",
       ),
+    },
+    mempool: {
+      size: gauge(
+        "mempool_size",
+        "Uncommitted transactions in the pool of a chain without execution client.",
+      ),
+      sizeBytes: gauge("mempool_size_bytes", "Bytes of these transactions."),
     },
     p2p: {
       peers: gauge("p2p_peers", "Number of peers."),
@@ -181,7 +199,7 @@ export function createCometMetrics(registry: Registry): CometMetrics {
     state: {
       blockProcessingTime: histogram(
         "state_block_processing_time",
-        "Time to apply a block, in ms (CometBFT's unit).",
+        "Time to check, store and apply a block, in ms (CometBFT's unit; seconds: quorate_block_apply_seconds).",
         PROCESSING_MS,
       ),
       consensusParamUpdates: counter("state_consensus_param_updates", "Changes of chain params since start."),
@@ -196,10 +214,10 @@ export function createCometMetrics(registry: Registry): CometMetrics {
     },
     blocksync: {
       syncing: gauge("blocksync_syncing", "1 while block sync runs."),
-      latestBlockHeight: gauge("blocksync_latest_block_height", "Height of the latest block."),
-      numTxs: gauge("blocksync_num_txs", "Transactions in the latest block."),
+      latestBlockHeight: gauge("blocksync_latest_block_height", "Height of the latest synced block."),
+      numTxs: gauge("blocksync_num_txs", "Transactions in the latest synced block."),
       totalTxs: gauge("blocksync_total_txs", "Transactions of synced blocks since start."),
-      blockSize: gauge("blocksync_block_size_bytes", "Size of the latest block."),
+      blockSize: gauge("blocksync_block_size_bytes", "Size of the latest synced block."),
     },
   };
 }

@@ -1,40 +1,70 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { OFFENCES } from "@quorate/gossip";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type CometMetrics, createCometMetrics } from "./cometbft.ts";
+import { exposition } from "./exposition.ts";
+import { QueueFill } from "./fill.ts";
 import { createQuorateMetrics, type QuorateMetrics } from "./quorate.ts";
 
 export interface Metrics {
   readonly comet: CometMetrics;
   readonly own: QuorateMetrics;
+  readonly queues: QueueFill;
+  /** Called before each scrape: sets what is a state and not an event. A rejection fails that scrape. */
+  beforeScrape(sample: () => void | Promise<void>): void;
   /** Prometheus text exposition. */
   text(): Promise<string>;
   readonly contentType: string;
   close(): void;
 }
 
+/** Gauges of prom-client that count under a counter's name; their parts by kind stay. */
+const MISNAMED = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+];
+
+/** increase() does not see the step from no sample to 1, so what must not be missed begins at 0. */
+function beginAtZero({ consensus }: CometMetrics, own: QuorateMetrics): void {
+  for (const type of ["prevote", "precommit", "proposal"]) own.equivocations.inc({ type }, 0);
+  for (const vote_type of ["prevote", "precommit"]) consensus.lateVotes.inc({ vote_type }, 0);
+  for (const status of ["accepted", "rejected"]) consensus.proposalReceive.inc({ status }, 0);
+  for (const offence of Object.keys(OFFENCES)) own.peerOffences.inc({ offence }, 0);
+}
+
 /** One registry per node: nothing global, so several nodes can live in one process. */
-export function createMetrics(chainId: string): Metrics {
+export function createMetrics(chainId: string, version: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ chain_id: chainId });
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const comet = createCometMetrics(registry);
   const own = createQuorateMetrics(registry);
+  own.build.set({ version }, 1);
+  beginAtZero(comet, own);
+  const queues = new QueueFill(own.queueFill);
+  const samples: (() => void | Promise<void>)[] = [];
   const delay = monitorEventLoopDelay({ resolution: 2 });
   delay.enable();
   return {
     comet,
     own,
+    queues,
     contentType: registry.contentType,
+    beforeScrape: (sample) => void samples.push(sample),
     async text() {
-      for (const [label, value] of [
-        ["0.5", delay.percentile(50)],
-        ["0.99", delay.percentile(99)],
-        ["1", delay.max],
+      for (const sample of samples) await sample();
+      queues.show();
+      for (const [statistic, value] of [
+        ["p50", delay.percentile(50)],
+        ["p99", delay.percentile(99)],
+        ["max", delay.max],
       ] as const) {
-        own.eventLoopLag.set({ quantile: label }, value / 1e9);
+        own.eventLoopLag.set({ statistic }, value / 1e9);
       }
       delay.reset();
-      return registry.metrics();
+      return exposition(await registry.metrics());
     },
     close() {
       delay.disable();

@@ -8,13 +8,12 @@ import {
   ChainError,
   type ChainState,
   type Commit,
-  CommitFlag,
   timeToMs,
 } from "@quorate/chain";
 import { encodeEndHeight, WalRecordType } from "../wal-records.ts";
 import type { HeldBody } from "./bodies.ts";
 import type { CommittedBlock, RunnerContext } from "./context.ts";
-import { durabilityError, safetyError } from "./fatal.ts";
+import { durabilityError, forkError, safetyError } from "./fatal.ts";
 import { checkBody } from "./validate.ts";
 
 export interface Committed {
@@ -38,7 +37,7 @@ export async function commitBlock(
   if (height <= before.lastHeight) {
     const meta = await store.meta(height);
     if (meta !== null && !blockIdEquals(meta.blockId, commit.blockId)) {
-      fatal(safetyError(`two blocks with valid commits at height ${height}: a fork`));
+      fatal(forkError(height, await store.seenCommit(height), commit));
     }
     return null;
   }
@@ -75,7 +74,9 @@ export async function commitBlock(
     return null;
   }
   wal.append(WalRecordType.endHeight, encodeEndHeight(height));
-  metrics.comet.state.blockProcessingTime.observe(clock.monotonicMs() - startedAt);
+  const tookMs = clock.monotonicMs() - startedAt;
+  metrics.comet.state.blockProcessingTime.observe(tookMs);
+  metrics.own.blockApply.observe(tookMs / 1000);
   return {
     state,
     block: {
@@ -91,41 +92,4 @@ export async function commitBlock(
       source,
     },
   };
-}
-
-/** Updates CometBFT's gauges after a commit. */
-export function recordCommit(
-  ctx: RunnerContext,
-  before: ChainState,
-  body: HeldBody,
-  commit: Commit,
-  done: Committed,
-): void {
-  const { comet, own } = ctx.modules.metrics;
-  const { consensus } = comet;
-  const set = before.validators;
-  consensus.latestBlockHeight.set(done.block.height);
-  consensus.height.set(done.block.height + 1);
-  consensus.numTxs.set(done.block.txs);
-  consensus.totalTxs.inc(done.block.txs);
-  consensus.blockSize.set(body.bytes.length);
-  consensus.chainSize.inc(body.bytes.length);
-  consensus.validators.set(set.validators.length);
-  consensus.validatorsPower.set(Number(set.totalPower));
-  const missing = set.validators.filter((_, i) => commit.signatures[i]?.flag === CommitFlag.absent);
-  consensus.missingValidators.set(missing.length);
-  consensus.missingValidatorsPower.set(Number(missing.reduce((sum, v) => sum + v.power, 0n)));
-  if (before.lastBlockId !== null) {
-    consensus.blockInterval.observe((timeToMs(done.block.time) - timeToMs(before.lastTime)) / 1000);
-  }
-  own.commitLatency.observe(Math.max(0, done.block.latencyMs) / 1000);
-  const address = ctx.modules.privval?.address;
-  if (address === undefined) return;
-  const label = { validator_address: Buffer.from(address).toString("hex").toUpperCase() };
-  const index = set.validators.findIndex((v) => Buffer.compare(v.address, address) === 0);
-  const mine = set.validators[index];
-  if (mine === undefined) return;
-  consensus.validatorPower.set(label, Number(mine.power));
-  if (commit.signatures[index]?.flag === CommitFlag.absent) consensus.validatorMissedBlocks.inc(label);
-  else consensus.validatorLastSignedHeight.set(label, done.block.height);
 }

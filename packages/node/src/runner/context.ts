@@ -11,6 +11,7 @@ import type { NodeError } from "../errors.ts";
 import type { Metrics } from "../metrics/index.ts";
 import type { Bodies, HeldBody } from "./bodies.ts";
 import type { LastCommit } from "./last-commit.ts";
+import type { Equivocators } from "./misbehaviour.ts";
 import type { Timers } from "./timers.ts";
 
 /** What the effect handlers publish through; the whole of gossip is not needed. */
@@ -65,6 +66,7 @@ export interface RunnerContext {
   readonly modules: RunnerModules;
   readonly bodies: Bodies;
   readonly timers: Timers;
+  readonly equivocators: Equivocators;
   core(): ConsensusState;
   /** State after the last committed block. */
   chain(): ChainState;

@@ -1,3 +1,4 @@
+import { blockIdEquals, type Certificate, type ChainState, type Commit, VoteType } from "@quorate/chain";
 import { NodeError, reasonOf } from "../errors.ts";
 
 /** A write or sync failed: nothing may be sent that could not be made durable (DESIGN §5.8). */
@@ -20,6 +21,25 @@ export function safetyError(what: string, cause?: unknown): NodeError {
     do: "do not restart; compare data/state-dump.json with the other validators' blocks of this height",
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** Two certificates of one decided height for different blocks: at least a third of the power signed both. */
+export function forkError(height: number, ours: unknown, theirs: unknown): NodeError {
+  return new NodeError({
+    exitCode: 7,
+    code: "FORK",
+    what: `a second block with a valid commit exists at height ${height}: the chain has forked`,
+    do: "do not restart; data/state-dump.json holds both certificates: the validators in both signed twice",
+    facts: { ours, theirs },
+  });
+}
+
+/** A verified commit certificate for the last height that names another block than the one committed here. */
+export function forkProof(state: ChainState, ours: Commit, theirs: Certificate): NodeError | null {
+  const { lastHeight, lastBlockId } = state;
+  if (theirs.type !== VoteType.precommit || theirs.height !== lastHeight || lastBlockId === null) return null;
+  if (theirs.blockId === null || blockIdEquals(theirs.blockId, lastBlockId)) return null;
+  return forkError(lastHeight, ours, theirs);
 }
 
 /** Our key signed what this node did not: another instance runs with it (DESIGN §5.7). */

@@ -26,14 +26,16 @@ import {
 } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
 import { reasonOf } from "../errors.ts";
+import { recordCommit, showState } from "../metrics/commits.ts";
+import { recordVoteDelays } from "../metrics/vote-delays.ts";
 import { WalRecordType } from "../wal-records.ts";
 import { Bodies, type HeldBody } from "./bodies.ts";
 import { buildProposal, type Prepared, prepareBuild } from "./build.ts";
-import { commitBlock, recordCommit } from "./commit.ts";
+import { type Committed, commitBlock } from "./commit.ts";
 import type { RunnerContext, RunnerModules } from "./context.ts";
 import { bugError, durabilityError, foreignSignatureError } from "./fatal.ts";
 import { LastCommit } from "./last-commit.ts";
-import { keepEvidence } from "./misbehaviour.ts";
+import { Equivocators, keepEvidence } from "./misbehaviour.ts";
 import { signProposal, signVote } from "./sign.ts";
 import { StepClock } from "./step-clock.ts";
 import { Timers } from "./timers.ts";
@@ -48,6 +50,7 @@ export class Runner implements RunnerContext {
   readonly modules: RunnerModules;
   readonly bodies: Bodies;
   readonly timers: Timers;
+  readonly equivocators: Equivocators = new Equivocators();
   private coreState: ConsensusState = initialState();
   private chainState: ChainState;
   private last: LastCommit;
@@ -64,14 +67,25 @@ export class Runner implements RunnerContext {
   /** Block and proposal decided last, served to peers one height behind. */
   private decidedId: BlockId | null = null;
   private decidedProposal: Proposal | null = null;
+  private decidedTxs = 0;
+  private cancelWake: (() => void) | null = null;
 
   constructor(modules: RunnerModules, state: ChainState, lastCommit: LastCommit) {
     this.modules = modules;
     this.chainState = state;
     this.last = lastCommit;
-    this.bodies = new Bodies(modules.store, (error) =>
-      modules.fatal(durabilityError("a block body could not be stored", error)),
+    this.bodies = new Bodies(
+      {
+        putBody: async (blockId, bytes) => {
+          const startedAt = modules.clock.monotonicMs();
+          const ref = await modules.store.putBody(blockId, bytes);
+          modules.metrics.own.bodySync.observe((modules.clock.monotonicMs() - startedAt) / 1000);
+          return ref;
+        },
+      },
+      (error) => modules.fatal(durabilityError("a block body could not be stored", error)),
     );
+    showState(modules.metrics, state);
     this.timers = new Timers(modules.clock, (timeout) => this.submit({ kind: "timeout", timeout }));
     this.steps = new StepClock(modules.clock, modules.metrics.comet.consensus);
   }
@@ -156,6 +170,7 @@ export class Runner implements RunnerContext {
       return;
     }
     this.queue.push(input);
+    this.modules.metrics.queues.note("consensus_inputs", this.queue.length, MAX_QUEUED_INPUTS);
     if (!this.draining) this.drain();
   }
 
@@ -190,13 +205,15 @@ export class Runner implements RunnerContext {
     return this.committing;
   }
 
-  /** Pending transactions or a peer in the round end the wait of the empty-block policy. */
+  /** Pending transactions, or a proposal of this height, end the wait of the empty-block policy at the earliest time. */
   wakeEmptyHeight(): void {
     const height = this.chainState.lastHeight + 1;
-    const { emptyBlockIntervalMs } = this.chainState.params;
-    if (emptyBlockIntervalMs === 0 || !this.isCurrent(height)) return;
-    if (this.modules.clock.wallMs() < timeToMs(earliestTime(this.chainState))) return;
-    this.timers.fireNow({ kind: "new_height", height, round: 0 });
+    if (this.chainState.params.emptyBlockIntervalMs === 0 || !this.isCurrent(height)) return;
+    this.cancelWake?.();
+    const ms = timeToMs(earliestTime(this.chainState)) - this.modules.clock.wallMs();
+    this.cancelWake = this.modules.clock.timer(Math.max(0, ms), () => {
+      if (this.isCurrent(height)) this.timers.fireNow({ kind: "new_height", height, round: 0 });
+    });
   }
 
   private drain(): void {
@@ -211,10 +228,8 @@ export class Runner implements RunnerContext {
   }
 
   private process(input: Input): void {
-    const { wal, metrics, clock } = this.modules;
-    const record = encodeInput(input);
-    wal.append(WalRecordType.input, record);
-    metrics.own.walBytes.inc(record.length);
+    const { metrics, clock } = this.modules;
+    this.log(WalRecordType.input, encodeInput(input));
     const startedAt = clock.monotonicMs();
     const { state, effects } = step(this.coreState, input);
     this.coreState = state;
@@ -223,9 +238,14 @@ export class Runner implements RunnerContext {
     this.modules.publisher.roundStateChanged();
   }
 
+  private log(type: number, payload: Uint8Array): void {
+    this.modules.wal.append(type, payload);
+    this.modules.metrics.own.walBytes.inc(payload.length);
+  }
+
   /** One arm per effect; whatever awaits has a handler of its own. */
   private perform(effect: Effect): void {
-    const { publisher, wal, log, onOwnMessage } = this.modules;
+    const { publisher, log, onOwnMessage } = this.modules;
     switch (effect.kind) {
       case "schedule_timeout":
         this.timers.schedule(effect.timeout, effect.ms);
@@ -277,7 +297,7 @@ export class Runner implements RunnerContext {
         });
         return;
       case "snapshot":
-        wal.append(WalRecordType.snapshot, encodeSnapshot(effect.snapshot));
+        this.log(WalRecordType.snapshot, encodeSnapshot(effect.snapshot));
         return;
       case "new_step":
         this.steps.enter(this.coreState);
@@ -337,12 +357,13 @@ export class Runner implements RunnerContext {
     this.chainState = done.state;
     this.last = LastCommit.of(done.state, commit);
     this.decidedId = body.blockId;
+    this.decidedTxs = done.block.txs;
     this.decidedProposal =
       proposalsOfRound(this.coreState, commit.round).find((p) => blockIdEquals(p.blockId, body.blockId)) ??
       null;
     this.heightAbort.abort();
     this.timers.clear(body.height + 1);
-    recordCommit(this, before, body, commit, done);
+    this.measure(before, body, done);
     this.modules.log.info("committed", {
       height: done.block.height,
       round: done.block.round,
@@ -356,6 +377,25 @@ export class Runner implements RunnerContext {
     this.modules.publisher.heightDecided(body.height);
   }
 
+  private measure(before: ChainState, body: HeldBody, done: Committed): void {
+    const { metrics, privval } = this.modules;
+    const { txs, source, latencyMs } = done.block;
+    recordCommit(metrics, {
+      before,
+      after: done.state,
+      block: body.block,
+      bytes: body.bytes.length,
+      txs,
+      source,
+      latencyMs,
+      own: privval?.address ?? null,
+      equivocators: this.equivocators.take(),
+    });
+    if (source === "consensus" && this.decidedProposal !== null) {
+      recordVoteDelays(metrics, this.coreState, before.validators, this.decidedProposal, body.block);
+    }
+  }
+
   private startHeight(): void {
     const { clock, privval } = this.modules;
     const state = this.chainState;
@@ -365,8 +405,9 @@ export class Runner implements RunnerContext {
     this.bodies.startHeight(height, this.decidedId);
     const { params } = state;
     const earliestMs = timeToMs(earliestTime(state));
-    const untilMs =
-      params.emptyBlockIntervalMs > 0 ? timeToMs(state.lastTime) + params.emptyBlockIntervalMs : earliestMs;
+    // After a block with transactions more may wait, and a client waits for a confirmation: no idle height then.
+    const idle = params.emptyBlockIntervalMs > 0 && this.decidedTxs === 0 && state.lastBlockId !== null;
+    const untilMs = idle ? timeToMs(state.lastTime) + params.emptyBlockIntervalMs : earliestMs;
     const longestMs = Math.max(params.blockIntervalMs, params.emptyBlockIntervalMs) + params.precisionMs;
     const startDelayMs = Math.min(Math.max(0, untilMs - clock.wallMs()), longestMs);
     const proposer = proposerOf(state.validators, 0);
@@ -382,8 +423,7 @@ export class Runner implements RunnerContext {
       ...this.signState(),
       lastCommit: state.lastBlockId === null ? null : this.last.commit,
     });
-    this.prepared =
-      mine && params.emptyBlockIntervalMs === 0 ? this.prepare(height, state) : Promise.resolve(null);
+    this.prepared = mine && !idle ? this.prepare(height, state) : Promise.resolve(null);
   }
 
   /** Lock and watermark of the sign state, as far as they concern the height being decided. */
