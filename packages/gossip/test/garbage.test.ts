@@ -7,7 +7,7 @@ import { encodeBodyHeader } from "../src/bodies/wire.ts";
 import { BLOCKS_PROTOCOL } from "../src/gossip.ts";
 import { PEER_PROTOCOL } from "../src/host/connections.ts";
 import { statusFrame } from "../src/roundstate/messages.ts";
-import { encodeItem } from "../src/topics/items.ts";
+import { encodeItem, joinPack } from "../src/topics/items.ts";
 import { topicName } from "../src/topics/names.ts";
 import { frame } from "../src/wire/frames.ts";
 import { type RawClient, rawClient } from "./raw.ts";
@@ -226,6 +226,56 @@ describe("a node among strangers", () => {
     await unharmed("bad_signature");
     assert.ok(node.seen.offences.filter((offence) => offence === "bad_signature").length <= 3);
     assert.ok(node.checks() <= 4, `${node.checks()} checks`);
+  });
+
+  it("verifies a vote once, however often and in whatever packs it is replayed", async () => {
+    const topic = topicName(seedOf("genesis"), "votes");
+    const stream = await client.connection.newStream(GOSSIP_PROTOCOL);
+    const items = committee.signers
+      .slice(0, 2)
+      .map((signer) => signVote(signer, { type: VoteType.prevote, height: 5, round: 0, blockId: null }))
+      .map((vote) => encodeItem({ kind: "vote", vote }));
+    for (let i = 1; i < 64; i++) {
+      const pack = joinPack(Array.from({ length: i }, (_, at) => items[at % 2]!));
+      stream.send(publishRpc(topic, pack));
+    }
+    await node.until("a verdict on each", () => node.seen.verdicts.length === 63);
+    assert.equal(node.checks(), 2);
+    assert.equal(node.seen.votes.length, 2);
+    assert.deepEqual(node.seen.offences, []);
+  });
+
+  it("drops votes outside the window without a look at their signature", async () => {
+    const topic = topicName(seedOf("genesis"), "votes");
+    const stream = await client.connection.newStream(GOSSIP_PROTOCOL);
+    const [signer] = committee.signers;
+    for (const [height, round] of [
+      [3, 0],
+      [7, 0],
+      [2 ** 50, 0],
+      [5, 2 ** 31 - 1],
+    ] as const) {
+      const vote = signVote(signer!, { type: VoteType.precommit, height, round, blockId: null });
+      stream.send(publishRpc(topic, encodeItem({ kind: "vote", vote })));
+    }
+    await node.until("a verdict on each", () => node.seen.verdicts.length === 4);
+    assert.equal(node.checks(), 0);
+    assert.deepEqual(node.seen.offences, []);
+  });
+
+  it("counts the good votes of a pack with a bad one, and rejects the pack", async () => {
+    const topic = topicName(seedOf("genesis"), "votes");
+    const stream = await client.connection.newStream(GOSSIP_PROTOCOL);
+    const votes = committee.signers.map((signer) =>
+      signVote(signer, { type: VoteType.prevote, height: 5, round: 0, blockId: null }),
+    );
+    const bad = { ...votes[3]!, signature: votes[2]!.signature };
+    const pack = joinPack([...votes.slice(0, 3), bad].map((vote) => encodeItem({ kind: "vote", vote })));
+    stream.send(publishRpc(topic, pack));
+    await node.until("the verdict", () => node.seen.verdicts.length === 1);
+    assert.deepEqual(node.seen.verdicts, [{ topic: "votes", verdict: "reject" }]);
+    assert.equal(node.seen.votes.length, 3);
+    assert.deepEqual(node.seen.offences, ["bad_signature"]);
   });
 
   it("lets a banned peer not come back while its ban lasts", async () => {

@@ -192,6 +192,17 @@ describe("the collector of bodies", () => {
     assert.equal(bodies.overdueAt(5, 250), null);
   });
 
+  it("delivers a body again when the node says that it wants it", () => {
+    const { bodies, delivered } = collector();
+    const { bytes, blockId } = makeBody("again", 100);
+    bodies.expect(5, 0, blockId, 0);
+    bodies.addWhole(5, blockId, bytes, "p");
+    bodies.reopen(5, 0, blockId);
+    assert.equal(bodies.wants(blockId), true);
+    assert.equal(bodies.addWhole(5, blockId, bytes, "p"), "fresh");
+    assert.equal(delivered.length, 2);
+  });
+
   it("collects a bounded number of bodies, the newest rounds", () => {
     const { bodies } = collector();
     const ids = Array.from({ length: LIMITS.wantedBodies + 5 }, (_, i) => makeBody(`many ${i}`, 10).blockId);

@@ -99,14 +99,13 @@ export class BodyExchange {
     let next = bodies.overdueAt(height, LIMITS.wantBodyRetryMs);
     if (next === null) return null;
     for (const { round, blockId } of bodies.overdue(height, LIMITS.wantBodyRetryMs)) {
-      const asked = this.#asked.get(idKey(blockId));
-      if (asked === undefined || now - asked.at >= LIMITS.wantBodyRetryMs) this.want(height, round, blockId);
+      this.want(height, round, blockId);
       next = Math.max(next, now + LIMITS.wantBodyRetryMs);
     }
     return next;
   }
 
-  /** Asks one peer, best first, for a body; each peer once before any is asked again. */
+  /** Asks one peer, best first, for a body, unless one was asked just now; each once before any is asked again. */
   want(height: Height, round: Round, blockId: BlockId): void {
     const now = this.#runtime.now();
     for (const [key, { height: past }] of this.#asked) if (past < height) this.#asked.delete(key);
@@ -114,9 +113,10 @@ export class BodyExchange {
     let asked = this.#asked.get(key);
     if (asked === undefined) {
       if (this.#asked.size >= LIMITS.wantedBodies) return;
-      asked = { height, peers: new Set(), at: now };
+      asked = { height, peers: new Set(), at: Number.NEGATIVE_INFINITY };
       this.#asked.set(key, asked);
     }
+    if (now - asked.at < LIMITS.wantBodyRetryMs) return;
     asked.at = now;
     const known = asked.peers;
     const candidates = [...this.#runtime.peers.values()].filter((peer) => peer.ready);

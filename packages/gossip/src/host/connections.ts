@@ -27,6 +27,8 @@ export interface ConnectionsModules {
   readonly dialler: PersistentDialler;
   /** Validator address by peer id. */
   readonly validators: ReadonlyMap<string, Uint8Array>;
+  /** Monotonic, ms. */
+  readonly now: () => number;
   /** A peer became ready or is gone. */
   readonly linksChanged: () => void;
   /** A message other than status and goodbye; a promise holds back the next one. */
@@ -102,7 +104,7 @@ export class Connections {
       abortConnection(existing.connection, new GossipError("REFUSED", "replaced by a newer connection"));
       this.#drop(existing);
     }
-    const peer = new Peer(connection, validators.get(id) ?? null, modules.clock.now());
+    const peer = new Peer(connection, validators.get(id) ?? null, this.#m.now(), modules.clock.now());
     peers.set(id, peer);
     peer.statusTimer = setTimeout(() => {
       this.#dismiss(peer, "timeout");
@@ -143,7 +145,7 @@ export class Connections {
 
   #attach(peer: Peer, stream: Stream): void {
     peer.stream = stream;
-    peer.statusAtMs = this.#m.modules.clock.now();
+    peer.statusAtMs = this.#m.now();
     this.write(peer, statusFrame(this.#m.modules.status()));
     readFrames(
       stream,
@@ -173,7 +175,7 @@ export class Connections {
   #frame(peer: Peer, content: Uint8Array): void | Promise<void> {
     const { modules } = this.#m;
     modules.metrics?.bytes("in", "peer", content.length);
-    if (!peer.frames.take(1, modules.clock.now())) {
+    if (!peer.frames.take(1, this.#m.now())) {
       this.report(peer.id, "flood");
       return;
     }
@@ -286,7 +288,7 @@ export class Connections {
 
   /** gossipsub never re-opens a stream while the connection lives: such a connection is closed. */
   #watch(): void {
-    const now = this.#m.modules.clock.now();
+    const now = this.#m.now();
     for (const peer of this.#m.peers.values()) {
       if (!peer.ready) continue;
       const alive = (direction: "inbound" | "outbound"): boolean =>
@@ -301,7 +303,7 @@ export class Connections {
         peer.gossipOpened = true;
         continue;
       }
-      if (!peer.gossipOpened && now - peer.connectedAtMs < LIMITS.gossipStreamGraceMs) continue;
+      if (!peer.gossipOpened && now - peer.openedAtMs < LIMITS.gossipStreamGraceMs) continue;
       peer.gossipMissing++;
       if (peer.gossipMissing < 2) continue;
       this.#m.modules.log.warn("gossip stream died; the connection is made anew", { peer: peer.id });

@@ -11,7 +11,7 @@ export interface GateModules {
   readonly connections: (peer: PeerId) => readonly Connection[];
   /** A dial of ours to this peer has just begun. */
   readonly dialling: (peer: string) => boolean;
-  readonly now: () => number;
+  readonly ageMs: (connection: Connection) => number;
 }
 
 /** What to do with a new connection of a peer that we have or are making another one to. */
@@ -53,10 +53,7 @@ export function createGater(modules: GateModules): ConnectionGater {
       self: modules.self,
       peer,
       direction,
-      existing:
-        first === undefined
-          ? null
-          : { direction: first.direction, ageMs: modules.now() - first.timeline.open },
+      existing: first === undefined ? null : { direction: first.direction, ageMs: modules.ageMs(first) },
       dialling: direction === "inbound" && modules.dialling(peer),
     });
     // Closed before the new one opens, so that every protocol sees the peer leave and come.

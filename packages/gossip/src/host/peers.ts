@@ -13,7 +13,10 @@ export class Peer implements Source {
   readonly id: string;
   readonly peerId: PeerId;
   readonly connection: Connection;
+  /** Wall clock. */
   readonly connectedAtMs: number;
+  /** Monotonic, as all other times here. */
+  readonly openedAtMs: number;
   readonly validator: Uint8Array | null;
   readonly validatorHex: string | null;
   /** The peer stream, once open. */
@@ -57,13 +60,14 @@ export class Peer implements Source {
   /** Bodies it asked for lately. */
   readonly wants: TokenBucket;
 
-  constructor(connection: Connection, validator: Uint8Array | null, now: number) {
+  constructor(connection: Connection, validator: Uint8Array | null, now: number, wallNow: number) {
     this.connection = connection;
     this.peerId = connection.remotePeer;
     this.id = connection.remotePeer.toString();
     this.validator = validator;
     this.validatorHex = validator === null ? null : toHex(validator);
-    this.connectedAtMs = now;
+    this.connectedAtMs = wallNow;
+    this.openedAtMs = now;
     this.txItems = new TokenBucket(LIMITS.txsPerSecond, LIMITS.txsPerSecond, now);
     this.txBytes = new TokenBucket(LIMITS.txBytesPerSecond, LIMITS.txBytesPerSecond, now);
     this.evidence = new TokenBucket(LIMITS.evidencePerSecond, LIMITS.evidencePerSecond, now);
