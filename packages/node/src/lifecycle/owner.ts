@@ -8,11 +8,11 @@ import { CommitFlag } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import type { LogPort } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
-import type { BlockSync } from "@quorate/sync";
+import { type BlockSync, SyncError } from "@quorate/sync";
 import type { Clock } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
 import type { Metrics } from "../metrics/index.ts";
-import { bugError, durabilityError } from "../runner/fatal.ts";
+import { bugError, durabilityError, safetyError } from "../runner/fatal.ts";
 import type { Runner } from "../runner/runner.ts";
 import type { NodePhase } from "../types.ts";
 
@@ -148,7 +148,12 @@ export class Owner {
       runner.start();
     } catch (error) {
       if (this.abort.signal.aborted) return;
-      fatal(bugError("block sync failed", error));
+      const diverged = error instanceof SyncError && error.code === "DIVERGED";
+      fatal(
+        diverged
+          ? safetyError("+2/3 signed a block that this node's rules refuse", error)
+          : bugError("block sync failed", error),
+      );
     }
   }
 

@@ -94,7 +94,13 @@ export async function buildProposal(
         return;
       }
       time = next;
-      payload = await takePayload(ctx, state, time, signal);
+      // The EL's empty block: nothing is filled in for attributes that it has not seen before.
+      payload = await execution.getBuilt(
+        state,
+        payloadAttributes(state, time, privval.address),
+        signal,
+        true,
+      );
     }
     if (payload === null) {
       log.warn("not proposing: the execution client built nothing", { height, round });
