@@ -1,4 +1,4 @@
-import { run } from "./run.ts";
+import { enableCompileCache } from "node:module";
 
 /** Nobody reads any more: a running node or network stops as for SIGTERM, everything else just ends. */
 for (const stream of [process.stdout, process.stderr]) {
@@ -8,6 +8,10 @@ for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", () => undefined);
   });
 }
+
+// Halves the CPU time of a start. What follows is imported after it, so that it is cached too.
+enableCompileCache();
+const { run } = await import("./run.ts");
 
 const code = await run(process.argv.slice(2), {
   env: process.env,
