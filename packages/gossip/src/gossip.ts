@@ -5,7 +5,6 @@ import type { BlockId, Certificate, Evidence, Height, Proposal, Round, Vote } fr
 import { fromHex } from "@quorate/crypto";
 import { Admission } from "./admission/admission.ts";
 import { HeldMessages } from "./admission/held.ts";
-import { txKey } from "./admission/other.ts";
 import { RecentKeys, SeenCache } from "./admission/slots.ts";
 import { BodyCollector } from "./bodies/collector.ts";
 import { BodyExchange } from "./bodies/exchange.ts";
@@ -199,7 +198,6 @@ interface Parts {
 class GossipNode implements Gossip {
   readonly peerId: string;
   readonly #p: Parts;
-  readonly #ownTxs: RecentKeys;
   #serving = 0;
   #state: "new" | "running" | "stopped" = "new";
   #rolling = false;
@@ -207,7 +205,6 @@ class GossipNode implements Gossip {
   constructor(parts: Parts) {
     this.#p = parts;
     this.peerId = parts.runtime.host.peerId.toString();
-    this.#ownTxs = new RecentKeys(LIMITS.txSeen);
   }
 
   get addresses(): readonly string[] {
@@ -258,16 +255,19 @@ class GossipNode implements Gossip {
   }
 
   publishCertificate(certificate: Certificate): void {
+    this.#p.runtime.admission.published({ certificate });
     this.#p.router.publish("votes", { kind: "certificate", certificate });
   }
 
   publishEvidence(evidence: Evidence): void {
+    this.#p.runtime.admission.publishedEvidence(evidence);
     this.#p.router.publish("evidence", { kind: "evidence", evidence });
   }
 
   publishTxs(raws: readonly Uint8Array[]): void {
     for (const raw of raws) {
-      if (raw.length === 0 || raw.length > LIMITS.txBytes || !this.#ownTxs.add(txKey(raw))) continue;
+      if (raw.length === 0 || raw.length > LIMITS.txBytes) continue;
+      if (!this.#p.runtime.admission.publishedTx(raw)) continue;
       this.#p.router.publish("txs", { kind: "tx", raw });
     }
   }

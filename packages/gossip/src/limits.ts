@@ -66,6 +66,9 @@ export const LIMITS = {
   txsPerSecond: 2000,
   txBytesPerSecond: 4_194_304,
   evidencePerSecond: 8,
+  /** Gossip messages of one peer: all votes of a set of 512 forwarded one by one in every second, and bursts. */
+  gossipPerSecond: 2000,
+  gossipBurst: 6000,
   /** Frames of one peer stream per second: pushes at 20/s and the largest repair, with room to spare. */
   streamFramesPerSecond: 2000,
   streamFrameBurst: 4000,
@@ -110,7 +113,7 @@ export const LIMITS = {
   requestsPerSecond: 20,
   requestBurst: 40,
   /** Connections and handshakes of libp2p. */
-  pendingInbound: 32,
+  pendingInbound: 128,
   /** Per second and host: all nodes of a local network share one address. */
   inboundPerSecond: 100,
   parallelDials: 20,

@@ -54,11 +54,16 @@ function varint(value: number): number[] {
   return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
 }
 
-/** A gossipsub RPC that publishes one message, with its length in front. */
-function publishRpc(topic: string, data: Uint8Array): Uint8Array {
+/** The field of a gossipsub RPC that publishes one message. */
+function publishMessage(topic: string, data: Uint8Array): Uint8Array {
   const name = new TextEncoder().encode(topic);
   const message = [0x12, ...varint(data.length), ...data, 0x22, ...varint(name.length), ...name];
-  const rpc = [0x12, ...varint(message.length), ...message];
+  return Uint8Array.from([0x12, ...varint(message.length), ...message]);
+}
+
+/** A gossipsub RPC that publishes one message, with its length in front. */
+function publishRpc(topic: string, data: Uint8Array): Uint8Array {
+  const rpc = publishMessage(topic, data);
   return Uint8Array.from([...varint(rpc.length), ...rpc]);
 }
 
@@ -276,6 +281,47 @@ describe("a node among strangers", () => {
     assert.deepEqual(node.seen.verdicts, [{ topic: "votes", verdict: "reject" }]);
     assert.equal(node.seen.votes.length, 3);
     assert.deepEqual(node.seen.offences, ["bad_signature"]);
+  });
+
+  it("drops who floods it with messages, without decoding what is beyond the rate", async () => {
+    const topic = topicName(seedOf("genesis"), "votes");
+    await client.write(PEER_PROTOCOL, statusFrame(status));
+    const stream = await client.connection.newStream(GOSSIP_PROTOCOL);
+    const [signer] = committee.signers;
+    const vote = signVote(signer!, { type: VoteType.prevote, height: 3, round: 0, blockId: null });
+    const item = encodeItem({ kind: "vote", vote });
+    // Each RPC carries 200 distinct messages: an old vote, which costs no verification, with ever other last bytes.
+    for (let batch = 0; batch < 200 && stream.writeStatus === "writable"; batch++) {
+      const messages = Array.from({ length: 200 }, (_, i) => {
+        const one = item.slice();
+        one[one.length - 1] = i;
+        one[one.length - 2] = batch;
+        return publishMessage(topic, one);
+      });
+      const rpc = joinPack(messages);
+      if (!stream.send(Uint8Array.from([...varint(rpc.length), ...rpc]))) {
+        await stream.onDrain().catch(() => undefined);
+      }
+    }
+    await unharmed("flood");
+    assert.equal(node.checks(), 1);
+  });
+
+  it("verifies only a bounded number of one validator's votes for rounds far ahead", async () => {
+    const topic = topicName(seedOf("genesis"), "votes");
+    const stream = await client.connection.newStream(GOSSIP_PROTOCOL);
+    for (let round = 100; round < 400; round++) {
+      const vote = signVote(committee.signers[0]!, {
+        type: VoteType.prevote,
+        height: 5,
+        round,
+        blockId: null,
+      });
+      stream.send(publishRpc(topic, encodeItem({ kind: "vote", vote })));
+    }
+    await node.until("a verdict on each", () => node.seen.verdicts.length === 300);
+    assert.ok(node.checks() >= 64 && node.checks() < 250, `${node.checks()} checks`);
+    assert.deepEqual(node.seen.offences, []);
   });
 
   it("lets a banned peer not come back while its ban lasts", async () => {

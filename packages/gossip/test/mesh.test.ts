@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { VoteType } from "@quorate/chain";
+import { makeDuplicateVoteEvidence, VoteType } from "@quorate/chain";
+import { bytesEqual } from "@quorate/crypto";
 import {
   makeBody,
   makeCommittee,
+  seedOf,
   signProposal,
   signVote,
   startMesh,
@@ -37,6 +39,41 @@ describe("four validators in a full mesh", () => {
       assert.equal(new Set(voters).size, 3);
       assert.equal(voters.length, 3);
     }
+  });
+
+  it("brings transactions to all, each once, whoever publishes them again", async () => {
+    const raws = Array.from({ length: 50 }, (_, i) => seedOf(`tx ${i}`));
+    const extra = seedOf("one more");
+    const [first, second, ...rest] = nodes as [TestNode, TestNode, ...TestNode[]];
+    first.gossip.publishTxs(raws);
+    first.gossip.publishTxs(raws.slice(0, 10));
+    await Promise.all([second, ...rest].map((node) => node.until("all", () => node.seen.txs.length >= 50)));
+    second.gossip.publishTxs([...raws, extra]);
+    const came = (node: TestNode): boolean => node.seen.txs.some((raw) => bytesEqual(raw, extra));
+    await Promise.all([first, ...rest].map((node) => node.until("one more", () => came(node))));
+    for (const node of rest) assert.equal(node.seen.txs.length, 51);
+    assert.equal(first.seen.txs.length, 1);
+  });
+
+  it("brings evidence to all, and penalises who makes it up", async () => {
+    const [signer] = committee.signers;
+    const about = { type: VoteType.precommit, height: 5, round: 7 } as const;
+    const evidence = makeDuplicateVoteEvidence(
+      signVote(signer!, { ...about, blockId: null }),
+      signVote(signer!, { ...about, blockId: makeBody("evidence", 10).blockId }),
+      committee.set,
+      1_800_000_000_000_000_000n,
+    );
+    const [first, second, third, fourth] = nodes as [TestNode, TestNode, TestNode, TestNode];
+    first.gossip.publishEvidence(evidence);
+    for (const node of [second, third, fourth]) await node.until("it", () => node.seen.evidence.length === 1);
+    assert.deepEqual(third.seen.evidence[0], evidence);
+    second.gossip.publishEvidence({
+      ...evidence,
+      voteA: { ...evidence.voteA, signature: evidence.voteB.signature },
+    });
+    await third.until("an offence", () => third.seen.offences.includes("bad_signature"));
+    assert.equal(third.seen.evidence.length, 1);
   });
 
   it("brings a proposal with its small body to all", async () => {

@@ -1,4 +1,4 @@
-import type { Height, Proposal, Vote } from "@quorate/chain";
+import type { Certificate, Evidence, Height, Proposal, Vote } from "@quorate/chain";
 import type { SignatureCheck } from "@quorate/crypto";
 import { reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
@@ -8,10 +8,10 @@ import { decodePack } from "../topics/items.ts";
 import type { TopicKind } from "../topics/names.ts";
 import type { Offence } from "../types.ts";
 import { idKey } from "../wire/keys.ts";
-import { examineCertificate } from "./certificate.ts";
+import { certificateKey, examineCertificate } from "./certificate.ts";
 import type { AdmissionContext, Source } from "./context.ts";
 import type { Examination } from "./examination.ts";
-import { examineEvidence, examineTx } from "./other.ts";
+import { evidenceKey, examineEvidence, examineTx, txKey } from "./other.ts";
 import { examineBody, examinePart } from "./parts.ts";
 import { examineProposal } from "./proposal.ts";
 import { examineVote } from "./vote.ts";
@@ -85,13 +85,27 @@ export class Admission {
     return this.#verifyInPool(examined, checks, source);
   }
 
+  /** A transaction of our own: false when it was published or received before, for then all have it. */
+  publishedTx(raw: Uint8Array): boolean {
+    return this.#context.txSeen.add(txKey(raw));
+  }
+
+  /** Own evidence counts as seen. */
+  publishedEvidence(evidence: Evidence): void {
+    this.#context.evidenceSeen.add(evidenceKey(evidence));
+  }
+
   /** Own messages count as seen, so that an echo is not delivered. */
-  published(item: { readonly vote: Vote } | { readonly proposal: Proposal }): void {
+  published(
+    item: { readonly vote: Vote } | { readonly proposal: Proposal } | { readonly certificate: Certificate },
+  ): void {
     this.roll();
     const { seen } = this.#context;
     if ("vote" in item) {
       const { vote } = item;
       seen.of(vote.height).addVote(vote.round, vote.type, vote.validatorIndex, idKey(vote.blockId));
+    } else if ("certificate" in item) {
+      seen.of(item.certificate.height).addCertificate(certificateKey(item.certificate));
     } else {
       const { proposal } = item;
       seen.of(proposal.height).addProposal(proposal.round, idKey(proposal.blockId));

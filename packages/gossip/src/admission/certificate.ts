@@ -7,6 +7,11 @@ import type { AdmissionContext, Source } from "./context.ts";
 import { DROP, type Examination, offence } from "./examination.ts";
 import { heightWindow, voteRoundInWindow } from "./window.ts";
 
+/** One certificate per round, type and id: who signed it makes no difference to its meaning. */
+export function certificateKey({ round, type, blockId }: Certificate): string {
+  return `c${round}/${type}/${idKey(blockId)}`;
+}
+
 /**
  * A polka or commit certificate of the present height: one per (round, type, id), complete in structure and power,
  * verified as one batch. It makes the body of its block wanted.
@@ -17,12 +22,12 @@ export function examineCertificate(
   source: Source,
 ): Examination {
   const { view, seen } = context;
-  const { height, round, type, blockId } = certificate;
+  const { height, round, blockId } = certificate;
   if (heightWindow(view.height, height) !== "current") return DROP;
   if (!voteRoundInWindow(view.round, round)) return DROP;
   const set = view.validators(height);
   if (set === null) return DROP;
-  const key = `c${round}/${type}/${idKey(blockId)}`;
+  const key = certificateKey(certificate);
   const ofHeight = seen.of(height);
   if (ofHeight.certificate(key) !== "new") return DROP;
   // Keyed by content: a forged copy under verification must not keep the true one out.

@@ -55,6 +55,11 @@ export function examineTx(context: AdmissionContext, raw: Uint8Array, source: So
   return { kind: "done", origin: null };
 }
 
+/** Identity of evidence within this layer. */
+export function evidenceKey(evidence: Evidence): string {
+  return bytesKey(sha256(encodeEvidence(evidence)));
+}
+
 /** Identity of a transaction within this layer. */
 export function txKey(raw: Uint8Array): string {
   return bytesKey(sha256(raw));

@@ -35,6 +35,7 @@ export class Peer implements Source {
   readonly txBytes: TokenBucket;
   readonly evidence: TokenBucket;
   readonly frames: TokenBucket;
+  readonly messages: TokenBucket;
   readonly requests: TokenBucket;
   /** Last push of our round state, and which version of it. */
   pushedAtMs: number = Number.NEGATIVE_INFINITY;
@@ -72,6 +73,7 @@ export class Peer implements Source {
     this.txBytes = new TokenBucket(LIMITS.txBytesPerSecond, LIMITS.txBytesPerSecond, now);
     this.evidence = new TokenBucket(LIMITS.evidencePerSecond, LIMITS.evidencePerSecond, now);
     this.frames = new TokenBucket(LIMITS.streamFrameBurst, LIMITS.streamFramesPerSecond, now);
+    this.messages = new TokenBucket(LIMITS.gossipBurst, LIMITS.gossipPerSecond, now);
     this.wants = new TokenBucket(LIMITS.wantsBurst, LIMITS.wantsPerSecond, now);
     this.requests = new TokenBucket(LIMITS.requestBurst, LIMITS.requestsPerSecond, now);
   }

@@ -136,6 +136,10 @@ export class Router {
     const peer = this.#runtime.peers.get(from.toString());
     this.#runtime.modules.metrics?.bytes("in", topic, data.length);
     if (peer === undefined) return this.#judged(topic, Ignore);
+    if (!peer.messages.take(1, this.#runtime.now())) {
+      this.#runtime.report(peer.id, "flood");
+      return this.#judged(topic, Ignore);
+    }
     const outcome = this.#runtime.admission.receivePack(topic, plain(data), peer);
     if (outcome instanceof Promise) return outcome.then((found) => this.#verdict(topic, peer.id, found));
     return this.#verdict(topic, peer.id, outcome);
