@@ -28,6 +28,7 @@ const MISNAMED = [
 /** increase() does not see the step from no sample to 1, so what must not be missed begins at 0. */
 function beginAtZero({ consensus }: CometMetrics, own: QuorateMetrics): void {
   for (const type of ["prevote", "precommit", "proposal"]) own.equivocations.inc({ type }, 0);
+  for (const code of ["REGRESSION", "CONFLICT"]) own.signRefused.inc({ code }, 0);
   for (const vote_type of ["prevote", "precommit"]) consensus.lateVotes.inc({ vote_type }, 0);
   for (const status of ["accepted", "rejected"]) consensus.proposalReceive.inc({ status }, 0);
   for (const offence of Object.keys(OFFENCES)) own.peerOffences.inc({ offence }, 0);

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  makeValidatorSet,
+  type Time,
+  timeFromMs,
+  type ValidatorSet,
+  type Vote,
+  VoteType,
+} from "@quorate/chain";
+import { ed25519Keygen } from "@quorate/crypto";
+import { createMetrics } from "../src/metrics/index.ts";
+import { voteDelays } from "../src/metrics/vote-delays.ts";
+import { makeNetwork, startNode } from "./support/homes.ts";
+import { metricsLinter, runTool } from "./support/prometheus.ts";
+
+interface Family {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+}
+
+function familiesOf(text: string): readonly Family[] {
+  const helps = new Map([...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name, help]) => [name, help]));
+  return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => ({
+    name,
+    type,
+    help: helps.get(name) ?? "",
+  }));
+}
+
+async function emptyText(): Promise<string> {
+  const metrics = createMetrics("quorate-test", "1.2.3");
+  try {
+    return await metrics.text();
+  } finally {
+    metrics.close();
+  }
+}
+
+/** Value of the one sample of this name whose labels include all of `labels`. */
+function sample(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
+  const lines = text
+    .split("\n")
+    .filter(
+      (line) =>
+        line.startsWith(`${name}{`) &&
+        Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`)),
+    );
+  assert.equal(lines.length, 1, `samples of ${name} ${JSON.stringify(labels)}: ${lines.length}`);
+  return Number(lines[0]?.split(" ").at(-1));
+}
+
+test("every metric has a help text, a lower-case name and a known prefix", async () => {
+  for (const { name, help } of familiesOf(await emptyText())) {
+    assert.match(name, /^(cometbft|quorate|process|nodejs)_[a-z][a-z0-9_]*$/, name);
+    assert.ok(help.length > 5, name);
+  }
+});
+
+test("only counters end in _total, unless the name is CometBFT's and therefore untyped", async () => {
+  for (const { name, type } of familiesOf(await emptyText())) {
+    if (type === "untyped") assert.match(name, /^cometbft_/);
+    else assert.equal(name.endsWith("_total"), type === "counter", `${name} is a ${type}`);
+  }
+});
+
+test("the names that public dashboards and alert rules of CometBFT rely on exist", async () => {
+  const names = new Set(familiesOf(await emptyText()).map(({ name }) => name));
+  const relied = [
+    "consensus_height consensus_latest_block_height consensus_rounds consensus_validators",
+    "consensus_validators_power consensus_missing_validators consensus_missing_validators_power",
+    "consensus_byzantine_validators consensus_byzantine_validators_power consensus_block_interval_seconds",
+    "consensus_block_size_bytes consensus_num_txs consensus_total_txs consensus_step_duration_seconds",
+    "consensus_validator_power consensus_validator_missed_blocks consensus_validator_last_signed_height",
+    "consensus_round_duration_seconds consensus_late_votes consensus_duplicate_vote",
+    "consensus_proposal_create_count consensus_proposal_receive_count consensus_chain_size_bytes",
+    "consensus_quorum_prevote_delay consensus_full_prevote_delay consensus_round_voting_power_percent",
+    "consensus_proposal_timestamp_difference p2p_peers p2p_message_send_bytes_total",
+    "p2p_message_receive_bytes_total state_block_processing_time state_validator_set_updates",
+    "state_consensus_param_updates blocksync_syncing blocksync_latest_block_height mempool_size",
+  ]
+    .join(" ")
+    .split(" ");
+  for (const name of relied) assert.ok(names.has(`cometbft_${name}`), name);
+});
+
+test("every sample carries the chain id, and no label holds a peer id", async () => {
+  const samples = (await emptyText()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  assert.ok(samples.length > 0);
+  for (const line of samples) {
+    assert.match(line, /chain_id="quorate-test"/);
+    assert.doesNotMatch(line, /peer_id=/);
+  }
+});
+
+test("what an alert must not miss begins at zero", async () => {
+  const text = await emptyText();
+  for (const type of ["prevote", "precommit", "proposal"]) {
+    assert.equal(sample(text, "quorate_equivocations_total", { type }), 0);
+  }
+  assert.equal(sample(text, "quorate_peer_offences_total", { offence: "bad_signature" }), 0);
+});
+
+test("the fill of a queue is the highest since the last scrape", async () => {
+  const metrics = createMetrics("quorate-test", "1.2.3");
+  try {
+    metrics.queues.note("verifier", 3, 4);
+    metrics.queues.note("verifier", 1, 4);
+    assert.equal(sample(await metrics.text(), "quorate_queue_fill_ratio", { queue: "verifier" }), 0.75);
+    assert.equal(sample(await metrics.text(), "quorate_queue_fill_ratio", { queue: "verifier" }), 0);
+  } finally {
+    metrics.close();
+  }
+});
+
+function voteAt(index: number, validators: ValidatorSet, timestamp: Time): Vote {
+  return {
+    type: VoteType.prevote,
+    height: 1,
+    round: 0,
+    blockId: null,
+    timestamp,
+    validatorAddress: validators.validators[index]!.address,
+    validatorIndex: index,
+    signature: new Uint8Array(64),
+  };
+}
+
+test("the quorum delay ends with the vote that passes 2/3 in order of time, the full one with the last", () => {
+  const validators = makeValidatorSet(
+    [1, 2, 3, 4].map(() => ({ pubKey: ed25519Keygen().publicKey, power: 10n })),
+  );
+  const at = (ms: number): Time => timeFromMs(1_000_000 + ms);
+  const votes = [at(400), at(100), at(300), at(200)].map((time, index) => voteAt(index, validators, time));
+  assert.deepEqual(voteDelays(votes, validators, 1_000_000), { quorumSeconds: 0.3, fullSeconds: 0.4 });
+  const [first, second, third] = votes;
+  assert.ok(first && second && third);
+  assert.deepEqual(voteDelays([first, second, third, null], validators, 1_000_000), {
+    quorumSeconds: 0.4,
+    fullSeconds: null,
+  });
+  assert.deepEqual(voteDelays([first, null, null, null], validators, 1_000_000), {
+    quorumSeconds: null,
+    fullSeconds: null,
+  });
+});
+
+test("a running network tells its heights, signers, votes, syncs and verdicts, and promtool has nothing to object to", async (t) => {
+  const network = await makeNetwork(4, 50);
+  try {
+    const nodes = await Promise.all(network.configs.map((config) => startNode(config)));
+    await Promise.all(nodes.map(({ commits }) => commits.reached(6)));
+    const { node, commits } = nodes[0]!;
+    await fetch(`${node.started.rpc}/health`);
+    const height = commits.height;
+    const text = await (await fetch(node.started.metrics)).text();
+    await Promise.all(nodes.map((each) => each.node.stop()));
+
+    assert.ok(sample(text, "cometbft_consensus_latest_block_height") >= height);
+    assert.equal(
+      sample(text, "cometbft_consensus_height"),
+      sample(text, "cometbft_consensus_latest_block_height") + 1,
+    );
+    assert.equal(sample(text, "cometbft_consensus_validators"), 4);
+    assert.equal(sample(text, "cometbft_consensus_validators_power"), 40);
+    assert.equal(sample(text, "cometbft_p2p_peers"), 3);
+    assert.equal(sample(text, "cometbft_blocksync_syncing"), 0);
+    assert.equal(sample(text, "cometbft_state_block_store_base_height"), 1);
+    const own = { validator_address: node.started.validatorAddress ?? "" };
+    assert.equal(sample(text, "cometbft_consensus_validator_power", own), 10);
+    assert.ok(sample(text, "cometbft_consensus_validator_missed_blocks", own) < height);
+    for (const name of [
+      "quorate_wal_sync_seconds_count",
+      "quorate_store_commit_seconds_count",
+      "quorate_store_body_sync_seconds_count",
+      "quorate_sign_seconds_count",
+      "quorate_verify_signatures_total",
+      "quorate_wal_bytes_total",
+      "quorate_executed_height",
+      "quorate_disk_free_bytes",
+    ]) {
+      assert.ok(sample(text, name) > 0, name);
+    }
+    for (const vote_type of ["prevote", "precommit"]) {
+      const share = sample(text, "cometbft_consensus_round_voting_power_percent", { vote_type });
+      assert.ok(share >= 0 && share <= 1);
+    }
+    assert.equal(sample(text, "quorate_el_status", { status: "ready" }), 1);
+    assert.equal(sample(text, "quorate_node_phase", { phase: "consensus" }), 1);
+    assert.equal(sample(text, "quorate_rpc_call_seconds_count", { method: "health" }), 1);
+    assert.match(text, /^quorate_proposal_delay_seconds\{proposer_address="[0-9A-F]{40}"/m);
+    assert.match(text, /^cometbft_consensus_quorum_prevote_delay\{proposer_address="[0-9A-F]{40}"/m);
+
+    await t.test("promtool check metrics", async (inner) => {
+      const linter = await metricsLinter();
+      if (linter.kind === "absent") return inner.skip(linter.reason);
+      assert.deepEqual(await runTool(linter.path, linter.args, text), { code: 0, output: "" });
+    });
+  } finally {
+    await network.free();
+  }
+});
