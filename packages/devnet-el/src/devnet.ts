@@ -1,15 +1,15 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createAddressFromString } from "@ethereumjs/util";
 import { Chain } from "./chain/chain.ts";
 import { Database } from "./chain/database.ts";
 import { Engine } from "./engine/engine.ts";
 import { jwtFault } from "./engine/jwt.ts";
-import { DevnetElError, reasonOf } from "./errors.ts";
+import type { DevnetElError } from "./errors.ts";
 import { EthContext } from "./eth/context.ts";
 import { ethMethods } from "./eth/methods.ts";
-import { type ChainSpec, parseElGenesis } from "./genesis/parse.ts";
 import { makeGenesisState } from "./genesis/state.ts";
+import type { Inputs } from "./inputs.ts";
 import type { Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { PoolJournal } from "./pool/journal.ts";
@@ -38,33 +38,6 @@ const MAX_PUBLIC_BODY = 5 * MIB;
 const MAX_ENGINE_BODY = 128 * MIB;
 const MAX_RESPONSE_BYTES = 25 * MIB;
 
-function readFile(path: string, what: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (thrown) {
-    throw new DevnetElError("GENESIS", `cannot read the ${what} ${path}: ${reasonOf(thrown)}`, { path });
-  }
-}
-
-function readGenesis(path: string): ChainSpec {
-  const text = readFile(path, "genesis file");
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (thrown) {
-    throw new DevnetElError("GENESIS", `the genesis file ${path} is not JSON: ${reasonOf(thrown)}`, { path });
-  }
-  return parseElGenesis(parsed);
-}
-
-function readSecret(path: string): Uint8Array {
-  const digits = readFile(path, "JWT secret").trim().replace(/^0x/, "");
-  if (!/^[0-9a-fA-F]{64}$/.test(digits)) {
-    throw new DevnetElError("GENESIS", `the JWT secret ${path} must be 32 bytes in hex`, { path });
-  }
-  return new Uint8Array(Buffer.from(digits, "hex"));
-}
-
 async function senderAt(
   chain: Chain,
   common: Parameters<typeof openState>[0],
@@ -88,11 +61,10 @@ async function senderAt(
  */
 export async function startDevnetEl(
   options: Options,
+  { spec, secret }: Inputs,
   log: Log,
   fatal: (error: DevnetElError) => void,
 ): Promise<DevnetEl> {
-  const spec = readGenesis(options.genesisFile);
-  const secret = readSecret(options.jwtFile);
   const crypto = await loadCrypto();
   const environment = { common: createCommon(spec, crypto.custom), crypto };
   mkdirSync(options.dataDir, { recursive: true });

@@ -1,5 +1,7 @@
-import { type DevnetEl, startDevnetEl } from "./devnet.ts";
+import { enableCompileCache } from "node:module";
+import type { DevnetEl } from "./devnet.ts";
 import { DevnetElError, reasonOf } from "./errors.ts";
+import { readInputs } from "./inputs.ts";
 import { createLog } from "./log.ts";
 import { parseOptions, USAGE } from "./options.ts";
 
@@ -24,6 +26,7 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
+  const inputs = readInputs(options);
   const log = createLog(options.logFormat, process.stderr);
   log(
     "warn",
@@ -48,7 +51,10 @@ async function main(): Promise<void> {
     process.stdin.on("error", () => stop("parent is gone"));
     process.stdin.resume();
   }
-  running = await startDevnetEl(options, log, fail);
+  // The EVM is loaded only when the flags and files are right, and compiled only once per machine.
+  enableCompileCache();
+  const { startDevnetEl } = await import("./devnet.ts");
+  running = await startDevnetEl(options, inputs, log, fail);
   process.stdout.write(
     `${JSON.stringify({ event: "ready", http: running.httpUrl, engine: running.engineUrl, pid: process.pid })}\n`,
   );

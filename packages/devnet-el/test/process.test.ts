@@ -135,6 +135,30 @@ describe("a running process", () => {
   });
 });
 
+test("on a chain that stays at Prague payloads have version 4", async () => {
+  const { osakaTime: _, ...config } = testGenesis().config;
+  const prague = workspace({ ...testGenesis(), config });
+  const el = await startEl(prague);
+  try {
+    const head = await el.engine<{ hash: string; timestamp: string }>(
+      "eth_getBlockByNumber",
+      "latest",
+      false,
+    );
+    const { payloadId } = await el.engine<ForkchoiceAnswer>(
+      "engine_forkchoiceUpdatedV3",
+      forkchoice(head.hash),
+      attributes(Number(head.timestamp) + 1),
+    );
+    await assert.rejects(el.engine("engine_getPayloadV5", payloadId), { code: -38005 });
+    await acceptBlock(el.engine, await el.engine<BuiltEnvelope>("engine_getPayloadV4", payloadId));
+    assert.equal(await el.eth("eth_blockNumber"), "0x1");
+  } finally {
+    await el.stop();
+    prague.remove();
+  }
+});
+
 describe("a block that takes long to execute", () => {
   test("is validated in the background: SYNCING, then VALID, and other calls are answered meanwhile", async () => {
     const signers = new Signers();

@@ -42,7 +42,7 @@ export type ForkchoiceResult =
 const MAX_UNDECIDED = 64;
 const MAX_UNDECIDED_BYTES = 48 * 1024 * 1024;
 /** Decoded blocks kept for readers. */
-const MAX_DECODED = 32;
+const MAX_DECODED = 12;
 
 /**
  * The chain of blocks: canonical ones by number, all valid ones by hash, and the head, safe and finalized block.

@@ -69,7 +69,8 @@ export class PayloadBuilder {
   private readonly parent: Block;
   private readonly attributes: PayloadAttributes;
   private readonly passedOver = new Set<string>();
-  private session: Promise<Session>;
+  /** Until the payload is finished: a session holds much memory. */
+  private session: Promise<Session> | undefined;
   private result: Promise<BuiltPayload> | undefined;
   private stopAt: number;
 
@@ -78,9 +79,10 @@ export class PayloadBuilder {
     this.parent = parent;
     this.attributes = attributes;
     this.stopAt = performance.now() + context.budget.eager;
-    this.session = this.open([]).then((session) => this.fill(session));
+    const session = this.open([]).then((opened) => this.fill(opened));
     // Whoever resolves the payload sees the failure; until then nobody listens.
-    this.session.catch(() => undefined);
+    session.catch(() => undefined);
+    this.session = session;
   }
 
   /** The payload; the first call ends the build, later ones give the same. */
@@ -92,6 +94,7 @@ export class PayloadBuilder {
   /** Ends a build that nobody will ask for. */
   abandon(): void {
     this.stopAt = 0;
+    this.session = undefined;
   }
 
   private headerData(): HeaderData {
@@ -191,7 +194,9 @@ export class PayloadBuilder {
 
   private async finish(): Promise<BuiltPayload> {
     this.stopAt = Math.min(this.stopAt, performance.now() + this.context.budget.refresh);
-    let session = await this.session;
+    const opened = this.session ?? this.open([]);
+    this.session = undefined;
+    let session = await opened;
     if (this.context.pool.size > session.included.length) {
       this.stopAt = performance.now() + this.context.budget.refresh;
       session = await this.fill(session);

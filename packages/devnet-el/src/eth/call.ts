@@ -52,6 +52,7 @@ export interface CallResult {
 
 /** Milliseconds that one call may execute. */
 const CALL_TIMEOUT_MS = 5_000;
+const TIMEOUT = "execution aborted (timeout = 5s)";
 const MAX_CALL_DATA = 1_048_576;
 const MAX_ACCESS_LIST = 4096;
 const MAX_AUTHORIZATIONS = 256;
@@ -217,6 +218,8 @@ export async function simulate(
     readonly overrides?: unknown;
     readonly signal?: AbortSignal;
     readonly reportAccessList?: boolean;
+    /** milliseconds of `performance.now()` after which to give up; at most 5 s from now */
+    readonly deadline?: number;
   } = {},
 ): Promise<CallResult> {
   if (options.signal?.aborted === true) throw new RpcError(RPC.SERVER, "request canceled");
@@ -231,7 +234,11 @@ export async function simulate(
   }
   const free = request.feeCap === 0n;
   const header = free ? { ...block.header, baseFeePerGas: 0n } : block.header;
-  view.meter.deadline = performance.now() + CALL_TIMEOUT_MS;
+  view.meter.deadline = Math.min(
+    performance.now() + CALL_TIMEOUT_MS,
+    options.deadline ?? Number.POSITIVE_INFINITY,
+  );
+  if (performance.now() > view.meter.deadline) throw new RpcError(RPC.SERVER, TIMEOUT);
   try {
     const transaction = unsigned(view, request, account.nonce, gas);
     const result = await runTx(view.vm, {
@@ -243,7 +250,7 @@ export async function simulate(
       skipHardForkValidation: true,
       reportAccessList: options.reportAccessList ?? false,
     });
-    if (view.meter.exceeded) throw new RpcError(RPC.SERVER, "execution aborted (timeout = 5s)");
+    if (view.meter.exceeded) throw new RpcError(RPC.SERVER, TIMEOUT);
     const spent = result.execResult.executionGasUsed + transaction.getIntrinsicGas();
     return {
       error: result.execResult.exceptionError?.error,

@@ -12,6 +12,8 @@ const STIPEND = 2_300n;
 /** The search for a gas limit stops when it is known to this part, as in Geth. */
 const ESTIMATE_PRECISION = 0.015;
 const MAX_ACCESS_LIST_ROUNDS = 8;
+/** Milliseconds that all executions of one estimate may take together. */
+const ESTIMATE_TIMEOUT_MS = 10_000;
 
 function min(a: bigint, b: bigint): bigint {
   return a < b ? a : b;
@@ -50,9 +52,10 @@ export function executionMethods(context: EthContext): Methods {
     const request = callParam(params[0]);
     const block = context.block(params[1]);
     const highest = await highestGas(request, block);
+    const deadline = performance.now() + ESTIMATE_TIMEOUT_MS;
     const attempt = async (gas: bigint): Promise<CallResult | undefined> => {
       try {
-        return await simulate(context, block, request, gas, { overrides: params[2], signal });
+        return await simulate(context, block, request, gas, { overrides: params[2], signal, deadline });
       } catch (thrown) {
         if (
           thrown instanceof RpcError &&
@@ -97,10 +100,15 @@ export function executionMethods(context: EthContext): Methods {
 
   const createAccessList = async (params: readonly unknown[], signal: AbortSignal): Promise<unknown> => {
     let request = callParam(params[0]);
+    const deadline = performance.now() + ESTIMATE_TIMEOUT_MS;
     const block = context.block(params[1]);
     const gas = min(request.gas ?? block.header.gasLimit, CALL_GAS_CAP);
     for (let round = 0; ; round++) {
-      const result = await simulate(context, block, request, gas, { signal, reportAccessList: true });
+      const result = await simulate(context, block, request, gas, {
+        signal,
+        deadline,
+        reportAccessList: true,
+      });
       const accessList = result.accessList
         .filter(
           ({ address, storageKeys }) =>

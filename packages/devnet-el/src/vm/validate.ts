@@ -1,6 +1,6 @@
 import type { Block } from "@ethereumjs/block";
 import type { Chain, ExecutedBlock } from "../chain/chain.ts";
-import { DevnetElError, reasonOf } from "../errors.ts";
+import { DevnetElError, RPC, RpcError, reasonOf } from "../errors.ts";
 import type { ChainSpec } from "../genesis/parse.ts";
 import { toHex } from "../hex.ts";
 import { BlockExecution } from "./execution.ts";
@@ -84,7 +84,9 @@ export async function validateBlock(
       try {
         await execution.run(transaction);
       } catch (thrown) {
-        return { valid: false, reason: `could not apply tx ${index}: ${verdict(thrown)}` };
+        if (chain.has(parentHash))
+          return { valid: false, reason: `could not apply tx ${index}: ${verdict(thrown)}` };
+        throw thrown;
       }
     }
     const result = await execution.finish(block.withdrawals ?? []);
@@ -107,6 +109,9 @@ export async function validateBlock(
     };
     return { valid: true, executed };
   } catch (thrown) {
+    // Another block was decided at the parent's height meanwhile, and the parent's state is gone.
+    if (!chain.has(parentHash))
+      throw new RpcError(RPC.INTERNAL, "the parent was dropped while its child was executed");
     return { valid: false, reason: verdict(thrown) };
   }
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { devnetElEntry, type ElGenesis, makeElGenesis } from "../../src/index.ts";
+import { devnetElEntry, devnetElNodeFlags, type ElGenesis, makeElGenesis } from "../../src/index.ts";
 import { type Rpc, rpcClient } from "./client.ts";
 
 export const CHAIN_ID = 31337001;
@@ -55,7 +55,12 @@ export interface Child {
 export function spawnEl(args: readonly string[]): ChildProcess {
   return spawn(
     process.execPath,
-    [...process.execArgv.filter((arg) => arg.startsWith("--conditions")), devnetElEntry.pathname, ...args],
+    [
+      ...process.execArgv.filter((arg) => arg.startsWith("--conditions")),
+      ...devnetElNodeFlags,
+      devnetElEntry.pathname,
+      ...args,
+    ],
     {
       stdio: ["pipe", "pipe", "pipe"],
     },
