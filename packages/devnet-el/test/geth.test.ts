@@ -21,6 +21,9 @@ const CONSOLIDATION_CONTRACT = "0x0000bbddc7ce488642fb579f8b00f3a590007251";
 const BEACON_ROOTS = "0x000f3df6d732807ef1319fb7b8bb8522d0beac02";
 const HISTORY = "0x0000f90827f1c53a10cb7a02335b175320002935";
 
+/** Rounds of random programs; more of them for a longer search. */
+const SEEDS = Number(process.env["QUORATE_SEEDS"] ?? 4);
+
 describe("block 0 has Geth's hash", { skip: withoutGeth, concurrency: true }, () => {
   const variants = {
     "as makeElGenesis writes it": testGenesis(),
@@ -255,7 +258,7 @@ describe("Geth and this client execute each other's blocks alike", { skip: witho
   });
 
   test("random programs", async () => {
-    for (let seed = 1; seed <= 4; seed++) {
+    for (let seed = 1; seed <= SEEDS; seed++) {
       await bothBuild(async () => {
         const list: Hex[] = [];
         for (let i = 0; i < 12; i++) {
