@@ -193,12 +193,13 @@ export class PayloadBuilder {
   }
 
   private async finish(): Promise<BuiltPayload> {
-    this.stopAt = Math.min(this.stopAt, performance.now() + this.context.budget.refresh);
+    const deadline = performance.now() + this.context.budget.refresh;
+    this.stopAt = Math.min(this.stopAt, deadline);
     const opened = this.session ?? this.open([]);
     this.session = undefined;
     let session = await opened;
     if (this.context.pool.size > session.included.length) {
-      this.stopAt = performance.now() + this.context.budget.refresh;
+      this.stopAt = deadline;
       session = await this.fill(session);
     }
     const { environment, chain } = this.context;
