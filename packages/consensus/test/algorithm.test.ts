@@ -76,6 +76,20 @@ test("L16: a polka that became known after its round is what the next proposer p
   assert.deepEqual([proposal.round, proposal.polRound, name(proposal.blockId)], [5, 0, name(A)]);
 });
 
+test("L16: a later polka known to the proposer outranks its valid value", () => {
+  const core = Core.inRound0(1);
+  core.good(0, A);
+  core.prevotes(0, A, [0, 2, 3]);
+  core.nextRound();
+  core.nextRound();
+  core.good(2, B);
+  for (let round = 2; round < 4; round++) core.nextRound();
+  core.certificate(certificate(VoteType.prevote, 2, B, [0, 2, 3]));
+  core.nextRound();
+  const { proposal } = core.last("sign_proposal");
+  assert.deepEqual([proposal.round, proposal.polRound, name(proposal.blockId)], [5, 2, name(B)]);
+});
+
 test("L22-24: a valid fresh proposal is prevoted by a node without a lock", () => {
   const core = Core.inRound0(1);
   core.good(0, A);
@@ -184,6 +198,20 @@ test("L36-41: a polka for a valid block locks it, and the snapshot comes before 
   assert.equal(core.asked.at(-1), `precommit 0 ${name(A)}`);
 });
 
+test("L36: the precommit cancels the prevote timer", () => {
+  const core = Core.inRound0(3);
+  core.body(A, 0);
+  core.proposal(0, A);
+  core.timeout("propose", 0);
+  core.prevotes(0, A, [0, 1, 2]);
+  assert.equal(core.step, "PrevoteWait");
+  const effects = core.verdict(A);
+  assert.deepEqual(
+    of(effects, "cancel_timeout").map(({ timeout }) => timeout.kind),
+    ["prevote"],
+  );
+});
+
 test("L42-43: a polka after the precommit of nil sets the valid value, not the lock", () => {
   const core = Core.inRound0(1);
   core.good(0, A);
@@ -278,6 +306,17 @@ test("L49-54: +2/3 precommits decide, with nil and late ones in the commit", () 
     [2, 2, 3, 2],
   );
   assert.equal(core.step, "Commit");
+});
+
+test("a precommit for another block stands in no commit", () => {
+  const core = Core.inRound0(null);
+  core.good(0, A);
+  core.precommits(0, B, [3]);
+  core.precommits(0, A, [0, 1, 2]);
+  assert.deepEqual(
+    core.last("decide").commit.signatures.map(({ flag }) => flag),
+    [2, 2, 2, 1],
+  );
 });
 
 test("a decision needs the body, not the verdict", () => {

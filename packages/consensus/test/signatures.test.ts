@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VoteType } from "@quorate/chain";
 import { outstanding, voteOf } from "../src/index.ts";
+import { requestVote } from "../src/own.ts";
 import { Core, name, of, valueText } from "./harness/core.ts";
 import {
   blockId,
@@ -132,6 +133,24 @@ test("an own vote from outside that is newer than the sign state stops the node 
   assert.equal(voteOf(core.state, 0, VoteType.prevote, 3), null);
 });
 
+test("an own vote from outside above a sign state that holds something stops the node", () => {
+  const core = new Core(3, { watermark: { round: 1, step: 1 } });
+  const effects = core.votes([precommit(core.set, 3, 1, null)]);
+  assert.deepEqual(
+    effects.map(({ kind }) => kind),
+    ["foreign_signature"],
+  );
+});
+
+test("no vote is asked for twice or for two values, whatever asks", () => {
+  const core = Core.inRound0(3);
+  const work = { state: core.state, context: core.state.context!, effects: [] };
+  requestVote(work, VoteType.prevote, A);
+  requestVote(work, VoteType.prevote, B);
+  requestVote(work, VoteType.prevote, A);
+  assert.equal(work.effects.length, 1);
+});
+
 test("an own vote from outside that conflicts with a known one stops the node", () => {
   const core = Core.inRound0(3);
   core.good(0, A);
@@ -196,6 +215,19 @@ test("a build or a signature for a round that is over changes nothing", () => {
   core.feed({ kind: "built", height: HEIGHT, round: 0, value: { blockId: A, time: TIME } });
   assert.deepEqual(core.state, before);
   assert.equal(core.all("sign_proposal").length, 0);
+});
+
+test("a value built for an earlier round is not proposed in a later round of the same proposer", () => {
+  const core = Core.inRound0(0);
+  core.prevotes(4, null, [1, 2]);
+  assert.deepEqual(
+    core.all("build").map(({ round }) => round),
+    [0, 4],
+  );
+  core.feed({ kind: "built", height: HEIGHT, round: 0, value: { blockId: A, time: TIME } });
+  assert.equal(core.all("sign_proposal").length, 0);
+  core.feed({ kind: "built", height: HEIGHT, round: 4, value: { blockId: B, time: TIME } });
+  assert.equal(name(core.last("sign_proposal").proposal.blockId), name(B));
 });
 
 test("a proposer that could build nothing stays silent and prevotes nil with the timer", () => {

@@ -181,6 +181,11 @@ test("an absence known before its round shortens that round's timer from the sta
   assert.equal(core.last("schedule_timeout").ms, PARAMS.timeoutProposeMs + 2 * PARAMS.timeoutProposeDeltaMs);
 });
 
+test("a timer that would run as long as before is left running", () => {
+  const core = Core.inRound0(3, { params: { ...PARAMS, timeoutProposeAbsentMs: PARAMS.timeoutProposeMs } });
+  assert.deepEqual(core.feed({ kind: "proposer_absent", height: HEIGHT, round: 0 }), []);
+});
+
 test("a proposer never shortens its own round", () => {
   const core = Core.inRound0(0);
   assert.deepEqual(
