@@ -11,7 +11,7 @@ import { threadDisk } from "@quorate/wal";
 import { systemClock } from "./clock.ts";
 import { openExecution } from "./compose/execution.ts";
 import { closeAll, lockHomeOf, openPrivVal, openStoreOf, openWalOf } from "./compose/storage.ts";
-import { NodeError, reasonOf } from "./errors.ts";
+import { NodeError } from "./errors.ts";
 import { homePaths, loadGenesis } from "./home.ts";
 import { createMetrics, type Metrics } from "./metrics/index.ts";
 import { rpcMetrics, verifierMetrics } from "./metrics/ports.ts";
@@ -130,9 +130,9 @@ async function openRpc(
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     throw new NodeError({
-      exitCode: /in use|EADDRINUSE/i.test(error.message) ? 4 : 3,
+      exitCode: error.facts["cause"] === "EADDRINUSE" ? 4 : 3,
       code: "RPC_LISTEN",
-      what: `RPC cannot listen on ${config.rpcListen}: ${reasonOf(error)}`,
+      what: error.message,
       do: "free the port or set another one in [rpc] listen of config.toml",
       cause: error,
     });

@@ -10,7 +10,7 @@ import type { BlockStore } from "@quorate/store";
 import { type BlockSync, createBlockSync } from "@quorate/sync";
 import type { Wal } from "@quorate/wal";
 import type { Clock } from "./clock.ts";
-import { openGossip } from "./compose/gossip.ts";
+import { openGossip, startGossip } from "./compose/gossip.ts";
 import { createConsensusView, directLinks } from "./consensus-view.ts";
 import { NodeError, reasonOf } from "./errors.ts";
 import type { HomePaths } from "./home.ts";
@@ -212,7 +212,7 @@ export class Node implements QuorateNode {
     await parts.execution.start(state);
     const gossip = this.gossip();
     gossip.setValidating(this.isValidator());
-    await gossip.start();
+    await startGossip(gossip, parts.config.p2p.listen);
     this.startedInfo = {
       chainId: parts.genesis.chainId,
       genesisHash: toHexUpper(genesisHash(parts.genesis)),

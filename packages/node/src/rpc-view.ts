@@ -86,8 +86,13 @@ function executionSummary(sources: RpcViewSources): ExecutionSummary {
     executedHeight: execution.executedHeight,
     lag,
     elReady: status.kind === "ready" && lag <= 1,
-    detail: "reason" in status ? `${status.reason}; ${"action" in status ? status.action : ""}` : status.kind,
+    detail: executionDetail(execution),
   };
+}
+
+/** What is wrong with the EL and what to do about it; the kind of its status when nothing is. */
+function executionDetail({ status }: Pick<ExecutionClient, "status">): string {
+  return "reason" in status ? `${status.reason}; ${status.action}` : status.kind;
 }
 
 /** `/ready`: in consensus or at the tip, with the EL at most one block behind; else the reasons. */
@@ -102,9 +107,7 @@ export function readiness(sources: Pick<RpcViewSources, "execution" | "chain" | 
   if (sources.phase() === "stopping") reasons.push("stopping");
   if (sources.catchingUp()) reasons.push("catching up with the chain");
   if (execution.status.kind !== "ready" && execution.status.kind !== "replaying") {
-    reasons.push(
-      `execution client: ${"reason" in execution.status ? execution.status.reason : execution.status.kind}`,
-    );
+    reasons.push(`execution client: ${executionDetail(execution)}`);
   }
   if (execution.executedHeight < height - 1) {
     reasons.push(`execution client is at ${execution.executedHeight} of ${height}`);

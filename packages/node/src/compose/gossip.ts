@@ -21,6 +21,7 @@ import {
 } from "@quorate/gossip";
 import type { BlockStore } from "@quorate/store";
 import type { Clock } from "../clock.ts";
+import { NodeError, reasonOf } from "../errors.ts";
 import { type HomePaths, loadNodeKey } from "../home.ts";
 import type { Metrics } from "../metrics/index.ts";
 import type { NodeConfig } from "../types.ts";
@@ -92,6 +93,23 @@ export async function openGossip(sources: GossipSources): Promise<Gossip> {
       clock: { now: () => sources.clock.wallMs() },
     },
   );
+}
+
+/** Starts it. An address that cannot be listened on is the operator's matter: exit 4 when it is taken, else 3. */
+export async function startGossip(gossip: Gossip, listen: readonly string[]): Promise<void> {
+  try {
+    await gossip.start();
+  } catch (error) {
+    const code = /listen (E[A-Z]+)/.exec(reasonOf(error))?.[1];
+    if (code === undefined) throw error;
+    throw new NodeError({
+      exitCode: code === "EADDRINUSE" ? 4 : 3,
+      code: "P2P_LISTEN",
+      what: `p2p cannot listen on ${listen.join(", ")} (${code === "EADDRINUSE" ? "the port is in use" : code})`,
+      do: "free the port or set another one in [p2p] listen of config.toml",
+      cause: error,
+    });
+  }
 }
 
 /** Consecutive decided blocks, each with a commit for it, up to `maxBytes` (the first one always). */
