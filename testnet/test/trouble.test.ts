@@ -1,6 +1,6 @@
 /** One network of four validators with embedded clients, and everything that may happen to it. */
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { findOracle, run } from "../../packages/rpc/test/oracle.ts";
@@ -105,6 +105,18 @@ describe(`four validators in trouble (QUORATE_SEED=${SEED})`, { timeout: 900_000
       ethChain((await net.node("node0")).eth_rpc, height - 1),
     ]);
     assert.deepEqual(rebuilt, other);
+  });
+
+  test("a store index that is destroyed is rebuilt from the bodies, the rest comes from the others", async () => {
+    await net.kill("node2");
+    const index = join(net.home, "node2", "data", "db");
+    for (const name of readdirSync(index)) {
+      if (/\.(ldb|log)$|^MANIFEST/.test(name)) writeFileSync(join(index, name), Buffer.alloc(512, 0xa5));
+    }
+    await net.restart("node2");
+    assert.match(readFileSync(join(net.home, "node2", "node.log"), "utf8"), /index was rebuilt/);
+    await net.advances(1);
+    await net.signs("node2");
   });
 
   test("kill -9 of all four at any moment, three times in a row: the chain resumes without help", async () => {
