@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { devnetElNodeFlags } from "@quorate/devnet-el";
 import { CliError, ExitCode, reasonOf } from "../errors.ts";
 
 export interface EmbeddedElOptions {
@@ -79,10 +80,14 @@ export class EmbeddedEl {
       ...["--gas-limit", String(gasLimit), "--log-format", logFormat, "--exit-with-parent"],
     ];
     const startedAt = performance.now();
-    const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(entry), ...args], {
-      detached: true,
-      stdio: ["pipe", "pipe", "inherit"],
-    });
+    const child = spawn(
+      process.execPath,
+      [...process.execArgv, ...devnetElNodeFlags, fileURLToPath(entry), ...args],
+      {
+        detached: true,
+        stdio: ["pipe", "pipe", "inherit"],
+      },
+    );
     this.#child = child;
     // The pipe breaks when the client dies; its exit is reported below.
     child.stdin?.on("error", () => undefined);
