@@ -27,8 +27,10 @@ export interface HttpServer {
 
 /** Idle connections are closed after this, as Geth does. */
 const KEEP_ALIVE_MS = 120_000;
-const HEADERS_TIMEOUT_MS = 30_000;
-const REQUEST_TIMEOUT_MS = 60_000;
+/** Who has not sent its headers, or its whole request, by then is cut off: looked for once a second. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 20_000;
+const CHECKING_INTERVAL_MS = 1_000;
 const MAX_CONNECTIONS = 512;
 
 function hostAllowed(header: string | undefined, allowed: readonly string[]): boolean {
@@ -135,6 +137,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECKING_INTERVAL_MS,
     },
     (request, response) => {
       handle(request, response, options).catch((thrown: unknown) => {
