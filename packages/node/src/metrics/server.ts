@@ -17,7 +17,7 @@ export async function startMetricsServer(
 ): Promise<MetricsServer> {
   if (listen === "") return { url: "", close: () => Promise.resolve() };
   const { host, port } = splitHostPort(listen);
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => {
     const path = (request.url ?? "").split("?")[0];
     if (request.method !== "GET" || (path !== "/metrics" && path !== "/")) {
       response.writeHead(404).end();
