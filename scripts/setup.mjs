@@ -24,6 +24,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const LOCK = join(ROOT, ".cache", "setup.lock");
 const LOCK_BEAT_MS = 1000;
 const LOCK_STALE_MS = 15_000;
+const PROGRESS_MS = 10_000;
 
 const say = (text) => process.stderr.write(`${text}\n`);
 
@@ -140,6 +141,8 @@ function takeOver(holder) {
   }
 }
 
+let interrupted = false;
+
 /** Resolves with npm's exit code; its output goes to stderr, which leaves stdout to the program. */
 function npm(args) {
   const script = process.env.npm_execpath;
@@ -149,6 +152,7 @@ function npm(args) {
     : spawn("npm", args, { cwd: ROOT, stdio: ["ignore", 2, 2] });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
+      interrupted = true;
       child.kill("SIGTERM");
     });
   }
@@ -171,12 +175,20 @@ async function install(complete) {
     // No package's install script is needed: the native modules (classic-level, secp256k1) carry prebuilt binaries, and
     // the pinned Node is a plain package. So none is run.
     const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    const progress = setInterval(() => {
+      say(`set-up: still installing (${Math.round((Date.now() - started) / 1000)} s) …`);
+    }, PROGRESS_MS);
     const result = await npm([...args, complete ? "--include=dev" : "--omit=dev"]);
+    clearInterval(progress);
+    if (interrupted) {
+      say("set-up: interrupted; the next run completes it");
+      return 143;
+    }
     if (result !== 0) {
       say(
         `set-up: npm ci failed (exit ${result}); its message stands above. Check the network and the registry`,
       );
-      return result === 143 ? 143 : 1;
+      return 1;
     }
     const still = missing(complete);
     if (still.length > 0) {

@@ -322,6 +322,13 @@ class Session {
     this.#fail(exit === 0 ? ExitCode.unmet : exit, `${name} did not start (${why})`, `see ${child.logFile}`);
   }
 
+  /** The node of a validator address, for people; the address itself when it is unknown. */
+  #nameOf(address: string): string {
+    return (
+      this.#network.members.find(({ child }) => child.started?.address === address)?.entry.name ?? address
+    );
+  }
+
   async #explain(): Promise<string> {
     const dead = this.#network.members
       .filter(({ child }) => child.state === "dead")
@@ -336,7 +343,9 @@ class Session {
             const consensus = at(status, "consensus");
             const missing = at(consensus, "missing");
             const lacking =
-              Array.isArray(missing) && missing.length > 0 ? `, no vote from ${missing.join(" ")}` : "";
+              Array.isArray(missing) && missing.length > 0
+                ? `, no vote from ${missing.map((address) => this.#nameOf(String(address))).join(" ")}`
+                : "";
             const execution =
               at(status, "execution", "el_ready") === false
                 ? `, EL ${textAt(status, "execution", "detail")}`
