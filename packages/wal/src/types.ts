@@ -44,6 +44,11 @@ export interface Wal {
   readonly condition: WalCondition;
   /** Position of the last appended record. */
   readonly position: WalPosition;
+  /**
+   * What is appended and not written yet would reach the disk port within the turn of a {@link sync} called now: no
+   * earlier write is under way and no new segment is due. Only then does a later call on the same disk come after it.
+   */
+  readonly direct: boolean;
   /** Buffers a record; durable only after {@link sync}. Never blocks. */
   append(type: number, payload: Uint8Array): WalPosition;
   /** Resolves when everything appended before the call is on disk (group commit). Rejects once and for ever on EIO. */

@@ -110,6 +110,11 @@ class SegmentedWal implements Wal {
     return this.#appended;
   }
 
+  get direct(): boolean {
+    const { end, size } = this.#segments.at(-1) as Segment;
+    return this.#running === null && end + this.#pendingBytes <= size;
+  }
+
   append(type: number, payload: Uint8Array): WalPosition {
     this.#assertOpen();
     if (!Number.isInteger(type) || type < 0 || type > 255) {

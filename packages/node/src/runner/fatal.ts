@@ -1,5 +1,32 @@
 import { blockIdEquals, type Certificate, type ChainState, type Commit, VoteType } from "@quorate/chain";
+import { PrivvalError } from "@quorate/privval";
+import { StoreError } from "@quorate/store";
+import { WalError } from "@quorate/wal";
 import { NodeError, reasonOf } from "../errors.ts";
+
+/** What the disk refused, as its owners name it; every other code of theirs is a bug or damage. */
+const DISK_CODES: ReadonlySet<string> = new Set([
+  "WAL_IO",
+  "WAL_FULL",
+  "WAL_BACKLOG",
+  "SIGN_STATE_IO",
+  "SIGN_STATE_FULL",
+  "STORE_IO",
+  "STORE_FULL",
+]);
+
+/**
+ * The end that a failed effect deserves: what the disk refused is a durability failure (exit 6), a second decided block
+ * a safety halt (exit 7), anything else a bug (exit 1).
+ */
+export function effectError(what: string, cause: unknown): NodeError {
+  if (cause instanceof NodeError) return cause;
+  if (cause instanceof WalError || cause instanceof PrivvalError || cause instanceof StoreError) {
+    if (DISK_CODES.has(cause.code)) return durabilityError(what, cause);
+    if (cause.code === "STORE_CONFLICT") return safetyError(what, cause);
+  }
+  return bugError(what, cause);
+}
 
 /** A write or sync failed: nothing may be sent that could not be made durable (DESIGN §5.8). */
 export function durabilityError(what: string, cause: unknown): NodeError {

@@ -7,7 +7,7 @@ import { timeFromMs, type VoteType } from "@quorate/chain";
 import type { Input, UnsignedProposal, UnsignedVote } from "@quorate/consensus";
 import type { PrivVal, SignAnswer, SignDependency } from "@quorate/privval";
 import type { RunnerContext } from "./context.ts";
-import { durabilityError } from "./fatal.ts";
+import { effectError } from "./fatal.ts";
 
 const PRECOMMIT: VoteType = 2;
 
@@ -59,10 +59,17 @@ async function release<T>(ctx: RunnerContext, request: Request<T>): Promise<void
   try {
     await request.durable();
     if (!ctx.isCurrent(height)) return;
-    // Log and slots share one disk thread that works in the order of the calls and fails for good at the first fault:
-    // the log is on disk before the slot, though both are asked for at once.
+    const cause = wal.position;
+    const { direct } = wal;
     const logged = wal.sync().then(() => metrics.own.walSync.observe(seconds()));
-    const [answer] = await Promise.all([request.sign(privval, wal.position), logged]);
+    // Log and slots share one disk thread that works in the order of the calls and fails for good at the first fault:
+    // the log is on disk before the slot, though both are asked for at once. Not so while an earlier write of the log
+    // is under way, or a new segment is due: then the slot has to wait.
+    if (!direct) {
+      await logged;
+      if (!ctx.isCurrent(height)) return;
+    }
+    const [answer] = await Promise.all([request.sign(privval, cause), logged]);
     metrics.own.signSync.observe(seconds());
     if (!ctx.isCurrent(height)) return;
     if (answer.ok) {
@@ -78,7 +85,7 @@ async function release<T>(ctx: RunnerContext, request: Request<T>): Promise<void
     });
     ctx.submit({ kind: "sign_refused", height, round, what });
   } catch (error) {
-    fatal(durabilityError(`a ${what} could not be made durable before it was sent`, error));
+    fatal(effectError(`a ${what} could not be made durable before it was sent`, error));
   }
 }
 
