@@ -7,6 +7,7 @@ import {
   type ValidatorSet,
 } from "@quorate/chain";
 import {
+  type ConsensusState,
   certificateOf,
   haveBits,
   maj23,
@@ -41,6 +42,8 @@ export interface ViewSources {
 
 export function createConsensusView(sources: ViewSources): ConsensusView {
   const { runner } = sources;
+  /** The core, while it is at the height that is being decided: before the start and during block sync it is not. */
+  const core = (): ConsensusState | null => liveCore(runner);
   const setOf = (height: number): ValidatorSet | null => {
     const state = runner.chain();
     if (height === state.lastHeight + 1) return state.validators;
@@ -52,7 +55,8 @@ export function createConsensusView(sources: ViewSources): ConsensusView {
       return runner.chain().lastHeight + 1;
     },
     get round() {
-      return summary(runner.core()).round;
+      const live = core();
+      return live === null ? 0 : summary(live).round;
     },
     validators: setOf,
     proposer(height, round) {
@@ -60,10 +64,17 @@ export function createConsensusView(sources: ViewSources): ConsensusView {
       return set === null ? null : proposerOf(set, round).pubKey;
     },
     roundState: () => roundStateOf(sources),
-    vote: (round, type, index) => voteOf(runner.core(), round, type, index),
-    certificate: (round, type) => certificateOf(runner.core(), round, type),
+    vote(round, type, index) {
+      const live = core();
+      return live === null ? null : voteOf(live, round, type, index);
+    },
+    certificate(round, type) {
+      const live = core();
+      return live === null ? null : certificateOf(live, round, type);
+    },
     proposal(round) {
-      const proposal = proposalOf(runner.core(), round);
+      const live = core();
+      const proposal = live === null ? null : proposalOf(live, round);
       return proposal === null
         ? null
         : { proposal, body: runner.bodies.get(proposal.blockId)?.bytes ?? null };
@@ -80,16 +91,39 @@ export function createConsensusView(sources: ViewSources): ConsensusView {
   };
 }
 
+function liveCore(runner: Runner): ConsensusState | null {
+  const core = runner.core();
+  return summary(core).height === runner.chain().lastHeight + 1 ? core : null;
+}
+
 function roundStateOf(sources: ViewSources): RoundState {
   const { runner } = sources;
-  const core = runner.core();
+  const state = runner.chain();
+  const core = liveCore(runner);
+  const said = {
+    height: state.lastHeight + 1,
+    direct: sources.direct(state.validators),
+    elReady: sources.elReady(),
+    leaving: sources.leaving(),
+  };
+  // Of another height's votes nothing may be told under this one: peers would hold back what is missing here.
+  if (core === null) {
+    return {
+      ...said,
+      round: 0,
+      step: STEP_NUMBER.NewHeight,
+      proposal: null,
+      parts: emptyBits(0),
+      votes: [],
+      maj23: [],
+    };
+  }
   const { round, step } = summary(core);
   const proposal = proposalOf(core, round);
-  const set = runner.chain().validators;
   const total = proposal?.blockId.parts.total ?? 0;
   const held = proposal !== null && runner.bodies.get(proposal.blockId) !== null;
   return {
-    height: runner.chain().lastHeight + 1,
+    ...said,
     round,
     step: STEP_NUMBER[step],
     proposal: proposal?.blockId ?? null,
@@ -100,9 +134,6 @@ function roundStateOf(sources: ViewSources): RoundState {
       have: haveBits(core, at, type),
     })),
     maj23: maj23(core),
-    direct: sources.direct(set),
-    elReady: sources.elReady(),
-    leaving: sources.leaving(),
   };
 }
 

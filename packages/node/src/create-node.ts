@@ -25,6 +25,8 @@ import { openVoteTrace } from "./vote-trace.ts";
 /** Closes what was opened, newest first, when a later step of the start fails. */
 class Opened {
   private readonly parts: (readonly [string, () => Promise<void>])[] = [];
+  /** Once it is there, it closes everything. */
+  node: Node | null = null;
 
   add(name: string, close: () => Promise<void>): void {
     this.parts.unshift([name, close]);
@@ -44,8 +46,15 @@ export async function createNode(config: NodeConfig, modules: NodeModules): Prom
   try {
     return await open(config, modules, opened);
   } catch (error) {
-    await closeAll(modules.log("node"), opened.all());
-    throw error;
+    const { node } = opened;
+    if (node === null) {
+      await closeAll(modules.log("node"), opened.all());
+      throw error;
+    }
+    // The network and the timers are the node's own. What ended it comes before what that broke.
+    const { failure } = node;
+    await node.stop();
+    throw failure ?? error;
   }
 }
 
@@ -85,7 +94,10 @@ async function open(config: NodeConfig, modules: NodeModules, opened: Opened): P
     metrics: verifierMetrics(metrics),
   });
   opened.add("verifier", () => verifier.close());
-  const trace = config.voteTrace === undefined ? null : openVoteTrace(config.voteTrace, genesis.chainId);
+  const trace =
+    config.voteTrace === undefined
+      ? null
+      : openVoteTrace(config.voteTrace, genesis.chainId, modules.log("node"));
   if (trace !== null) opened.add("vote trace", () => trace.close());
   const node = new Node({
     config,
@@ -106,6 +118,7 @@ async function open(config: NodeConfig, modules: NodeModules, opened: Opened): P
     lastCommit: await initialLastCommit(store, state),
     closeParts: () => closeAll(log, opened.all()),
   });
+  opened.node = node;
   await node.openNetwork();
   const metricsServer = await startMetricsServer(config.metricsListen, metrics, modules.log("metrics"));
   opened.add("metrics server", () => metricsServer.close());

@@ -39,7 +39,12 @@ export function homePaths(home: string): HomePaths {
 
 /** Refuses a secret that others can read (exit 3), naming file and mode. */
 export async function requirePrivate(file: string): Promise<void> {
-  const { mode } = await stat(file);
+  let mode: number;
+  try {
+    ({ mode } = await stat(file));
+  } catch (error) {
+    throw unreadable(file, error);
+  }
   if ((mode & 0o077) === 0) return;
   throw new NodeError({
     exitCode: 3,
@@ -49,19 +54,28 @@ export async function requirePrivate(file: string): Promise<void> {
   });
 }
 
+/** The error for a file of the home that is missing or out of reach; `made`: what makes it. */
+export function unreadable(
+  file: string,
+  cause: unknown,
+  made = "check the path in config.toml, or run `validator init`",
+): NodeError {
+  const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+  return new NodeError({
+    exitCode: 3,
+    code: missing ? "FILE_MISSING" : "FILE_UNREADABLE",
+    what: missing ? `${file} does not exist` : `${file} cannot be read (${reasonOf(cause)})`,
+    do: missing ? made : "check owner and permissions",
+    cause,
+  });
+}
+
 /** Reads a file of the home or says which one is missing and how to make it. */
 export async function readHomeFile(file: string, made: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new NodeError({
-      exitCode: 3,
-      code: missing ? "FILE_MISSING" : "FILE_UNREADABLE",
-      what: missing ? `${file} does not exist` : `${file} cannot be read (${reasonOf(error)})`,
-      do: missing ? made : "check owner and permissions",
-      cause: error,
-    });
+    throw unreadable(file, error, made);
   }
 }
 

@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type ConsensusState, summary } from "@quorate/consensus";
 import { reasonOf } from "./errors.ts";
 import type { HomePaths } from "./home.ts";
 import type { NodeExit } from "./types.ts";
@@ -26,11 +25,6 @@ export async function writeStateDump(paths: HomePaths, dump: StateDump): Promise
   } catch (error) {
     return reasonOf(error);
   }
-}
-
-/** The part of the core that explains a stop, without keys and without bodies. */
-export function describeCore(core: ConsensusState): unknown {
-  return summary(core);
 }
 
 function jsonSafe(_key: string, value: unknown): unknown {

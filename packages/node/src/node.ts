@@ -24,16 +24,18 @@ import { recordProposal } from "./metrics/proposals.ts";
 import { sampleNode } from "./metrics/samples.ts";
 import { createRpcView } from "./rpc-view.ts";
 import type { CommittedBlock } from "./runner/context.ts";
-import { bugError, forkProof } from "./runner/fatal.ts";
+import { bugError, effectError, forkProof } from "./runner/fatal.ts";
 import type { LastCommit } from "./runner/last-commit.ts";
 import { Runner } from "./runner/runner.ts";
 import { TxRelay } from "./tx-relay.ts";
 import type { NodeConfig, NodeExit, NodeModules, NodePhase, QuorateNode, StartedInfo } from "./types.ts";
-import { requireSupported } from "./upgrades.ts";
+import { requireSupported, unknownUpgrade } from "./upgrades.ts";
 import type { VoteTrace } from "./vote-trace.ts";
 
-/** Graceful stop gives parts this long before the process is left to its host, ms. */
+/** How often links to validators are looked at, ms. */
 const LINK_LOOK_MS = 200;
+/** The first height waits this long for links at most, ms: behind sentries not every link can be seen. */
+const LINK_WAIT_MS = 60_000;
 
 export interface NodeParts {
   readonly config: NodeConfig;
@@ -69,6 +71,8 @@ export class Node implements QuorateNode {
   private readonly startedAtMs: number;
   private leaving = false;
   private stopping: Promise<NodeExit> | null = null;
+  /** What ended the node, when it was a fault. */
+  failure: NodeError | null = null;
   private readonly settled = Promise.withResolvers<NodeExit>();
   private cancelLinks: (() => void) | null = null;
 
@@ -155,6 +159,10 @@ export class Node implements QuorateNode {
     return this.settled.promise;
   }
 
+  private get isStopping(): boolean {
+    return this.stopping !== null;
+  }
+
   rpcView(): RpcView {
     const { genesis, genesisDocument, store, execution, mempool } = this.parts;
     return createRpcView({
@@ -205,13 +213,14 @@ export class Node implements QuorateNode {
       wal: parts.wal,
       store: parts.store,
       lastCommit: state.lastBlockId === null ? null : commit,
+      own: parts.privval?.address ?? null,
       log: parts.modules.log("consensus"),
     });
     await raiseWatermark(parts.privval, state, commit, replay);
     parts.execution.onStatus(() => this.gossipLayer?.roundStateChanged());
     await parts.execution.start(state);
     const gossip = this.gossip();
-    gossip.setValidating(this.isValidator());
+    this.joinVotes();
     await startGossip(gossip, parts.config.p2p.listen);
     this.startedInfo = {
       chainId: parts.genesis.chainId,
@@ -223,12 +232,19 @@ export class Node implements QuorateNode {
       validatorAddress: parts.privval === null ? null : toHexUpper(parts.privval.address),
       height: state.lastHeight,
     };
+    this.warnOfUpgrade();
+    if (this.stopping !== null) return;
+    if (this.halts(state.lastHeight)) {
+      void this.end(null);
+      return;
+    }
     this.relay.start();
     if (replay.kind === "resumed") {
       for (const blockId of replay.bodies) await runner.findBody(state.lastHeight + 1, blockId);
+      if (this.isStopping) return;
       runner.resume(replay.core, replay.pending);
-    } else if (state.lastHeight + 1 === parts.genesis.initialHeight) {
-      this.waitForLinks();
+    } else if (replay.kind === "fresh" && state.lastHeight + 1 === parts.genesis.initialHeight) {
+      this.waitForLinks(parts.clock.monotonicMs() + LINK_WAIT_MS);
       return;
     } else {
       runner.start();
@@ -299,7 +315,9 @@ export class Node implements QuorateNode {
         else runner.submit({ kind: "certificate", certificate });
       },
       evidence: (evidence) => {
-        parts.store.putEvidence(evidence).catch((error: unknown) => this.crash(error));
+        parts.store
+          .putEvidence(evidence)
+          .catch((error: unknown) => this.end(effectError("evidence could not be stored", error)));
       },
       tx: (raw) => this.relay.received(raw),
       peer: (_peer, change) => {
@@ -333,16 +351,23 @@ export class Node implements QuorateNode {
   }
   private toldAbsent = "";
 
-  /** The first height waits for links to more than 2/3 of the power before its timers start. */
-  private waitForLinks(): void {
+  /**
+   * The first height waits for links to more than 2/3 of the power before its timers start; not for ever, and not when
+   * a peer is past it: that one is to be caught up with.
+   */
+  private waitForLinks(untilMs: number): void {
     if (this.stopping !== null) return;
-    if (linkedEnough(this.linkFacts()) || !this.isValidator()) {
+    const { clock, genesis } = this.parts;
+    const facts = this.linkFacts();
+    const begun = facts.peers.some(({ status }) => (status?.height ?? 0) >= genesis.initialHeight);
+    const late = clock.monotonicMs() >= untilMs;
+    if (linkedEnough(facts) || !this.isValidator() || begun || late) {
       this.runner.start();
       this.owner.enterConsensus();
       this.watchLinks();
       return;
     }
-    this.cancelLinks = this.parts.clock.timer(LINK_LOOK_MS, () => this.waitForLinks());
+    this.cancelLinks = clock.timer(LINK_LOOK_MS, () => this.waitForLinks(untilMs));
   }
 
   /** Proposer absence is looked at again while a round waits. */
@@ -363,8 +388,29 @@ export class Node implements QuorateNode {
     );
   }
 
+  /** Whoever votes at this height or the next joins the vote topics; a removed validator leaves them. */
+  private joinVotes(): void {
+    this.gossipLayer?.setValidating(this.isValidator());
+  }
+
+  private halts(height: number): boolean {
+    const { haltHeight } = this.parts.config;
+    if (haltHeight === undefined || height < haltHeight) return false;
+    this.log.info("halt height reached", { height });
+    return true;
+  }
+
+  private warnOfUpgrade(): void {
+    const upgrade = unknownUpgrade(this.runner.chain());
+    if (upgrade === null) return;
+    this.log.warn("this version will stop before a scheduled upgrade: install the release that knows it", {
+      height: upgrade.height,
+      app_version: upgrade.appVersion,
+    });
+  }
+
   private committed(block: CommittedBlock): void {
-    const { modules, config, genesis } = this.parts;
+    const { modules, genesis } = this.parts;
     modules.onCommit?.({
       height: block.height,
       round: block.round,
@@ -376,8 +422,8 @@ export class Node implements QuorateNode {
       proposer: block.proposer,
       latencyMs: block.latencyMs,
     });
-    if (config.haltHeight !== undefined && block.height >= config.haltHeight) {
-      this.log.info("halt height reached", { height: block.height });
+    this.joinVotes();
+    if (this.halts(block.height)) {
       void this.end(null);
       return;
     }
@@ -423,6 +469,11 @@ export class Node implements QuorateNode {
         ? { code: 0, what: "stopped", do: "" }
         : { code: error.exitCode, what: error.what, do: error.do };
     if (error !== null) this.log.error(error.what, { code: error.code, exit: error.exitCode, do: error.do });
+    // Before anything is awaited: nothing is signed, sent or begun from here on.
+    this.runner.halt();
+    this.owner.halt();
+    this.cancelLinks?.();
+    this.failure = error;
     this.stopping = this.shutDown(exit, error).then(() => {
       this.settled.resolve(exit);
       return exit;
@@ -432,7 +483,6 @@ export class Node implements QuorateNode {
 
   private async shutDown(exit: NodeExit, error: NodeError | null): Promise<void> {
     const { parts, runner } = this;
-    this.cancelLinks?.();
     if (error !== null) {
       const failure = await writeStateDump(parts.paths, {
         time: new Date(parts.clock.wallMs()).toISOString(),
@@ -448,7 +498,7 @@ export class Node implements QuorateNode {
     // Peers hear that this validator leaves, so that its turn costs them only timeout_propose_absent.
     this.leaving = true;
     this.gossipLayer?.roundStateChanged();
-    await this.relay.stop();
+    this.relay.halt();
     await this.owner.stop();
     await runner.stop();
     try {
@@ -457,6 +507,7 @@ export class Node implements QuorateNode {
       this.log.warn("the network did not close cleanly", { reason: reasonOf(cause) });
     }
     await parts.closeParts();
+    await this.relay.settled();
   }
 }
 

@@ -11,6 +11,8 @@ import { reasonOf } from "./errors.ts";
 const POLL_MS = 100;
 /** Transactions of others that wait for the own EL; more are dropped (their sender's node keeps them). */
 const MAX_WAITING = 4096;
+/** Their bytes: the count alone would allow half a gigabyte. */
+const MAX_WAITING_BYTES = 16_777_216;
 
 export interface TxRelayModules {
   readonly clock: Clock;
@@ -27,6 +29,7 @@ export interface TxRelayModules {
 export class TxRelay {
   private readonly modules: TxRelayModules;
   private readonly waiting: Uint8Array[] = [];
+  private waitingBytes = 0;
   private cancelPoll: (() => void) | null = null;
   private stopped = false;
   private polling: Promise<void> = Promise.resolve();
@@ -42,17 +45,30 @@ export class TxRelay {
 
   received(raw: Uint8Array): void {
     if (!this.modules.enabled || this.stopped || this.waiting.length >= MAX_WAITING) return;
+    if (this.waitingBytes + raw.length > MAX_WAITING_BYTES) return;
     this.waiting.push(raw);
+    this.waitingBytes += raw.length;
     this.modules.queue(this.waiting.length, MAX_WAITING);
+    this.handOver();
+  }
+
+  private handOver(): void {
     this.handing ??= this.hand().finally(() => {
       this.handing = null;
+      // What came between the last look at the queue and now would wait for the next arrival.
+      if (this.waiting.length > 0 && !this.stopped) this.handOver();
     });
   }
 
-  async stop(): Promise<void> {
+  /** Takes and sends nothing any more. A call to the EL that is under way ends with its client: {@link settled}. */
+  halt(): void {
     this.stopped = true;
     this.cancelPoll?.();
     this.waiting.length = 0;
+    this.waitingBytes = 0;
+  }
+
+  async settled(): Promise<void> {
     await this.polling;
     await this.handing;
   }
@@ -80,6 +96,7 @@ export class TxRelay {
   private async hand(): Promise<void> {
     const { execution, log, onPending } = this.modules;
     for (let raw = this.waiting.shift(); raw !== undefined && !this.stopped; raw = this.waiting.shift()) {
+      this.waitingBytes -= raw.length;
       try {
         const answer = await execution.submitTx(raw);
         if (answer.accepted) onPending();

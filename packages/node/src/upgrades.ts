@@ -1,14 +1,23 @@
-import { type ChainState, unsupportedUpgrade } from "@quorate/chain";
+import { type ChainState, type Upgrade, unsupportedUpgrade } from "@quorate/chain";
 import { NodeError } from "./errors.ts";
 
-/** A scheduled upgrade that this version does not know and that acts at the next height ends the run cleanly (exit 8). */
+/** The first scheduled upgrade that this version does not know, in force or still to come; `null` when it knows all. */
+export function unknownUpgrade(state: ChainState): Upgrade | null {
+  return unsupportedUpgrade(state.upgrades, 0);
+}
+
+/**
+ * An upgrade that this version does not know and that is in force at the next height ends the run cleanly. One that is
+ * still to come does not: until then the node follows.
+ * @throws NodeError `UPGRADE_NEEDED`, exit 8.
+ */
 export function requireSupported(state: ChainState): void {
-  const upgrade = unsupportedUpgrade(state.upgrades, state.lastHeight + 1);
-  if (upgrade === null) return;
+  const upgrade = unknownUpgrade(state);
+  if (upgrade === null || upgrade.height > state.lastHeight + 1) return;
   throw new NodeError({
     exitCode: 8,
     code: "UPGRADE_NEEDED",
-    what: `height ${state.lastHeight + 1} needs app version ${upgrade.appVersion}, which this version does not know`,
+    what: `height ${state.lastHeight + 1} needs app version ${upgrade.appVersion} (from height ${upgrade.height}), which this version does not know`,
     do: "install the release that the network announced for this upgrade and start again",
   });
 }

@@ -14,7 +14,7 @@ import {
 } from "@quorate/store";
 import { type DiskThread, openWal, type Wal, WalError } from "@quorate/wal";
 import { NodeError, reasonOf } from "../errors.ts";
-import { type HomePaths, requirePrivate } from "../home.ts";
+import { type HomePaths, requirePrivate, unreadable } from "../home.ts";
 
 /** Takes the home for this process before anything in it is opened. Exit 4 when another one holds it. */
 export async function lockHomeOf(paths: HomePaths): Promise<HomeLock> {
@@ -88,8 +88,10 @@ function storeFailure(error: StoreError, paths: HomePaths): NodeError {
 export async function openPrivVal(paths: HomePaths, disk: DiskThread): Promise<PrivVal | null> {
   try {
     await access(paths.validatorKey);
-  } catch {
-    return null;
+  } catch (error) {
+    // Only a home without a key is a full node's: a validator whose key cannot be reached must not turn into one.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw unreadable(paths.validatorKey, error);
   }
   await requirePrivate(paths.validatorKey);
   try {

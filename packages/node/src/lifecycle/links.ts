@@ -26,14 +26,24 @@ export function isAbsent(facts: LinkFacts, address: Uint8Array): boolean {
     return said !== null && (said.leaving || !said.elReady);
   }
   if (!facts.known.has(toHexUpper(address))) return false;
-  const index = facts.validators.validators.findIndex((v) => bytesEqual(v.address, address));
-  return !facts.peers.some((peer) => {
-    const said = peer.roundState;
-    return said !== null && said.height === facts.height && hasBit(said.direct, index);
+  return !isReached(facts, address);
+}
+
+/** A peer says that it has a link to this validator. What it said of the height before still counts for the next. */
+function isReached(facts: LinkFacts, address: Uint8Array): boolean {
+  const { validators } = facts.validators;
+  const index = validators.findIndex((v) => bytesEqual(v.address, address));
+  return facts.peers.some(({ roundState: said }) => {
+    if (said === null || said.direct.size !== validators.length) return false;
+    const fresh = said.height === facts.height || said.height === facts.height - 1;
+    return fresh && hasBit(said.direct, index);
   });
 }
 
-/** Power of this node and of the validators it has a link to; peers of unknown validators count as one each. */
+/**
+ * Power of this node and of the validators that it or one of its peers has a link to (a validator behind sentries meets
+ * the others through them); peers of unknown validators count as one each.
+ */
 export function linkedEnough(facts: LinkFacts): boolean {
   const { validators, totalPower } = facts.validators;
   const linked = validators.filter(
@@ -41,7 +51,8 @@ export function linkedEnough(facts: LinkFacts): boolean {
       (facts.own !== null && bytesEqual(facts.own, v.address)) ||
       facts.peers.some(
         (peer) => peer.status !== null && peer.validator !== null && bytesEqual(peer.validator, v.address),
-      ),
+      ) ||
+      isReached(facts, v.address),
   );
   const power = linked.reduce((sum, v) => sum + v.power, 0n);
   if (power >= quorum(totalPower)) return true;

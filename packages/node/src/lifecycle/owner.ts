@@ -12,7 +12,7 @@ import { type BlockSync, SyncError } from "@quorate/sync";
 import type { Clock } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
 import type { Metrics } from "../metrics/index.ts";
-import { bugError, durabilityError, safetyError } from "../runner/fatal.ts";
+import { effectError, safetyError } from "../runner/fatal.ts";
 import type { Runner } from "../runner/runner.ts";
 import type { NodePhase } from "../types.ts";
 
@@ -51,6 +51,10 @@ export class Owner {
     return this.current;
   }
 
+  private get stopped(): boolean {
+    return this.current === "stopping";
+  }
+
   /** True while peers claim heights above ours by more than what a round takes. */
   get catchingUp(): boolean {
     return this.current === "syncing" || this.behind() > 1;
@@ -72,23 +76,29 @@ export class Owner {
   async applySynced(block: Block, bytes: Uint8Array, blockId: BlockId, commit: Commit): Promise<void> {
     const { runner } = this.modules;
     const { height } = block.header;
-    if (this.current === "stopping") throw new Error("the node is stopping");
+    if (this.stopped) throw new Error("the node is stopping");
     if (height <= runner.chain().lastHeight) return;
     if (this.current !== "syncing") {
       runner.pause();
       this.setPhase("syncing");
     }
     await this.raise(commit);
+    if (this.stopped) throw new Error("the node is stopping");
     const body = runner.bodies.add(height, blockId, bytes, block);
     if (body === null) throw new Error(`the synced block ${height} is not what its id says`);
     await runner.commitBlock(body, commit, "sync");
     if (runner.chain().lastHeight < height) throw new Error(`the synced block ${height} was not committed`);
   }
 
-  async stop(): Promise<void> {
+  /** From now on nothing is begun and no synced block is taken any more. */
+  halt(): void {
     this.setPhase("stopping");
     this.cancelLook?.();
     this.abort.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.halt();
     await this.syncing;
   }
 
@@ -103,7 +113,7 @@ export class Owner {
     try {
       await privval.raise(commit.height, commit.round, 2);
     } catch (error) {
-      this.modules.fatal(durabilityError("the sign state could not be raised to a synced commit", error));
+      this.modules.fatal(effectError("the sign state could not be raised to a synced commit", error));
     }
   }
 
@@ -152,7 +162,7 @@ export class Owner {
       fatal(
         diverged
           ? safetyError("+2/3 signed a block that this node's rules refuse", error)
-          : bugError("block sync failed", error),
+          : effectError("block sync failed", error),
       );
     }
   }

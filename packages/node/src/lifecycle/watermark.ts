@@ -18,7 +18,6 @@ export async function raiseWatermark(
     (s) => s.flag !== CommitFlag.absent && bytesEqual(s.validatorAddress, privval.address),
   );
   if (signed && state.lastBlockId !== null) await privval.raise(lastCommit.height, lastCommit.round, 2);
-  if (replay.kind !== "resumed") return;
   for (const { height, round, step, lock } of replay.signed) {
     await privval.raise(height, round, step, lock ?? undefined);
   }

@@ -68,6 +68,11 @@ export class Bodies {
     return this.held.get(blockIdKey(blockId)) ?? null;
   }
 
+  /** Those held of a height, in order of arrival. */
+  at(height: number): readonly HeldBody[] {
+    return [...this.held.values()].filter((body) => body.height === height);
+  }
+
   /** One part of a held body, cut on first demand. */
   part(blockId: BlockId, index: number): Part | null {
     const key = blockIdKey(blockId);

@@ -10,14 +10,17 @@ import {
   type Commit,
   timeToMs,
 } from "@quorate/chain";
+import type { WalPosition } from "@quorate/wal";
 import { encodeEndHeight, WalRecordType } from "../wal-records.ts";
 import type { HeldBody } from "./bodies.ts";
 import type { CommittedBlock, RunnerContext } from "./context.ts";
-import { durabilityError, forkError, safetyError } from "./fatal.ts";
+import { effectError, forkError, safetyError } from "./fatal.ts";
 import { checkBody } from "./validate.ts";
 
 export interface Committed {
   readonly state: ChainState;
+  /** Where the WAL says so. */
+  readonly endHeight: WalPosition;
   readonly block: CommittedBlock;
 }
 
@@ -63,22 +66,24 @@ export async function commitBlock(
     fatal(safetyError(`the decided block of height ${height} does not apply`, error));
     return null;
   }
+  let endHeight: WalPosition;
   try {
     const ref = await body.synced;
     if (ctx.chain() !== before) return null;
     const batchAt = clock.monotonicMs();
     await store.commit({ height, blockId, body: ref, block, seenCommit: commit, state });
     metrics.own.storeCommit.observe((clock.monotonicMs() - batchAt) / 1000);
+    endHeight = wal.append(WalRecordType.endHeight, encodeEndHeight({ height, began: ctx.began(height) }));
   } catch (error) {
-    fatal(durabilityError(`block ${height} could not be stored`, error));
+    fatal(effectError(`block ${height} could not be stored`, error));
     return null;
   }
-  wal.append(WalRecordType.endHeight, encodeEndHeight(height));
   const tookMs = clock.monotonicMs() - startedAt;
   metrics.comet.state.blockProcessingTime.observe(tookMs);
   metrics.own.blockApply.observe(tookMs / 1000);
   return {
     state,
+    endHeight,
     block: {
       height,
       round: commit.round,

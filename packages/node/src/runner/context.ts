@@ -71,6 +71,8 @@ export interface RunnerContext {
   /** State after the last committed block. */
   chain(): ChainState;
   lastCommit(): LastCommit;
+  /** WAL sequence of the record that began this height here; 0 = not known. */
+  began(height: number): bigint;
   submit(input: Input): void;
   /** Is this still the height being decided, and may the node still act? */
   isCurrent(height: number): boolean;

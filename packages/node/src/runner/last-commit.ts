@@ -1,10 +1,13 @@
 import {
+  blockIdEquals,
   type ChainState,
   type Commit,
   CommitFlag,
   commitChecks,
   EMPTY_COMMIT,
   type Vote,
+  VoteType,
+  voteSignBytes,
 } from "@quorate/chain";
 import { bytesEqual, type SignatureCheck } from "@quorate/crypto";
 import type { BlockStore } from "@quorate/store";
@@ -33,23 +36,31 @@ export class LastCommit {
     return new LastCommit(commit, new Map(checks.map((check) => [keyOf(check), check])));
   }
 
-  /** A late precommit of the same round, verified; `null` when it adds nothing. */
+  /** A late precommit of the same round, verified; `null` when it adds nothing. `state`: after the commit's height. */
   extend(state: ChainState, vote: Vote): LastCommit | null {
-    const present = this.commit.signatures[vote.validatorIndex];
-    if (vote.height !== this.commit.height || vote.round !== this.commit.round) return null;
-    if (present === undefined || present.flag !== CommitFlag.absent) return null;
-    const forBlock = vote.blockId !== null && bytesEqual(vote.blockId.hash, this.commit.blockId.hash);
-    if (vote.blockId !== null && !forBlock) return null;
+    const { commit } = this;
+    const validator = state.lastValidators?.validators[vote.validatorIndex];
+    if (vote.type !== VoteType.precommit || vote.height !== commit.height || vote.round !== commit.round)
+      return null;
+    if (validator === undefined || !bytesEqual(validator.address, vote.validatorAddress)) return null;
+    if (commit.signatures[vote.validatorIndex]?.flag !== CommitFlag.absent) return null;
+    // A signature covers the whole id: the same hash with other parts is another block's.
+    if (vote.blockId !== null && !blockIdEquals(vote.blockId, commit.blockId)) return null;
     const signature = {
-      flag: forBlock ? CommitFlag.commit : CommitFlag.nil,
+      flag: vote.blockId === null ? CommitFlag.nil : CommitFlag.commit,
       validatorAddress: vote.validatorAddress,
       timestamp: vote.timestamp,
       signature: vote.signature,
     };
-    const signatures = this.commit.signatures.map((old, index) =>
-      index === vote.validatorIndex ? signature : old,
+    const check: SignatureCheck = {
+      publicKey: validator.pubKey,
+      message: voteSignBytes(state.chainId, vote),
+      signature: vote.signature,
+    };
+    return new LastCommit(
+      { ...commit, signatures: commit.signatures.with(vote.validatorIndex, signature) },
+      new Map([...this.verified, [keyOf(check), check]]),
     );
-    return LastCommit.of(state, { ...this.commit, signatures });
   }
 
   /** The checks that were not made before. */

@@ -11,6 +11,7 @@ import {
   type Proposal,
   proposerOf,
   timeToMs,
+  type Vote,
 } from "@quorate/chain";
 import {
   type ConsensusState,
@@ -25,6 +26,8 @@ import {
   step,
 } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
+import { StoreError } from "@quorate/store";
+import type { WalPosition } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
 import { recordCommit, showState } from "../metrics/commits.ts";
 import { recordVoteDelays } from "../metrics/vote-delays.ts";
@@ -33,8 +36,9 @@ import { Bodies, type HeldBody } from "./bodies.ts";
 import { buildProposal, type Prepared, prepareBuild } from "./build.ts";
 import { type Committed, commitBlock } from "./commit.ts";
 import type { RunnerContext, RunnerModules } from "./context.ts";
-import { bugError, durabilityError, foreignSignatureError } from "./fatal.ts";
+import { bugError, effectError, foreignSignatureError } from "./fatal.ts";
 import { LastCommit } from "./last-commit.ts";
+import { LogKeeper } from "./log-keeper.ts";
 import { Equivocators, keepEvidence } from "./misbehaviour.ts";
 import { signProposal, signVote } from "./sign.ts";
 import { StepClock } from "./step-clock.ts";
@@ -68,10 +72,23 @@ export class Runner implements RunnerContext {
   private decidedId: BlockId | null = null;
   private decidedProposal: Proposal | null = null;
   private decidedTxs = 0;
+  /** Precommits for the decided height that came while it was being stored: they extend its commit afterwards. */
+  private late: Vote[] = [];
+  private begun: { readonly height: number; readonly sequence: bigint } = { height: 0, sequence: 0n };
+  private readonly keeper: LogKeeper;
   private cancelWake: (() => void) | null = null;
 
-  constructor(modules: RunnerModules, state: ChainState, lastCommit: LastCommit) {
+  constructor(given: RunnerModules, state: ChainState, lastCommit: LastCommit) {
+    // Whatever ends the process ends signing and sending first, within the same turn.
+    const modules: RunnerModules = {
+      ...given,
+      fatal: (error) => {
+        this.halt();
+        given.fatal(error);
+      },
+    };
     this.modules = modules;
+    this.keeper = new LogKeeper(modules.wal, modules.privval);
     this.chainState = state;
     this.last = lastCommit;
     this.bodies = new Bodies(
@@ -83,7 +100,7 @@ export class Runner implements RunnerContext {
           return ref;
         },
       },
-      (error) => modules.fatal(durabilityError("a block body could not be stored", error)),
+      (error) => modules.fatal(effectError("a block body could not be stored", error)),
     );
     showState(modules.metrics, state);
     this.timers = new Timers(modules.clock, (timeout) => this.submit({ kind: "timeout", timeout }));
@@ -100,6 +117,10 @@ export class Runner implements RunnerContext {
 
   lastCommit(): LastCommit {
     return this.last;
+  }
+
+  began(height: number): bigint {
+    return this.begun.height === height ? this.begun.sequence : 0n;
   }
 
   /** Proposal of the block decided last; `null` when it was never seen here. */
@@ -124,6 +145,10 @@ export class Runner implements RunnerContext {
     return this.mode === "running";
   }
 
+  private get halted(): boolean {
+    return this.mode === "stopped";
+  }
+
   /** Begins (or begins again after sync) the height after the last committed one. */
   start(): void {
     if (this.mode === "stopped") return;
@@ -139,26 +164,37 @@ export class Runner implements RunnerContext {
     this.heightAbort = new AbortController();
     this.steps.enter(core);
     this.submit({ kind: "sign_state", height: this.chainState.lastHeight + 1, ...this.signState() });
-    for (const effect of pending) this.perform(effect);
-    this.modules.publisher.roundStateChanged();
+    this.performAll(pending);
   }
 
   /** Leaves the round for block sync: nothing is signed until {@link start}. */
   pause(): void {
     if (this.mode !== "running") return;
     this.mode = "paused";
-    this.queue = [];
-    this.timers.clear();
-    this.heightAbort.abort();
+    this.leaveHeight();
   }
 
-  async stop(): Promise<void> {
+  /** From now on nothing is taken, signed or sent any more. What is under way on disk ends by itself. */
+  halt(): void {
+    if (this.mode === "stopped") return;
     this.mode = "stopped";
-    this.queue = [];
-    this.timers.clear();
-    this.heightAbort.abort();
+    this.leaveHeight();
+  }
+
+  /** Halts, and resolves when nothing of this runner uses the disk any more. */
+  async stop(): Promise<void> {
+    this.halt();
     await this.signing;
     await this.committing;
+    await this.keeper.settled();
+  }
+
+  private leaveHeight(): void {
+    this.queue = [];
+    this.timers.clear();
+    this.cancelWake?.();
+    this.cancelWake = null;
+    this.heightAbort.abort();
   }
 
   submit(input: Input): void {
@@ -176,7 +212,7 @@ export class Runner implements RunnerContext {
 
   /** A complete body from gossip or sync: held, stored, told to the core. False when it is not a block of this id. */
   receiveBody(height: number, blockId: BlockId, bytes: Uint8Array): boolean {
-    if (!this.isCurrent(height)) return true;
+    if (this.mode === "stopped" || height !== this.chainState.lastHeight + 1) return true;
     const known = this.bodies.get(blockId);
     if (known !== null) return true;
     const body = this.bodies.add(height, blockId, bytes);
@@ -184,23 +220,39 @@ export class Runner implements RunnerContext {
       this.submit({ kind: "verdict", height, blockId, verdict: "invalid" });
       return false;
     }
-    const { time, proposerAddress } = body.block.header;
-    this.submit({ kind: "body", height, blockId, time, proposerAddress });
+    // Before the height has begun here (gossip delivers once) it is held, and told when the height begins.
+    this.submitBody(body);
     return true;
+  }
+
+  private submitBody({ height, blockId, block }: HeldBody): void {
+    const { time, proposerAddress } = block.header;
+    this.submit({ kind: "body", height, blockId, time, proposerAddress });
   }
 
   async findBody(height: number, blockId: BlockId): Promise<HeldBody | null> {
     const held = this.bodies.get(blockId);
     if (held !== null) return held;
-    const bytes = await this.modules.store.getBody(blockId);
+    const bytes = await this.readBody(blockId);
     return bytes === null ? null : this.bodies.add(height, blockId, bytes);
+  }
+
+  /** A body that the disk spoiled is one that is missing: the other nodes have it. */
+  private async readBody(blockId: BlockId): Promise<Uint8Array | null> {
+    try {
+      return await this.modules.store.getBody(blockId);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "STORE_CORRUPT") throw error;
+      this.modules.log.error("a stored body is damaged", { block: blockId.hash, reason: error.message });
+      return null;
+    }
   }
 
   /** One commit at a time; a block that is committed already is skipped. */
   commitBlock(body: HeldBody, commit: Commit, source: "consensus" | "sync"): Promise<void> {
     const task = this.committing.then(() => this.commitNow(body, commit, source));
     this.committing = task.catch((error: unknown) =>
-      this.modules.fatal(bugError("committing a block failed", error)),
+      this.modules.fatal(effectError("committing a block failed", error)),
     );
     return this.committing;
   }
@@ -221,7 +273,7 @@ export class Runner implements RunnerContext {
     try {
       for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) this.process(next);
     } catch (error) {
-      this.modules.fatal(bugError("the consensus core failed", error));
+      this.modules.fatal(effectError("the consensus core could not take an input", error));
     } finally {
       this.draining = false;
     }
@@ -229,18 +281,27 @@ export class Runner implements RunnerContext {
 
   private process(input: Input): void {
     const { metrics, clock } = this.modules;
-    this.log(WalRecordType.input, encodeInput(input));
+    const { sequence } = this.log(WalRecordType.input, encodeInput(input));
+    if (input.kind === "start_height") this.begun = { height: input.height, sequence };
     const startedAt = clock.monotonicMs();
     const { state, effects } = step(this.coreState, input);
     this.coreState = state;
     metrics.own.coreStep.observe((clock.monotonicMs() - startedAt) / 1000);
-    for (const effect of effects) this.perform(effect);
-    this.modules.publisher.roundStateChanged();
+    this.performAll(effects);
   }
 
-  private log(type: number, payload: Uint8Array): void {
-    this.modules.wal.append(type, payload);
+  /** In order; an effect that ends the process is the last. */
+  private performAll(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (this.mode !== "running") return;
+      this.perform(effect);
+    }
+    if (this.mode === "running") this.modules.publisher.roundStateChanged();
+  }
+
+  private log(type: number, payload: Uint8Array): WalPosition {
     this.modules.metrics.own.walBytes.inc(payload.length);
+    return this.modules.wal.append(type, payload);
   }
 
   /** One arm per effect; whatever awaits has a handler of its own. */
@@ -266,6 +327,7 @@ export class Runner implements RunnerContext {
         onOwnMessage(effect.proposal);
         const body = this.bodies.get(effect.proposal.blockId);
         if (body !== null) publisher.publishProposal(effect.proposal, body.bytes);
+        else this.background(this.publishStored(effect.proposal));
         return;
       }
       case "broadcast_vote":
@@ -317,10 +379,8 @@ export class Runner implements RunnerContext {
         );
         return;
       case "extend_last_commit": {
-        const extended = this.last.extend(this.chainState, effect.vote);
-        if (extended === null) return;
-        this.last = extended;
-        this.background(this.modules.store.extendSeenCommit(extended.commit));
+        if (effect.vote.height === this.chainState.lastHeight + 1) this.late.push(effect.vote);
+        else this.extendLast([effect.vote]);
         return;
       }
     }
@@ -331,7 +391,23 @@ export class Runner implements RunnerContext {
   }
 
   private background(task: Promise<void>): void {
-    task.catch((error: unknown) => this.modules.fatal(bugError("an effect failed", error)));
+    task.catch((error: unknown) => this.modules.fatal(effectError("an effect failed", error)));
+  }
+
+  private extendLast(votes: readonly Vote[]): void {
+    let extended = this.last;
+    for (const vote of votes) extended = extended.extend(this.chainState, vote) ?? extended;
+    if (extended === this.last) return;
+    this.last = extended;
+    this.background(this.modules.store.extendSeenCommit(extended.commit));
+  }
+
+  /** A value proposed again whose body memory no longer holds. */
+  private async publishStored(proposal: Proposal): Promise<void> {
+    const body = await this.findBody(proposal.height, proposal.blockId);
+    if (!this.isCurrent(proposal.height)) return;
+    if (body !== null) this.modules.publisher.publishProposal(proposal, body.bytes);
+    else this.modules.log.error("the body of an own proposal is gone", { block: proposal.blockId.hash });
   }
 
   /** The store may hold what memory lost; otherwise peers are asked. */
@@ -339,8 +415,7 @@ export class Runner implements RunnerContext {
     const body = await this.findBody(height, blockId);
     if (!this.isCurrent(height)) return;
     if (body === null) return this.modules.publisher.wantBody(height, round, blockId);
-    const { time, proposerAddress } = body.block.header;
-    this.submit({ kind: "body", height, blockId, time, proposerAddress });
+    this.submitBody(body);
   }
 
   private async decide(height: number, blockId: BlockId, commit: Commit): Promise<void> {
@@ -356,6 +431,8 @@ export class Runner implements RunnerContext {
     if (done === null || this.chainState !== before) return;
     this.chainState = done.state;
     this.last = LastCommit.of(done.state, commit);
+    this.extendLast(this.late.splice(0));
+    this.background(this.keeper.ended(done.endHeight));
     this.decidedId = body.blockId;
     this.decidedTxs = done.block.txs;
     this.decidedProposal =
@@ -373,8 +450,8 @@ export class Runner implements RunnerContext {
     });
     this.modules.execution.decided(body.height);
     this.modules.onCommit(done.block);
-    if (this.mode === "running") this.startHeight();
-    this.modules.publisher.heightDecided(body.height);
+    if (this.running) this.startHeight();
+    if (!this.halted) this.modules.publisher.heightDecided(body.height);
   }
 
   private measure(before: ChainState, body: HeldBody, done: Committed): void {
@@ -423,6 +500,7 @@ export class Runner implements RunnerContext {
       ...this.signState(),
       lastCommit: state.lastBlockId === null ? null : this.last.commit,
     });
+    for (const body of this.bodies.at(height)) this.submitBody(body);
     this.prepared = mine && !idle ? this.prepare(height, state) : Promise.resolve(null);
   }
 
@@ -440,12 +518,13 @@ export class Runner implements RunnerContext {
 
   private async prepare(height: number, state: ChainState): Promise<Prepared | null> {
     const { execution, log } = this.modules;
+    const signal = this.heightSignal();
     try {
       // The EL adopts the last block first; a build on anything else would be refused.
-      await execution.whenExecuted(height - 1, this.heightSignal());
+      await execution.whenExecuted(height - 1, signal);
       return this.chainState === state ? await prepareBuild(this, height, earliestTime(state)) : null;
     } catch (error) {
-      if (!this.heightSignal().aborted) log.debug("no early build", { height, reason: reasonOf(error) });
+      if (!signal.aborted) log.debug("no early build", { height, reason: reasonOf(error) });
       return null;
     }
   }
