@@ -38,7 +38,7 @@ class EngineClient implements ExecutionClient {
   constructor(options: EngineOptions, modules: EngineModules, engine: JsonRpc, eth: JsonRpc) {
     const timing = { ...DEFAULT_TIMING, ...options.timing };
     const { genesis, log } = modules;
-    const api: EngineApi = openEngineApi(engine, genesis, timing);
+    const api: EngineApi = openEngineApi(engine, genesis, timing, modules.metrics);
     this.#modules = modules;
     this.#rpcs = [engine, eth];
     this.#status = new StatusKeeper(log);

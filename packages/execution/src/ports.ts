@@ -22,6 +22,8 @@ export interface ExecutionClock {
 export interface ExecutionMetrics {
   /** One JSON-RPC call; `status` is "ok", "rpc_error", "timeout", "unreachable", … */
   call(method: string, status: string, seconds: number): void;
+  /** Calls that wait or run in the queue of newPayload and forkchoiceUpdated, of at most `limit`. */
+  queue?(length: number, limit: number): void;
 }
 
 export interface EngineOptions {

@@ -103,6 +103,7 @@ export class Node implements QuorateNode {
       store: parts.store,
       execution: parts.execution,
       mempool: parts.mempool,
+      wal: parts.wal,
       dataDir: parts.paths.data,
       log: this.log,
       chain: () => this.runner.chain(),

@@ -94,6 +94,7 @@ class Handler {
       return;
     }
     this.#inFlight++;
+    this.#modules.metrics?.inFlight?.(this.#inFlight, MAX_IN_FLIGHT);
     try {
       await this.#route(request, response);
     } finally {

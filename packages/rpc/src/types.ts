@@ -45,6 +45,8 @@ export interface RpcMetrics {
   /** One answered call. `method` is "unknown" for names that no method has, so labels stay bounded. */
   call(method: string, outcome: "ok" | "error", seconds: number): void;
   connections(open: number): void;
+  /** Requests being answered, of at most `limit`. */
+  inFlight?(count: number, limit: number): void;
 }
 
 export interface RpcModules {

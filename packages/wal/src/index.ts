@@ -4,4 +4,4 @@ export { MAX_PAYLOAD_BYTES } from "./format.ts";
 export { type InspectedRecord, inspectWal, type WalInspection } from "./inspect.ts";
 export type { ScanVerdict, SegmentInfo } from "./scan.ts";
 export * from "./types.ts";
-export { DEFAULT_SEGMENT_BYTES, openWal } from "./wal.ts";
+export { DEFAULT_SEGMENT_BYTES, MAX_BACKLOG_BYTES, openWal } from "./wal.ts";

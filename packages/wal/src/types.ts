@@ -44,6 +44,8 @@ export interface Wal {
   readonly condition: WalCondition;
   /** Position of the last appended record. */
   readonly position: WalPosition;
+  /** Bytes appended and not handed to the disk yet; more than `MAX_BACKLOG_BYTES` of them mean that it fails. */
+  readonly backlogBytes: number;
   /**
    * What is appended and not written yet would reach the disk port within the turn of a {@link sync} called now: no
    * earlier write is under way and no new segment is due. Only then does a later call on the same disk come after it.

@@ -19,7 +19,7 @@ const MIN_SEGMENT_BYTES = 4096;
 /** Unsynced records beyond this are written without waiting for someone to ask. */
 const WRITE_AHEAD_BYTES = 1024 * 1024;
 /** Unsynced records beyond this mean that the disk has stopped taking them. */
-const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
+export const MAX_BACKLOG_BYTES: number = 64 * 1024 * 1024;
 
 interface Segment {
   readonly file: string;
@@ -113,6 +113,10 @@ class SegmentedWal implements Wal {
   get direct(): boolean {
     const { end, size } = this.#segments.at(-1) as Segment;
     return this.#running === null && end + this.#pendingBytes <= size;
+  }
+
+  get backlogBytes(): number {
+    return this.#pendingBytes;
   }
 
   append(type: number, payload: Uint8Array): WalPosition {

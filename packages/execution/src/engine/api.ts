@@ -1,4 +1,5 @@
 import type { Genesis, PayloadAttributes } from "@quorate/chain";
+import { LIMITS } from "../limits.ts";
 import { payloadFromJson } from "../payload/from-engine.ts";
 import {
   data,
@@ -12,7 +13,7 @@ import {
 } from "../payload/hex.ts";
 import { engineMethods } from "../payload/methods.ts";
 import { attributesToJson, newPayloadParams } from "../payload/to-engine.ts";
-import type { EngineTiming } from "../ports.ts";
+import type { EngineTiming, ExecutionMetrics } from "../ports.ts";
 import type { ExecutionPayload } from "../types.ts";
 import { type Answer, answered, failed, printable } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
@@ -73,8 +74,13 @@ export interface EngineApi {
   close(): void;
 }
 
-export function openEngineApi(rpc: JsonRpc, genesis: Genesis, timing: EngineTiming): EngineApi {
-  const fifo = new Fifo();
+export function openEngineApi(
+  rpc: JsonRpc,
+  genesis: Genesis,
+  timing: EngineTiming,
+  metrics: ExecutionMetrics | null,
+): EngineApi {
+  const fifo = new Fifo((length) => metrics?.queue?.(length, LIMITS.engineQueue));
   const execute = { timeoutMs: timing.executeTimeoutMs };
   const quick = { timeoutMs: timing.callTimeoutMs };
   const osaka = genesis.params.forkOsaka;

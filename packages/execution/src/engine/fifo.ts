@@ -9,11 +9,17 @@ import { type Answer, failed } from "./failure.ts";
 export class Fifo {
   #tail: Promise<unknown> = Promise.resolve();
   #length = 0;
+  readonly #queued: (length: number) => void;
+
+  /** `queued` is told how many tasks wait or run, at each new one. */
+  constructor(queued: (length: number) => void = () => undefined) {
+    this.#queued = queued;
+  }
 
   async run<T>(task: () => Promise<Answer<T>>, signal: AbortSignal | null): Promise<Answer<T>> {
     if (signal?.aborted === true) return failed({ kind: "aborted" });
     if (this.#length >= LIMITS.engineQueue) return failed({ kind: "busy" });
-    this.#length++;
+    this.#queued(++this.#length);
     const turn = this.#tail.then(async (): Promise<Answer<T>> => {
       try {
         return signal?.aborted === true ? failed({ kind: "aborted" }) : await task();

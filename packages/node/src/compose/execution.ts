@@ -69,6 +69,7 @@ export async function openExecution(
     log,
     metrics: {
       call: (method, status, seconds) => metrics.own.elCalls.observe({ method, status }, seconds),
+      queue: (length, limit) => metrics.queues.note("engine_calls", length, limit),
     },
   });
   return { client, mempool: null };

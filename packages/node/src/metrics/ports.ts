@@ -18,9 +18,10 @@ export function verifierMetrics({ own, queues }: Metrics): VerifierMetrics {
   };
 }
 
-export function rpcMetrics({ own }: Metrics): RpcMetrics {
+export function rpcMetrics({ own, queues }: Metrics): RpcMetrics {
   return {
     call: (method, outcome, seconds) => own.rpcCalls.observe({ method, outcome }, seconds),
     connections: (open) => own.rpcConnections.set(open),
+    inFlight: (count, limit) => queues.note("rpc", count, limit),
   };
 }

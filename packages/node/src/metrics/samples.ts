@@ -6,6 +6,7 @@ import type { ElStatus, ExecutionClient } from "@quorate/execution";
 import type { LogPort } from "@quorate/gossip";
 import type { RpcMempool } from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
+import { MAX_BACKLOG_BYTES, type Wal } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
 import type { Metrics } from "./index.ts";
 
@@ -13,6 +14,7 @@ export interface SampleSources {
   readonly store: Pick<BlockStore, "base">;
   readonly execution: Pick<ExecutionClient, "status" | "executedHeight">;
   readonly mempool: RpcMempool | null;
+  readonly wal: Pick<Wal, "backlogBytes">;
   /** Directory whose file system is watched. */
   readonly dataDir: string;
   readonly log: LogPort;
@@ -33,6 +35,7 @@ export function sampleNode(metrics: Metrics, sources: SampleSources): void {
   metrics.beforeScrape(async () => {
     showExecution(metrics, sources);
     showRound(metrics, sources.core());
+    metrics.queues.note("wal", sources.wal.backlogBytes, MAX_BACKLOG_BYTES);
     metrics.comet.state.blockStoreBaseHeight.set(sources.store.base);
     if (sources.mempool !== null) {
       metrics.comet.mempool.size.set(sources.mempool.count);

@@ -48,7 +48,7 @@ export async function commitBlock(
   const startedAt = clock.monotonicMs();
   const check = await checkBody(ctx, body);
   if (!check.ok) {
-    const appHash = check.code === "APP_HASH";
+    const appHash = check.code === "BAD_APP_HASH";
     fatal(
       safetyError(
         appHash
