@@ -65,7 +65,7 @@ test("the protocol's table of params names each with its default", () => {
 
 test("the operator guide has a row per exit code and names every command", () => {
   const guide = read("docs/operator.md");
-  for (const code of Object.values(ExitCode)) assert.match(guide, new RegExp(`^\\| ${code} \\|`, "m"));
+  for (const code of Object.values(ExitCode)) assert.match(guide, new RegExp(`^\\| ${code} +\\|`, "m"));
   // Words of a command that stand together in one row: `testnet init`, or `testnet` … `init`.
   const rows = guide.split("\n").filter((line) => line.startsWith("| `validator "));
   for (const { words } of COMMANDS) {
