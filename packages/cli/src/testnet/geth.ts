@@ -58,7 +58,8 @@ export class GethProcess {
   readonly #rpc: string;
   readonly #report: (message: string) => void;
   #child: ChildProcess | null = null;
-  #stopping = new AbortController();
+  /** Not null while it is started or supervised. */
+  #stopping: AbortController | null = null;
   #supervision: Promise<void> = Promise.resolve();
 
   constructor(
@@ -100,33 +101,66 @@ export class GethProcess {
       : (child.pid ?? null);
   }
 
-  /** Resolves when its RPC answers. @throws CliError when it does not come up. */
+  /**
+   * Resolves when its RPC answers: of the client started here, or of the one that supervision is bringing back.
+   * @throws CliError when it does not come up.
+   */
   async start(): Promise<void> {
-    this.#stopping = new AbortController();
-    await this.#launch();
-    this.#supervision = this.#supervise(this.#stopping.signal);
+    if (this.#stopping !== null) {
+      await this.#back(this.#stopping.signal);
+      return;
+    }
+    const stopping = new AbortController();
+    this.#stopping = stopping;
+    try {
+      await this.#launch(stopping.signal);
+    } catch (error) {
+      this.#stopping = null;
+      throw error;
+    }
+    this.#supervision = this.#supervise(stopping.signal);
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    const child = this.#child;
-    if (child !== null && this.pid !== null) {
-      const exited = exitOf(child);
-      child.kill("SIGTERM");
-      const kill = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-      await exited;
-      clearTimeout(kill);
-    }
+    this.#stopping?.abort();
+    await this.#end();
     await this.#supervision;
+    // Supervision may have been about to start another one.
+    await this.#end();
+    this.#stopping = null;
   }
 
-  async #launch(): Promise<void> {
+  async #end(): Promise<void> {
+    const child = this.#child;
+    if (child === null || this.pid === null) return;
+    const exited = exitOf(child);
+    child.kill("SIGTERM");
+    const kill = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(kill);
+  }
+
+  async #back(signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + READY_TIMEOUT_MS;
+    while (!signal.aborted && performance.now() < deadline) {
+      if (this.pid !== null && (await answersRpc(this.#rpc))) return;
+      await delay(POLL_MS);
+    }
+    if (!signal.aborted) throw this.#down();
+  }
+
+  #down(): CliError {
+    return new CliError(ExitCode.unmet, `Geth at ${this.#rpc} did not come up`, `see ${this.#log}`);
+  }
+
+  async #launch(signal: AbortSignal): Promise<void> {
     await mkdir(this.#dataDir, { recursive: true });
     const log = openSync(this.#log, "a", 0o600);
     try {
       await run(this.#binary, gethInitArgs(this.#dataDir, this.#genesis), log).catch((error: unknown) => {
         throw new CliError(ExitCode.config, `geth init failed (${reasonOf(error)})`, `see ${this.#log}`);
       });
+      if (signal.aborted) return;
       const child = spawn(this.#binary, [...this.#arguments], {
         detached: true,
         stdio: ["ignore", log, log],
@@ -149,7 +183,7 @@ export class GethProcess {
       await delay(POLL_MS);
     }
     child.kill("SIGKILL");
-    throw new CliError(ExitCode.unmet, `Geth at ${this.#rpc} did not come up`, `see ${this.#log}`);
+    throw this.#down();
   }
 
   async #supervise(signal: AbortSignal): Promise<void> {
@@ -163,7 +197,7 @@ export class GethProcess {
       if (signal.aborted) return;
       waitMs = Math.min(waitMs * 2, RESTART_MS.most);
       try {
-        await this.#launch();
+        await this.#launch(signal);
         waitMs = RESTART_MS.first;
       } catch (error) {
         this.#report(reasonOf(error));
