@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { findOracle, run } from "../../packages/rpc/test/oracle.ts";
 import { ethChain } from "./support/eth.ts";
-import { LiveNetwork, pause, signal } from "./support/live.ts";
+import { strangersOnHttp, strangersOnP2p } from "./support/garbage.ts";
+import { LiveNetwork, pause, residentMib, signal } from "./support/live.ts";
 import { seededRandom } from "./support/random.ts";
 import { judgeVotes } from "./support/votes.ts";
 import { eventually, isAlive } from "./support.ts";
@@ -105,6 +106,37 @@ describe(`four validators in trouble (QUORATE_SEED=${SEED})`, { timeout: 900_000
       ethChain((await net.node("node0")).eth_rpc, height - 1),
     ]);
     assert.deepEqual(rebuilt, other);
+  });
+
+  test("strangers with garbage on every port are dropped, and cost neither time nor memory", async () => {
+    const { p2p, rpc, metrics, eth_rpc, pid, el_pid } = await net.node("node3");
+    const memory = [pid, el_pid].map(residentMib);
+    const http = [rpc, metrics, eth_rpc].map((url) => Number(new URL(url).port));
+    const engine = Number(new URL(eth_rpc).port) + 1;
+    const attacks = [
+      ...strangersOnP2p(Number(p2p.split("/")[4])),
+      ...[...http, engine].flatMap(strangersOnHttp),
+    ];
+    try {
+      await net.advances(3);
+      await net.signs("node3");
+      const waiting = new Set(attacks);
+      for (const one of attacks) void one.dropped.then(() => waiting.delete(one));
+      await eventually("the end of every stranger's connection", () => waiting.size === 0).catch(
+        (error: unknown) => {
+          const left = [...waiting].map(({ what, port }) => `${what} on ${port}`);
+          throw new Error(`still connected: ${left.join(", ")}`, { cause: error });
+        },
+      );
+    } finally {
+      for (const one of attacks) one.close();
+    }
+    assert.deepEqual((await net.node("node3")).pid, pid, "the node lives");
+    for (const [index, process] of [pid, el_pid].entries()) {
+      const [before, now] = [memory[index] ?? null, residentMib(process)];
+      if (before !== null && now !== null) assert.ok(now < before + 160, `${before} MiB became ${now}`);
+    }
+    await net.untilReady("node3");
   });
 
   test("a store index that is destroyed is rebuilt from the bodies, the rest comes from the others", async () => {
