@@ -76,6 +76,8 @@ export interface RunnerContext {
   submit(input: Input): void;
   /** Is this still the height being decided, and may the node still act? */
   isCurrent(height: number): boolean;
+  /** Is this the height being decided or the one before, and may the node still act? */
+  isRecent(height: number): boolean;
   /** Aborts when the height is decided, left for sync, or the node stops. */
   heightSignal(): AbortSignal;
   /** From memory, or read back from the store. */

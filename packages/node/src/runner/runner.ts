@@ -137,6 +137,10 @@ export class Runner implements RunnerContext {
     return this.mode === "running" && height === this.chainState.lastHeight + 1;
   }
 
+  isRecent(height: number): boolean {
+    return this.mode === "running" && (this.isCurrent(height) || height === this.chainState.lastHeight);
+  }
+
   heightSignal(): AbortSignal {
     return this.heightAbort.signal;
   }

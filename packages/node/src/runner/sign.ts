@@ -71,7 +71,8 @@ async function release<T>(ctx: RunnerContext, request: Request<T>): Promise<void
     }
     const [answer] = await Promise.all([request.sign(privval, cause), logged]);
     metrics.own.signSync.observe(seconds());
-    if (!ctx.isCurrent(height)) return;
+    // A precommit of a height that the others decided meanwhile still belongs into its commit.
+    if (!ctx.isRecent(height)) return;
     if (answer.ok) {
       ctx.submit(request.answer(answer.message));
       return;

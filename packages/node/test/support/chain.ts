@@ -1,0 +1,213 @@
+/** A chain without EL in memory: deterministic keys, real blocks and signatures. */
+import {
+  applyBlock,
+  type Block,
+  type BlockId,
+  blockIdOf,
+  type Certificate,
+  type ChainParams,
+  type ChainState,
+  type Commit,
+  CommitFlag,
+  certificateFromVotes,
+  DEFAULT_PARAMS,
+  earliestTime,
+  encodeBlock,
+  encodeEnvelope,
+  type Genesis,
+  makeBlock,
+  type Proposal,
+  proposalSignBytes,
+  proposerOf,
+  stateFromGenesis,
+  type Time,
+  timeFromMs,
+  type Vote,
+  VoteType,
+  voteSignBytes,
+  ZERO_TIME,
+} from "@quorate/chain";
+import { addressOf, bytesEqual, ed25519PublicKey, ed25519Sign } from "@quorate/crypto";
+
+export const GENESIS_MS = 1_767_225_600_000;
+const ZERO32 = new Uint8Array(32);
+
+export interface MadeBlock {
+  readonly block: Block;
+  readonly bytes: Uint8Array;
+  readonly blockId: BlockId;
+}
+
+export interface Keys {
+  /** In the order of the validator set. */
+  readonly seeds: readonly Uint8Array[];
+  readonly addresses: readonly Uint8Array[];
+}
+
+export interface TestChain {
+  readonly genesis: Genesis;
+  readonly keys: Keys;
+  readonly start: ChainState;
+}
+
+export function makeChain(
+  validators = 4,
+  params: Partial<ChainParams> = {},
+  changes: Partial<Genesis> = {},
+): TestChain {
+  const seeds = Array.from({ length: validators }, (_, i) => new Uint8Array(32).fill(i + 1));
+  const genesis: Genesis = {
+    chainId: "runner-test",
+    genesisTime: timeFromMs(GENESIS_MS),
+    initialHeight: 1,
+    execution: "none",
+    evmChainId: 0,
+    elGenesisHash: ZERO32,
+    anchorNumber: 0,
+    anchorHash: ZERO32,
+    depositContractAddress: new Uint8Array(20),
+    params: { ...DEFAULT_PARAMS, blockIntervalMs: 0, ...params },
+    validators: seeds.map((seed, i) => ({
+      pubKey: ed25519PublicKey(seed),
+      power: 10n,
+      name: `v${i}`,
+      owner: new Uint8Array(20).fill(i + 1),
+    })),
+    upgrades: [],
+    ...changes,
+  };
+  const start = stateFromGenesis(genesis);
+  const ordered = start.validators.validators.map(({ address }) => {
+    const seed = seeds.find((each) => bytesEqual(addressOf(ed25519PublicKey(each)), address));
+    if (seed === undefined) throw new Error("a validator without a key");
+    return seed;
+  });
+  return {
+    genesis,
+    start,
+    keys: { seeds: ordered, addresses: start.validators.validators.map(({ address }) => address) },
+  };
+}
+
+/** Index of the proposer of a round of the height after `state`. */
+export function proposerIndex(state: ChainState, round: number): number {
+  const { address } = proposerOf(state.validators, round);
+  return state.validators.validators.findIndex((each) => bytesEqual(each.address, address));
+}
+
+export function nextBlock(
+  state: ChainState,
+  lastCommit: Commit | null,
+  options: {
+    readonly round?: number;
+    readonly txs?: readonly Uint8Array[];
+    readonly time?: Time;
+    readonly change?: (block: Block) => Block;
+  } = {},
+): MadeBlock {
+  const made = makeBlock(state, {
+    time: options.time ?? earliestTime(state),
+    txs: [encodeEnvelope({ version: 0 }), ...(options.txs ?? [])],
+    proposerAddress: proposerOf(state.validators, options.round ?? 0).address,
+    lastCommit,
+    evidence: [],
+  });
+  const block = options.change === undefined ? made : options.change(made);
+  const bytes = encodeBlock(block);
+  return { block, bytes, blockId: blockIdOf(block, bytes) };
+}
+
+/** Signs as validators of one height; everything it makes is valid unless a test changes it. */
+export class Signers {
+  private readonly chain: TestChain;
+  private readonly state: ChainState;
+
+  constructor(chain: TestChain, state: ChainState) {
+    this.chain = chain;
+    this.state = state;
+  }
+
+  vote(index: number, type: VoteType, round: number, blockId: BlockId | null, ms = 1): Vote {
+    const height = this.state.lastHeight + 1;
+    const unsigned = { type, height, round, blockId, timestamp: timeFromMs(GENESIS_MS + ms) };
+    return {
+      ...unsigned,
+      validatorIndex: index,
+      validatorAddress: this.address(index),
+      signature: ed25519Sign(this.seed(index), voteSignBytes(this.chain.genesis.chainId, unsigned)),
+    };
+  }
+
+  proposal(block: MadeBlock, round = 0, polRound = -1): Proposal {
+    const unsigned = {
+      height: this.state.lastHeight + 1,
+      round,
+      polRound,
+      blockId: block.blockId,
+      timestamp: block.block.header.time,
+    };
+    const seed = this.seed(proposerIndex(this.state, round));
+    return {
+      ...unsigned,
+      signature: ed25519Sign(seed, proposalSignBytes(this.chain.genesis.chainId, unsigned)),
+    };
+  }
+
+  certificate(
+    type: VoteType,
+    round: number,
+    blockId: BlockId | null,
+    indexes: readonly number[],
+  ): Certificate {
+    return certificateFromVotes(indexes.map((index) => this.vote(index, type, round, blockId)));
+  }
+
+  commit(round: number, blockId: BlockId, indexes: readonly number[]): Commit {
+    const height = this.state.lastHeight + 1;
+    const signatures = this.chain.keys.addresses.map((_, index) => {
+      if (!indexes.includes(index)) {
+        const nothing = new Uint8Array();
+        return {
+          flag: CommitFlag.absent,
+          validatorAddress: nothing,
+          timestamp: ZERO_TIME,
+          signature: nothing,
+        };
+      }
+      const { validatorAddress, timestamp, signature } = this.vote(index, VoteType.precommit, round, blockId);
+      return { flag: CommitFlag.commit, validatorAddress, timestamp, signature };
+    });
+    return { height, round, blockId, signatures };
+  }
+
+  private seed(index: number): Uint8Array {
+    const seed = this.chain.keys.seeds[index];
+    if (seed === undefined) throw new Error(`no validator ${index}`);
+    return seed;
+  }
+
+  private address(index: number): Uint8Array {
+    const address = this.chain.keys.addresses[index];
+    if (address === undefined) throw new Error(`no validator ${index}`);
+    return address;
+  }
+}
+
+/** `count` decided blocks on genesis, all validators signing. */
+export function decidedChain(
+  chain: TestChain,
+  count: number,
+): readonly { readonly made: MadeBlock; readonly commit: Commit; readonly state: ChainState }[] {
+  const everybody = chain.keys.seeds.map((_, index) => index);
+  const blocks: { made: MadeBlock; commit: Commit; state: ChainState }[] = [];
+  let state = chain.start;
+  let lastCommit: Commit | null = null;
+  for (let i = 0; i < count; i++) {
+    const made = nextBlock(state, lastCommit, { txs: [new Uint8Array([i & 255, i >> 8])] });
+    const commit = new Signers(chain, state).commit(0, made.blockId, everybody);
+    state = applyBlock(state, made.block, made.blockId);
+    blocks.push({ made, commit, state });
+    lastCommit = commit;
+  }
+  return blocks;
+}
