@@ -96,12 +96,16 @@ function* recordsBehind(bytes: Uint8Array, offset: number, last: bigint): Genera
   }
 }
 
-/** A sector of [from, to) that never reached the disk: nothing but the zeros it was preallocated with. */
+/**
+ * Whether a sector that [from, to) touches never reached the disk: nothing but the zeros it was preallocated with, to
+ * its end. The record at `to` may begin in it, with those of its header's bytes that are zero anyway; of the sector in
+ * which `from` lies, less than a header may be left. The few bytes of such a rest can be zeros that were written, but
+ * a power loss must not pass for damage, and what a signature depended on is guarded by the sign state's position.
+ */
 function hasUnwrittenSector(bytes: Uint8Array, from: number, to: number): boolean {
   for (let sector = from - (from % SECTOR_BYTES); sector < to; sector += SECTOR_BYTES) {
-    const start = Math.max(sector, from);
-    const end = sector + SECTOR_BYTES;
-    if (end <= to && end - start >= RECORD_HEADER_BYTES && isZero(bytes, start, end)) return true;
+    const end = Math.min(sector + SECTOR_BYTES, bytes.length);
+    if (isZero(bytes, Math.max(sector, from), end)) return true;
   }
   return false;
 }

@@ -173,3 +173,47 @@ test("a power loss tears only what was never synced, whichever sectors reached t
     { numRuns: 150 },
   );
 });
+
+test("a group whose first sector or any other is lost is a torn tail, wherever its records lie in the sectors", async () => {
+  // The synced record ends at 54 + pad: the group's first header lies at every distance from the end of a sector.
+  for (let pad = 512 - 54 - 60; pad <= 512 - 54; pad++) {
+    for (const lengths of [
+      [5, 0, 0, 0],
+      [0, 0, 40, 7],
+      [300, 0, 450, 0],
+    ]) {
+      const disk = new FaultDisk();
+      const wal = await openWal({ dir: DIR, segmentBytes: 4096, coreVersion: 1 }, disk);
+      const first = { ...wal.append(0, new Uint8Array(pad).fill(0xa5)), type: 0 };
+      await wal.sync();
+      const dependency = wal.position;
+      const written: WalRecord[] = [{ ...first, payload: new Uint8Array(pad).fill(0xa5) }];
+      for (const length of lengths) {
+        const payload = new Uint8Array(length).fill(0xa5);
+        written.push({ ...wal.append(0, payload), type: 0, payload });
+      }
+      disk.failAt = { operation: disk.operations + 1, error: new Error("power") };
+      await assert.rejects(wal.sync());
+      for (let kept = 0; kept < 8; kept++) {
+        let sector = 0;
+        const after = disk.afterPowerLoss(() => ((kept >> sector++) & 1) === 1);
+        const from: Specimen = { disk, dir: DIR, segmentBytes: 4096, records: written, dependency };
+        const outcome = await reopen(from, after);
+        const where = `power loss cut, pad ${pad}, lengths ${lengths}, sectors kept ${kept.toString(2)}`;
+        assert.notEqual(outcome.condition.kind, "damaged", where);
+        assertSound(from, outcome, where);
+      }
+    }
+  }
+});
+
+test("a flipped bit in a synced group that whole records of it follow is damage, also when no signature depends on it", async () => {
+  const from = await specimen({ count: 8, payload: 40, depends: 4, group: 4 });
+  const group = 32 + 4 * 62;
+  for await (const outcome of everyBitFlip(from, 11)) {
+    const byte = outcome.bit >> 3;
+    assertSound(from, outcome, `bit ${outcome.bit}`);
+    if (byte >= group && byte < group + 3 * 62)
+      assert.equal(outcome.condition.kind, "damaged", `byte ${byte}`);
+  }
+});
