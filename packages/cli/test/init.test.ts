@@ -209,6 +209,27 @@ test("key new refuses to replace a key; export and import of the sign state agre
   assert.equal((await command("key", "state", "init", "--home", home)).code, 5);
 });
 
+test("key show shows a consensus key that key new made alone, without a peer id", async (context) => {
+  const home = temporaryHome(context);
+  const made = JSON.parse((await command("key", "new", "--home", home, "--json")).out);
+  const shown = await command("key", "show", "--home", home, "--json");
+  assert.equal(shown.code, 0, shown.err);
+  assert.deepEqual(JSON.parse(shown.out), { ...made, peer_id: null, owner: null });
+  const { code, out } = await command("key", "show", "--home", home);
+  assert.equal(code, 0);
+  assert.match(out, new RegExp(`^address {2}${made.address}$`, "m"));
+  assert.doesNotMatch(out, /peer id/);
+});
+
+test("key show still names a node key that is malformed", async (context) => {
+  const home = temporaryHome(context);
+  await initHome({ home });
+  writeFileSync(join(home, "config", "node_key.json"), "{}");
+  const { code, err } = await command("key", "show", "--home", home);
+  assert.equal(code, 3);
+  assert.match(err, /node_key\.json does not hold an Ed25519 key/);
+});
+
 test("reset removes the data and keeps keys and sign state", async (context) => {
   const home = temporaryHome(context);
   await initHome({ home });

@@ -19,10 +19,11 @@ export const keyShow: Command = {
   summary: "Show the public half of this home's keys: address, public key, peer id, owner",
   arguments: [],
   flags: [JSON_FLAG],
-  details: "--json prints {address, pub_key, peer_id, owner}. Nothing secret is shown.",
+  details:
+    "--json prints {address, pub_key, peer_id, owner}; peer_id and owner are null where there is none. Nothing secret is shown.",
   async run({ args, io, home }) {
-    const { readIdentity } = await import("../home/keys.ts");
-    const identity = await readIdentity(home);
+    const { readAvailableIdentity } = await import("../home/keys.ts");
+    const identity = await readAvailableIdentity(home);
     const shown = {
       address: Buffer.from(identity.address).toString("hex").toUpperCase(),
       pub_key: { type: "tendermint/PubKeyEd25519", value: Buffer.from(identity.pubKey).toString("base64") },
@@ -31,8 +32,9 @@ export const keyShow: Command = {
     };
     if (args.boolean("json")) io.out(`${JSON.stringify(shown)}\n`);
     else {
+      const peerId = shown.peer_id === null ? "" : `peer id  ${shown.peer_id}\n`;
       io.out(
-        `address  ${shown.address}\npub key  ${shown.pub_key.value}\npeer id  ${shown.peer_id}\nowner    ${shown.owner ?? "none here"}\n`,
+        `address  ${shown.address}\npub key  ${shown.pub_key.value}\n${peerId}owner    ${shown.owner ?? "none here"}\n`,
       );
     }
     return ExitCode.ok;

@@ -54,14 +54,26 @@ export async function ensureKeys(
 
 /** @throws CliError config when a key file is missing or malformed. */
 export async function readIdentity(home: string): Promise<HomeIdentity> {
+  const { nodeKey } = homePaths(home);
+  return { ...(await readPublicKeys(home)), peerId: peerIdOf(await readNodeKey(nodeKey)) };
+}
+
+/**
+ * Like `readIdentity`, also of a home that holds a consensus key alone, as `key new` makes it: the peer id is `null`
+ * there.
+ * @throws CliError config when another key file is missing, or one is malformed.
+ */
+export async function readAvailableIdentity(
+  home: string,
+): Promise<Omit<HomeIdentity, "peerId"> & { readonly peerId: string | null }> {
+  if (existsSync(homePaths(home).nodeKey)) return await readIdentity(home);
+  return { ...(await readPublicKeys(home)), peerId: null };
+}
+
+async function readPublicKeys(home: string): Promise<Omit<HomeIdentity, "peerId">> {
   const paths = homePaths(home);
   const { publicKey, address } = await readPublicKey(paths.validatorKey);
-  return {
-    pubKey: publicKey,
-    address,
-    peerId: peerIdOf(await readNodeKey(paths.nodeKey)),
-    owner: await readOwner(home),
-  };
+  return { pubKey: publicKey, address, owner: await readOwner(home) };
 }
 
 /** CometBFT's node_key.json: base64 of seed ‖ public key. */
