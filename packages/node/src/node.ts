@@ -17,8 +17,7 @@ import type { HomePaths } from "./home.ts";
 import { writeStateDump } from "./last-exit.ts";
 import { isAbsent, type LinkFacts, linkedEnough } from "./lifecycle/links.ts";
 import { Owner } from "./lifecycle/owner.ts";
-import { replayHeight } from "./lifecycle/replay.ts";
-import { raiseWatermark } from "./lifecycle/watermark.ts";
+import { recover, takeUp } from "./lifecycle/recovery.ts";
 import type { Metrics } from "./metrics/index.ts";
 import { recordProposal } from "./metrics/proposals.ts";
 import { sampleNode } from "./metrics/samples.ts";
@@ -209,15 +208,7 @@ export class Node implements QuorateNode {
   async begin(urls: { readonly rpc: string; readonly metrics: string }): Promise<void> {
     const { parts, runner } = this;
     const state = runner.chain();
-    const { commit } = runner.lastCommit();
-    const replay = await replayHeight(state, {
-      wal: parts.wal,
-      store: parts.store,
-      lastCommit: state.lastBlockId === null ? null : commit,
-      own: parts.privval?.address ?? null,
-      log: parts.modules.log("consensus"),
-    });
-    await raiseWatermark(parts.privval, state, commit, replay);
+    const replay = await recover(runner, { ...parts, log: parts.modules.log("consensus") });
     parts.execution.onStatus(() => this.gossipLayer?.roundStateChanged());
     await parts.execution.start(state);
     const gossip = this.gossip();
@@ -240,17 +231,12 @@ export class Node implements QuorateNode {
       return;
     }
     this.relay.start();
-    if (replay.kind === "resumed") {
-      for (const blockId of replay.bodies) await runner.findBody(state.lastHeight + 1, blockId);
-      if (this.isStopping) return;
-      runner.resume(replay.core, replay.pending);
-    } else if (replay.kind === "fresh" && state.lastHeight + 1 === parts.genesis.initialHeight) {
+    if (replay.kind === "fresh" && state.lastHeight + 1 === parts.genesis.initialHeight) {
       this.waitForLinks(parts.clock.monotonicMs() + LINK_WAIT_MS);
       return;
-    } else {
-      runner.start();
-      if (replay.kind === "snapshot") runner.submit({ kind: "restore", snapshot: replay.snapshot });
     }
+    await takeUp(runner, replay);
+    if (this.isStopping) return;
     this.owner.enterConsensus();
     this.watchLinks();
   }

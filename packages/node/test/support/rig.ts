@@ -11,6 +11,7 @@ import {
   EMPTY_COMMIT,
   earliestTime,
   type Proposal,
+  type Time,
   timeFromMs,
   type Vote,
   VoteType,
@@ -20,6 +21,8 @@ import { inlineVerifier } from "@quorate/crypto";
 import { createKeyAndState, FilePrivVal, fileSlotDisk } from "@quorate/privval";
 import { openWal, type Wal } from "@quorate/wal";
 import type { NodeError } from "../../src/errors.ts";
+import { recover, takeUp } from "../../src/lifecycle/recovery.ts";
+import type { Replay } from "../../src/lifecycle/replay.ts";
 import { createMetrics, type Metrics } from "../../src/metrics/index.ts";
 import type { CommittedBlock, Publisher } from "../../src/runner/context.ts";
 import { LastCommit } from "../../src/runner/last-commit.ts";
@@ -54,7 +57,7 @@ export interface Checkpoint {
   readonly disk: MemoryDisk;
   readonly store: MemoryStore;
   /** Own messages sent until then. */
-  readonly sent: number;
+  readonly sent: Pick<Published, "votes" | "proposals">;
 }
 
 export interface Rig {
@@ -87,12 +90,16 @@ export interface Rig {
   votes(type: VoteType, blockId: BlockId | null, indexes: readonly number[], round?: number): Promise<void>;
   /** Starts the runner and lets round 0 begin. */
   begin(): Promise<void>;
+  /** What a node does at start: replays the log and goes on where it ended. */
+  recover(): Promise<Replay>;
   advance(ms: number): Promise<void>;
+  /** Lets this much time pass in small steps, so that what a timer begins goes on before the next one. */
+  pass(ms: number): Promise<void>;
   free(): Promise<void>;
 }
 
 export interface RigOptions {
-  /** Default: a validator that does not propose in round 0. */
+  /** Default, `follower`: the validator whose turn to propose comes last. */
   readonly own?: "proposer" | "follower" | null;
   readonly validators?: number;
   readonly params?: Partial<ChainParams>;
@@ -125,14 +132,15 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     checkpoints.push({
       disk: disk.copy("synced"),
       store: store.copy(),
-      sent: published.votes.length + published.proposals.length,
+      sent: { votes: [...published.votes], proposals: [...published.proposals] },
     });
   };
   const stored = (await after?.store.state()) ?? null;
   const state = stored ?? chain.start;
   const proposer = proposerIndex(chain.start, 0);
   const size = chain.keys.seeds.length;
-  const own = options.own === null ? -1 : options.own === "proposer" ? proposer : (proposer + 1) % size;
+  const turns = Array.from({ length: size }, (_, round) => proposerIndex(chain.start, round));
+  const own = options.own === null ? -1 : options.own === "proposer" ? proposer : (turns.at(-1) ?? 0);
 
   const published: Published = { votes: [], proposals: [], certificates: [], wanted: [] };
   const store = new MemoryStore(pace, note);
@@ -239,7 +247,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
       const now = timeFromMs(clock.wallMs());
       const earliest = earliestTime(at);
       return nextBlock(at, at.lastBlockId === null ? null : runner.lastCommit().commit, {
-        time: now > earliest ? now : earliest,
+        time: laterOf(now, earliest),
         ...blockOptions,
       });
     },
@@ -260,9 +268,20 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
       // The timer of the new height, and the waits of a build for a time that has come.
       for (let turn = 0; turn < 4; turn++) await rig.advance(0);
     },
+    async recover() {
+      const replay = await recover(runner, { wal, store, privval, log: silent("test") });
+      await takeUp(runner, replay);
+      await settled();
+      return replay;
+    },
     async advance(ms) {
       clock.advance(ms);
       await settled();
+    },
+    async pass(ms) {
+      const until = clock.monotonicMs() + ms;
+      while (clock.monotonicMs() < until) await rig.advance(Math.min(100, until - clock.monotonicMs()));
+      for (let turn = 0; turn < 4; turn++) await rig.advance(0);
     },
     async free() {
       gate?.releaseAll();
@@ -273,6 +292,8 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
   };
   return rig;
 }
+
+const laterOf = (a: Time, b: Time): Time => (a > b ? a : b);
 
 /** `prevote 0 nil`, `precommit 2 1a2b3c4d`. */
 export function nameOf(vote: Vote): string {

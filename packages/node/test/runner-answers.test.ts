@@ -1,0 +1,448 @@
+/** What answers, refusals and faults of the ports lead to. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Block, type BlockId, makePartSet, VoteType } from "@quorate/chain";
+import { summary } from "@quorate/consensus";
+import { forkProof } from "../src/runner/fatal.ts";
+import { Signers } from "./support/chain.ts";
+import { Gate, settled } from "./support/pace.ts";
+import { nameOf, type Rig, shortId, withRig } from "./support/rig.ts";
+
+const { prevote, precommit } = VoteType;
+
+/** Decides `block` by the votes of the others. */
+async function decide(rig: Rig, block: { readonly blockId: BlockId }, round = 0): Promise<void> {
+  await rig.votes(prevote, block.blockId, rig.others, round);
+  await rig.votes(precommit, block.blockId, rig.others, round);
+}
+
+test("a refused signature is an abstention: nothing is sent, the round goes on", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    await rig.privval?.raise(1, 0, 1);
+    const block = rig.block();
+    await rig.propose(block);
+    assert.equal(rig.published.votes.length, 0);
+    assert.match(await rig.metrics.text(), /sign_refused\w*{[^}]*code="REGRESSION"[^}]*} 1/);
+    await rig.votes(prevote, block.blockId, rig.others);
+    assert.deepEqual(rig.published.votes.map(nameOf), [`precommit 0 ${shortId(block.blockId)}`]);
+    assert.deepEqual(rig.fatals, []);
+  });
+});
+
+test("a verdict that comes when its height is over changes nothing", async () => {
+  const gate = new Gate();
+  await withRig({ gate }, async (rig) => {
+    await rig.begin();
+    gate.hold("validate");
+    const block = rig.block();
+    await rig.propose(block);
+    await decide(rig, block);
+    assert.equal(rig.runner.chain().lastHeight, 1);
+    const before = rig.runner.core();
+    gate.release("validate");
+    await settled();
+    assert.equal(rig.runner.core(), before);
+  });
+});
+
+test("a built value that comes when its height is over is not proposed", async () => {
+  const gate = new Gate();
+  await withRig({ gate, own: "proposer" }, async (rig) => {
+    gate.hold("build");
+    await rig.begin();
+    assert.deepEqual(gate.blocked, ["build"]);
+    // The others go on without it and decide in round 1.
+    await rig.votes(prevote, null, rig.others);
+    await rig.votes(precommit, null, rig.others);
+    const block = rig.block({ round: 1 });
+    await rig.propose(block, 1);
+    await decide(rig, block, 1);
+    assert.equal(rig.runner.chain().lastHeight, 1);
+    gate.release("build");
+    await rig.advance(0);
+    assert.deepEqual(rig.published.proposals, []);
+    assert.deepEqual(rig.fatals, []);
+  });
+});
+
+test("a built value that comes in a later round of its height is not proposed", async () => {
+  const gate = new Gate();
+  await withRig({ gate, own: "proposer" }, async (rig) => {
+    gate.hold("build");
+    await rig.begin();
+    await rig.votes(prevote, null, rig.others);
+    await rig.votes(precommit, null, rig.others);
+    await rig.advance(0);
+    assert.equal(summary(rig.runner.core()).round, 1);
+    gate.release("build");
+    await rig.advance(0);
+    assert.deepEqual(rig.published.proposals, []);
+  });
+});
+
+test("UNKNOWN is no verdict: the prevote waits, and is nil only when timeoutPropose fires", async () => {
+  await withRig({}, async (rig) => {
+    rig.execution.verdict = () => ({ kind: "unknown", reason: "SYNCING" });
+    await rig.begin();
+    await rig.propose(rig.block());
+    assert.deepEqual(rig.published.votes, []);
+    await rig.advance(rig.chain.genesis.params.timeoutProposeMs - 1);
+    assert.deepEqual(rig.published.votes, []);
+    await rig.advance(1);
+    assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
+  });
+});
+
+test("INVALID by the execution client earns nil at once", async () => {
+  await withRig({}, async (rig) => {
+    rig.execution.verdict = () => ({ kind: "invalid", reason: "bad state root" });
+    await rig.begin();
+    await rig.propose(rig.block());
+    assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
+  });
+});
+
+test("a body that breaks a chain rule earns nil and is never shown to the execution client", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const change = (block: Block): Block => ({
+      ...block,
+      header: { ...block.header, appHash: new Uint8Array(32).fill(7) },
+    });
+    await rig.propose(rig.block({ change }));
+    assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
+    assert.equal(rig.execution.validated, 0);
+  });
+});
+
+test("bytes that are no block earn nil, and their sender is told apart", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const bytes = new Uint8Array(100).fill(0xff);
+    const blockId = { hash: new Uint8Array(32).fill(9), parts: makePartSet(bytes).header };
+    const proposal = rig.signers.proposal({ ...rig.block(), blockId });
+    rig.runner.submit({ kind: "proposal", proposal, receivedAtMs: rig.clock.wallMs() });
+    assert.equal(rig.runner.receiveBody(1, blockId, bytes), false);
+    await settled();
+    assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
+  });
+});
+
+test("a failed sync ends the process with 6 in the same turn, and nothing is published after", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    rig.disk.break();
+    const block = rig.block();
+    await rig.propose(block);
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode }) => exitCode),
+      [6],
+    );
+    rig.journal.length = 0;
+    await decide(rig, block);
+    await rig.advance(120_000);
+    assert.deepEqual(rig.published.votes, []);
+    assert.deepEqual(rig.journal, []);
+    assert.equal(rig.clock.pending, 0, "no timer is left");
+  });
+});
+
+test("a full disk is a durability failure too", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    rig.disk.break("ENOSPC");
+    await rig.propose(rig.block());
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode }) => exitCode),
+      [6],
+    );
+    assert.match(rig.fatals[0]?.what ?? "", /no space left/);
+  });
+});
+
+test("a body or a batch that cannot be stored ends the process with 6 before the next height", async () => {
+  for (const held of ["body.sync", "store.commit"]) {
+    const gate = new Gate();
+    await withRig({ gate }, async (rig) => {
+      await rig.begin();
+      gate.hold(held);
+      const block = rig.block();
+      await rig.propose(block);
+      await decide(rig, block);
+      rig.store.break();
+      gate.release(held);
+      await settled();
+      assert.deepEqual([...new Set(rig.fatals.map(({ exitCode }) => exitCode))], [6], held);
+      assert.equal(rig.runner.chain().lastHeight, 0);
+      assert.equal(
+        rig.published.votes.some((vote) => vote.type === precommit && vote.blockId !== null),
+        held !== "body.sync",
+      );
+    });
+  }
+});
+
+test("evidence that cannot be stored is a durability failure, not a bug", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    rig.store.break();
+    const [other = 0] = rig.others;
+    await rig.votes(prevote, null, [other]);
+    await rig.votes(prevote, rig.block().blockId, [other]);
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode }) => exitCode),
+      [6],
+    );
+  });
+});
+
+test("two votes of one validator are kept as evidence, once", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const [other = 0] = rig.others;
+    const block = rig.block();
+    await rig.votes(prevote, null, [other]);
+    await rig.votes(prevote, block.blockId, [other]);
+    await rig.votes(prevote, block.blockId, [other]);
+    assert.equal(rig.store.kept.length, 1);
+  });
+});
+
+test("a vote of the own key that this node did not sign ends the process with 5; no later effect is carried out", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    await rig.votes(precommit, null, [rig.own], 3);
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode }) => exitCode),
+      [5],
+    );
+    await rig.propose(rig.block());
+    assert.deepEqual(rig.published.votes, []);
+  });
+});
+
+test("a proposal of the own key that this node did not sign ends the process with 5", async () => {
+  await withRig({ own: "proposer" }, async (rig) => {
+    rig.execution.payload = null;
+    await rig.begin();
+    const proposal = rig.signers.proposal(rig.block());
+    rig.runner.submit({ kind: "proposal", proposal, receivedAtMs: rig.clock.wallMs() });
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode }) => exitCode),
+      [5],
+    );
+  });
+});
+
+test("a second block with a valid commit at a decided height ends the process with 7 and both certificates", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const signers = rig.signers;
+    const [one, two] = [rig.block({ txs: [Uint8Array.of(1)] }), rig.block({ txs: [Uint8Array.of(2)] })];
+    await rig.propose(one);
+    await decide(rig, one);
+    const commit = signers.commit(0, two.blockId, [0, 1, 2, 3]);
+    const body = rig.runner.bodies.add(1, two.blockId, two.bytes);
+    assert.ok(body !== null);
+    await rig.runner.commitBlock(body, commit, "sync");
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode, code }) => [exitCode, code]),
+      [[7, "FORK"]],
+    );
+    const facts = rig.fatals[0]?.facts as { ours: { blockId: BlockId }; theirs: { blockId: BlockId } };
+    assert.deepEqual([facts.ours.blockId, facts.theirs.blockId], [one.blockId, two.blockId]);
+  });
+});
+
+test("a commit certificate for another block at the last height is a fork; one for the same block, nil, or prevotes are not", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const signers = new Signers(rig.chain, rig.runner.chain());
+    const [one, two] = [rig.block({ txs: [Uint8Array.of(1)] }), rig.block({ txs: [Uint8Array.of(2)] })];
+    await rig.propose(one);
+    await decide(rig, one);
+    const { commit } = rig.runner.lastCommit();
+    const proof = (type: VoteType, blockId: BlockId | null): number | undefined =>
+      forkProof(rig.runner.chain(), commit, signers.certificate(type, 0, blockId, [0, 1, 2]))?.exitCode;
+    assert.equal(proof(precommit, two.blockId), 7);
+    assert.equal(proof(precommit, one.blockId), undefined);
+    assert.equal(proof(precommit, null), undefined);
+    assert.equal(proof(prevote, two.blockId), undefined);
+  });
+});
+
+test("a decided block that breaks a chain rule ends the process with 7", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const change = (block: Block): Block => ({
+      ...block,
+      header: { ...block.header, appHash: new Uint8Array(32).fill(7) },
+    });
+    const block = rig.block({ change });
+    await rig.propose(block);
+    await decide(rig, block);
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode }) => exitCode),
+      [7],
+    );
+    assert.match(rig.fatals[0]?.what ?? "", /app hash/);
+    assert.equal(rig.store.height, 0);
+  });
+});
+
+test("block sync takes over: the round is left, nothing is signed, the node comes back at the next height", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const [one, two] = [rig.block({ txs: [Uint8Array.of(1)] }), rig.block({ txs: [Uint8Array.of(2)] })];
+    await rig.propose(one);
+    const sent = rig.published.votes.length;
+    rig.runner.pause();
+    await rig.votes(prevote, one.blockId, rig.others);
+    await rig.advance(60_000);
+    assert.equal(rig.published.votes.length, sent);
+    const body = rig.runner.bodies.add(1, two.blockId, two.bytes);
+    assert.ok(body !== null);
+    await rig.runner.commitBlock(body, rig.signers.commit(0, two.blockId, [0, 1, 2, 3]), "sync");
+    assert.equal(rig.runner.chain().lastHeight, 1);
+    rig.runner.start();
+    await rig.advance(0);
+    assert.equal(summary(rig.runner.core()).height, 2);
+    assert.deepEqual(rig.fatals, []);
+  });
+});
+
+test("sync and consensus may bring the same block at once: it is committed once", async () => {
+  const gate = new Gate();
+  await withRig({ gate }, async (rig) => {
+    await rig.begin();
+    gate.hold("store.commit");
+    const block = rig.block();
+    await rig.propose(block);
+    const commit = rig.signers.commit(0, block.blockId, [0, 1, 2, 3]);
+    await decide(rig, block);
+    rig.runner.pause();
+    const body = rig.runner.bodies.get(block.blockId);
+    assert.ok(body !== null);
+    const synced = rig.runner.commitBlock(body, commit, "sync");
+    gate.release("store.commit");
+    await synced;
+    assert.deepEqual(
+      rig.commits.map(({ height, source }) => [height, source]),
+      [[1, "consensus"]],
+    );
+    assert.deepEqual(rig.fatals, []);
+  });
+});
+
+test("a signature under way when the node halts is not sent", async () => {
+  const gate = new Gate();
+  await withRig({ gate }, async (rig) => {
+    await rig.begin();
+    gate.hold("slot.sync");
+    await rig.propose(rig.block());
+    rig.runner.halt();
+    gate.release("slot.sync");
+    await rig.runner.stop();
+    assert.deepEqual(rig.published.votes, []);
+  });
+});
+
+test("regression: a body that came before the height began here is told when it begins", async () => {
+  await withRig({}, async (rig) => {
+    const block = rig.block();
+    assert.equal(rig.runner.receiveBody(1, block.blockId, block.bytes), true);
+    await rig.begin();
+    const proposal = rig.signers.proposal(block);
+    rig.runner.submit({ kind: "proposal", proposal, receivedAtMs: rig.clock.wallMs() });
+    await settled();
+    assert.deepEqual(rig.published.votes.map(nameOf), [`prevote 0 ${shortId(block.blockId)}`]);
+  });
+});
+
+test("regression: a valid block proposed again is sent with its body although memory let the body go", async () => {
+  await withRig({ own: "proposer" }, async (rig) => {
+    await rig.begin();
+    const [first] = rig.published.proposals;
+    assert.ok(first !== undefined);
+    const { blockId } = first.proposal;
+    await rig.votes(prevote, blockId, rig.others.slice(0, 2));
+    for (let n = 0; n < 20; n++) {
+      const { bytes, blockId: id } = rig.block({ round: 1, txs: [Uint8Array.of(n)] });
+      rig.runner.receiveBody(1, id, bytes);
+    }
+    await settled();
+    assert.equal(rig.runner.bodies.get(blockId), null);
+    for (let round = 0; round < 4; round++) await rig.votes(precommit, null, rig.others, round);
+    await rig.pass(0);
+    const [, again] = rig.published.proposals;
+    assert.deepEqual(again?.proposal.round, 4);
+    assert.deepEqual(again?.proposal.polRound, 0);
+    assert.deepEqual(again?.body, first.body);
+  });
+});
+
+test("an empty chain waits for the empty-block interval; a pending transaction ends the wait", async () => {
+  const params = { blockIntervalMs: 1000, emptyBlockIntervalMs: 30_000 };
+  await withRig({ validators: 1, own: "proposer", params }, async (rig) => {
+    await rig.begin();
+    await rig.pass(4000);
+    assert.equal(rig.runner.chain().lastHeight, 1);
+    await rig.pass(20_000);
+    assert.equal(rig.runner.chain().lastHeight, 1, "idle");
+    rig.execution.payload = [Uint8Array.of(1)];
+    rig.runner.wakeEmptyHeight();
+    await rig.pass(0);
+    assert.equal(rig.runner.chain().lastHeight, 2, "awake");
+    assert.equal(rig.commits.at(-1)?.txs, 1);
+    rig.execution.payload = [];
+    await rig.pass(4000);
+    assert.equal(rig.runner.chain().lastHeight, 3, "one more right after a block with transactions");
+    await rig.pass(10_000);
+    assert.equal(rig.runner.chain().lastHeight, 3, "idle again");
+    await rig.pass(20_000);
+    assert.equal(rig.runner.chain().lastHeight, 4, "the interval is over");
+  });
+});
+
+test("a full node follows: it signs nothing and commits what the others decide", async () => {
+  await withRig({ own: null }, async (rig) => {
+    await rig.begin();
+    const block = rig.block();
+    await rig.propose(block);
+    await decide(rig, block);
+    assert.equal(rig.runner.chain().lastHeight, 1);
+    assert.deepEqual(rig.published.votes, []);
+  });
+});
+
+test("a single validator decides alone, height after height", async () => {
+  await withRig({ validators: 1, own: "proposer" }, async (rig) => {
+    await rig.begin();
+    await rig.pass(2000);
+    assert.equal(rig.runner.chain().lastHeight >= 3, true);
+    assert.deepEqual(rig.fatals, []);
+    const { header } = rig.block().block;
+    assert.equal(header.height, rig.runner.chain().lastHeight + 1);
+  });
+});
+
+test("an execution client that builds nothing costs a round, not the node", async () => {
+  await withRig({ own: "proposer" }, async (rig) => {
+    rig.execution.payload = null;
+    await rig.begin();
+    await rig.advance(rig.chain.genesis.params.timeoutProposeMs);
+    assert.deepEqual(rig.published.proposals, []);
+    assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
+    assert.deepEqual(rig.fatals, []);
+  });
+});
+
+test("a proposer whose execution client is behind stays silent", async () => {
+  await withRig({ own: "proposer" }, async (rig) => {
+    rig.execution.status = { kind: "offline", reason: "refused", action: "start it" };
+    await rig.begin();
+    await rig.advance(rig.chain.genesis.params.timeoutProposeMs);
+    assert.deepEqual(rig.published.proposals, []);
+  });
+});
