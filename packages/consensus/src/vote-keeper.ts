@@ -175,7 +175,12 @@ function makeRoom(
 ): { readonly keeper: VoteKeeper; readonly admitted: boolean } {
   const index = vote.validatorIndex;
   const buffered = keeper.rounds.filter(
-    (each) => each.round > current && Boolean(each.prevotes.votes[index] ?? each.precommits.votes[index]),
+    (each) =>
+      each.round > current &&
+      // A round with +2/3 is kept for its quorum, not for this sender: it takes no room and loses no vote.
+      each.prevotes.quorum === null &&
+      each.precommits.quorum === null &&
+      Boolean(each.prevotes.votes[index] ?? each.precommits.votes[index]),
   );
   if (buffered.length < LIMITS.futureRoundsPerValidator) return { keeper, admitted: true };
   if (buffered.some((each) => each.round === vote.round)) return { keeper, admitted: true };

@@ -263,6 +263,18 @@ test("[M aeb7e736] a validator that votes in ever higher rounds holds two of the
   assert.equal(core.round, 0);
 });
 
+test("a future round with +2/3 takes no room among a sender's two and loses no vote to a later one", () => {
+  const core = Core.inRound0(3);
+  core.body(A, 0);
+  core.prevotes(3, null, [1]);
+  core.prevotes(4, null, [1]);
+  core.precommits(1, A, [0, 1, 2]);
+  core.prevotes(2, null, [1]);
+  const rounds = core.state.votes.rounds.map(({ round }) => round);
+  assert.deepEqual(rounds, [1, 3, 4]);
+  assert.equal(core.state.votes.rounds[0]?.precommits.votes.filter((vote) => vote !== null).length, 3);
+});
+
 test("[M future rounds] proposals far ahead and far behind are not kept", () => {
   const core = Core.inRound0(3);
   core.proposal(17, A);
