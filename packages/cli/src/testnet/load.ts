@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly accounts: readonly DevAccount[];
   /** eth_* URLs of nodes that are alive now. */
   readonly endpoints: () => readonly string[];
+  /** A transaction that is not mined after this is sent again, ms; default 5000. */
+  readonly resendAfterMs?: number;
   /** Called when a transaction was refused or could not be sent. */
   readonly warn: (message: string) => void;
 }
@@ -158,7 +160,7 @@ export class LoadGenerator {
   async #resend(): Promise<void> {
     const now = performance.now();
     for (const entry of this.#outstanding.values()) {
-      if (now - entry.sentAtMs < RESEND_MS) return;
+      if (now - entry.sentAtMs < (this.#options.resendAfterMs ?? RESEND_MS)) return;
       const url = this.#endpoint();
       if (url === null) return;
       this.#outstanding.delete(entry.hash.toLowerCase());
@@ -195,12 +197,22 @@ export class LoadGenerator {
     });
   }
 
-  /** Mined in a block that was not looked through, or replaced by nothing: ask for the receipt. */
+  /**
+   * Its nonce is used up on this client: mined in a block that was not looked through, or another transaction has taken
+   * the nonce (one of an earlier run that survived in a client's pool). Then this one can never be mined and a new one
+   * goes out in its place.
+   */
   async #settle(url: string, entry: Outstanding): Promise<void> {
     const answer = await call(url, "eth_getTransactionReceipt", [entry.hash]);
+    if (at(answer, "error") !== undefined) return;
+    if (!this.#outstanding.delete(entry.hash.toLowerCase())) return;
     const receipt = at(answer, "result");
-    if (receipt === null || receipt === undefined) return;
-    if (this.#outstanding.delete(entry.hash.toLowerCase())) this.#mined++;
+    if (receipt !== null && receipt !== undefined) {
+      this.#mined++;
+      return;
+    }
+    this.#nonces.delete(entry.signer.address);
+    this.#sent--;
   }
 
   async #nonceOf(url: string, address: string, block: "latest" | "pending"): Promise<number> {
