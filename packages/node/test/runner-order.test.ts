@@ -55,7 +55,10 @@ test("a precommit of a block is not even signed before its body is on disk", asy
     gate.release("body.sync");
     await settled();
     assert.deepEqual(rig.published.votes.map(nameOf).slice(1), [`precommit 0 ${shortId(block.blockId)}`]);
-    assert.equal(rig.journal.indexOf("body.sync") < rig.journal.lastIndexOf("slot.sync"), true);
+    assert.equal(
+      rig.journal.indexOf(`body.sync ${shortId(block.blockId)}`) < rig.journal.lastIndexOf("slot.sync"),
+      true,
+    );
   });
 });
 

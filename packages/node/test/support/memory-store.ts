@@ -61,7 +61,7 @@ export class MemoryStore implements BlockStore {
     await this.pace("body.sync");
     if (this.failure !== null) throw this.failure;
     this.bodies.set(blockIdKey(blockId), bytes);
-    this.note("body.sync");
+    this.note(`body.sync ${blockIdKey(blockId).slice(0, 8)}`);
     return { segment: 1, offset: 0, length: bytes.length };
   }
 
