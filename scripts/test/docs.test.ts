@@ -4,7 +4,9 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { PARAM_SPECS } from "../../packages/chain/src/params/params.ts";
 import { COMMANDS } from "../../packages/cli/src/commands/index.ts";
+import { OPTIONS } from "../../packages/cli/src/config/options.ts";
 import { ExitCode } from "../../packages/cli/src/errors.ts";
+import { configReference } from "../config-doc.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
@@ -60,6 +62,19 @@ test("the protocol's table of params names each with its default", () => {
     const place = (cells[1] ?? "").split(", ").indexOf(`\`${name}\``);
     const stated = Number((cells[2] ?? "").split(", ")[place]?.replaceAll(" ", ""));
     assert.equal(stated, value, name);
+  }
+});
+
+test("the configuration reference is the one that the options generate (npm run docs:config)", () => {
+  assert.equal(read("docs/config.md"), configReference());
+});
+
+test("the configuration reference has a row per option with its flag", () => {
+  const rows = read("docs/config.md").split("\n");
+  for (const { key, flag } of OPTIONS) {
+    const own = rows.filter((row) => row.startsWith(`| \`${key}\` `));
+    assert.equal(own.length, 1, key);
+    if (flag !== null) assert.match(own[0] ?? "", new RegExp(`\`--${flag}[ \`]`), key);
   }
 });
 
