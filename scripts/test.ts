@@ -1,19 +1,26 @@
 /**
  * `npm test`: lint, types, boundaries, then every test of the packages (in parallel) and of the whole network (one file
- * at a time), with one closing summary by Node's own reporter. `npm test -- FILE…` runs only those test files.
+ * at a time), with one closing summary by Node's own reporter, in which a failed check counts as a failed test.
+ * `npm test -- FILE…` runs only those test files. A file that has not ended after QUORATE_TEST_FILE_TIMEOUT_MS (default
+ * 20 minutes) is ended and counts as failed.
  */
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { inspect } from "node:util";
 
 const ROOT = join(import.meta.dirname, "..");
 const BIN = join(ROOT, "node_modules", ".bin");
 const TOTALS = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) (\d+(?:\.\d+)?)$/;
-const FILE_TIMEOUT_MS = 12 * 60_000;
+const TEST_TIMEOUT_MS = 12 * 60_000;
+const FILE_TIMEOUT_MS = Number(process.env["QUORATE_TEST_FILE_TIMEOUT_MS"] ?? 20 * 60_000);
+/** In the order of Node's own summary. */
+const SUMMARY = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo"] as const;
 
 const CHECKS: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
   ["lint", join(BIN, "biome"), "ci", "."],
@@ -37,8 +44,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 function check(command: string, args: readonly string[]): Promise<boolean> {
   const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
   children.add(child);
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
+  return new Promise((resolve) => {
+    child.on("error", (error) => {
+      process.stdout.write(`${command} cannot be run: ${error.message}\n`);
+      children.delete(child);
+      resolve(false);
+    });
     child.on("exit", (code) => {
       children.delete(child);
       resolve(code === 0);
@@ -48,23 +59,60 @@ function check(command: string, args: readonly string[]): Promise<boolean> {
 
 type Event = { readonly type: string; readonly data: unknown };
 
-/** Runs the phases one after the other and adds up their totals into one summary. */
+/** Runs the phases one after the other and adds up their totals into one summary, which ends the output whatever happens. */
 async function* phases(plan: readonly { files: string[]; concurrency: number }[]): AsyncGenerator<Event> {
-  const totals = new Map<string, number>();
+  const started = performance.now();
+  const totals = new Map<string, number>(SUMMARY.map((name) => [name, 0]));
+  const add = (name: string, value: number): void => {
+    totals.set(name, (totals.get(name) ?? 0) + value);
+  };
+  const watchdog = new URL("./test-watchdog.ts", import.meta.url);
+  watchdog.searchParams.set("ms", String(FILE_TIMEOUT_MS));
   for (const { files, concurrency } of plan) {
     if (files.length === 0 || stopping.signal.aborted) continue;
-    const stream = run({ files, concurrency, cwd: ROOT, timeout: FILE_TIMEOUT_MS, signal: stopping.signal });
-    for await (const event of stream as AsyncIterable<Event>) {
-      const total = event.type === "test:diagnostic" ? totalOf(event.data) : null;
-      if (total !== null) totals.set(total.name, (totals.get(total.name) ?? 0) + total.value);
-      else yield event;
+    try {
+      const stream = run({
+        files,
+        concurrency,
+        cwd: ROOT,
+        timeout: TEST_TIMEOUT_MS,
+        signal: stopping.signal,
+        execArgv: [...process.execArgv, `--import=${watchdog.href}`],
+      });
+      for await (const event of stream as AsyncIterable<Event>) {
+        const total = event.type === "test:diagnostic" ? totalOf(event.data) : null;
+        if (total === null) yield event;
+        else if (total.name !== "duration_ms") add(total.name, total.value);
+        const ended = event.type === "test:fail" ? endOf(event.data) : null;
+        if (ended !== null) yield { type: "test:stderr", data: { message: `${ended}\n` } };
+      }
+    } catch (error) {
+      add("fail", 1);
+      yield {
+        type: "test:stderr",
+        data: { file: files[0], message: `the test runner failed: ${inspect(error)}\n` },
+      };
     }
   }
+  const failed = (totals.get("fail") ?? 0) + (totals.get("cancelled") ?? 0) + failedChecks.length;
+  if (failed > 0 || totals.get("pass") === 0) process.exitCode ||= 1;
+  add("tests", failedChecks.length);
+  add("fail", failedChecks.length);
+  for (const name of failedChecks)
+    yield { type: "test:stdout", data: { file: "", message: `✖ ${name} failed: see above\n` } };
+  totals.set("duration_ms", performance.now() - started);
   for (const [name, value] of totals) {
     yield { type: "test:diagnostic", data: { nesting: 0, message: `${name} ${value}`, level: "info" } };
   }
-  const failed = (totals.get("fail") ?? 0) + (totals.get("cancelled") ?? 0);
-  if (failed > 0 || !totals.has("pass")) process.exitCode ||= 1;
+}
+
+/** How the process of a failed file ended, where that is what failed; Node's reporter only says "test failed". */
+function endOf(data: unknown): string | null {
+  const { name, details } = data as { name: string; details?: { error?: object } };
+  const { exitCode, signal } = (details?.error ?? {}) as { exitCode?: number | null; signal?: string | null };
+  if (exitCode === undefined && signal === undefined) return null;
+  const how = signal == null ? `with exit code ${exitCode}` : `by ${signal}`;
+  return `${name}: its process ended ${how}; run it alone with \`npm test -- ${name}\``;
 }
 
 function totalOf(data: unknown): { name: string; value: number } | null {
@@ -76,7 +124,7 @@ function totalOf(data: unknown): { name: string; value: number } | null {
 }
 
 const chosen = process.argv.slice(2);
-let sound = true;
+const failedChecks: string[] = [];
 if (chosen.length === 0) {
   for (const [name, command, ...args] of CHECKS) {
     if (stopping.signal.aborted) break;
@@ -84,23 +132,18 @@ if (chosen.length === 0) {
     const ok = await check(command, args);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     process.stdout.write(`${ok ? "✔" : "✖"} ${name} (${seconds} s)\n`);
-    sound &&= ok;
+    if (!ok) failedChecks.push(name);
   }
 }
-if (!sound) {
-  process.stdout.write("✖ the tests were not run: repair what is listed above first\n");
-  process.exitCode ||= 1;
-} else {
-  const glob = (pattern: string): string[] => globSync(pattern, { cwd: ROOT }).sort();
-  const plan =
-    chosen.length > 0
-      ? [{ files: chosen, concurrency: 1 }]
-      : [
-          {
-            files: [...glob("packages/*/test/**/*.test.ts"), ...glob("scripts/test/**/*.test.ts")],
-            concurrency: availableParallelism(),
-          },
-          { files: glob("testnet/test/**/*.test.ts"), concurrency: 1 },
-        ];
-  Readable.from(phases(plan)).compose(new spec()).pipe(process.stdout);
-}
+const glob = (pattern: string): string[] => globSync(pattern, { cwd: ROOT }).sort();
+const plan =
+  chosen.length > 0
+    ? [{ files: chosen, concurrency: 1 }]
+    : [
+        {
+          files: [...glob("packages/*/test/**/*.test.ts"), ...glob("scripts/test/**/*.test.ts")],
+          concurrency: availableParallelism(),
+        },
+        { files: glob("testnet/test/**/*.test.ts"), concurrency: 1 },
+      ];
+await pipeline(Readable.from(phases(plan)), new spec(), process.stdout, { end: false });

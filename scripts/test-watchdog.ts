@@ -1,0 +1,32 @@
+/**
+ * Preloaded into every test file's process (`--import …/test-watchdog.ts?ms=N`): ends it when it has not ended by itself
+ * after N ms, because Node's runner waits for ever for a file that something keeps alive. The timer asks first and says
+ * what is open; a thread of its own kills a process whose event loop no longer turns.
+ */
+import { isMainThread, Worker, workerData } from "node:worker_threads";
+
+/** ms that a process gets to end after it was told to. */
+const GRACE_MS = 2000;
+
+if (isMainThread) {
+  // What a test starts with its own arguments is not a test file.
+  const own = process.execArgv.findIndex((argument) => argument.endsWith(import.meta.url));
+  if (own >= 0) process.execArgv.splice(own, 1);
+  const limit = Number(new URL(import.meta.url).searchParams.get("ms"));
+  const file = process.argv[1] ?? "the test file";
+  const timer = setTimeout(() => {
+    const open = process.getActiveResourcesInfo().join(", ");
+    process.stderr.write(`${file} did not end within ${limit} ms; still open: ${open}\n`, () =>
+      process.exit(1),
+    );
+  }, limit);
+  timer.unref();
+  new Worker(new URL(import.meta.url), {
+    workerData: { watchdog: limit + GRACE_MS },
+    execArgv: [],
+  }).unref();
+} else {
+  const after = (workerData as { watchdog?: unknown } | null)?.watchdog;
+  // Threads that the tests themselves start inherit the preload, but are not this one.
+  if (typeof after === "number") setTimeout(() => process.kill(process.pid, "SIGKILL"), after);
+}
