@@ -291,12 +291,11 @@ function isOwnRound(work: Work, round: number): boolean {
 function takeTimeout(work: Work, timeout: Timeout): void {
   forgetTimer(work, timeout);
   const { round } = timeout;
-  const { machine, own } = work.state;
+  const { machine } = work.state;
   switch (timeout.kind) {
     case "new_height":
-      // After a restart without a log the node goes on in the round of its last signature, not below it.
       if (machine.step === "NewHeight") {
-        drive(work, { kind: "new_round", round: Math.max(machine.round, own.watermark?.round ?? 0) });
+        drive(work, { kind: "new_round", round: Math.max(machine.round, firstRound(work)) });
       }
       return;
     case "propose":
@@ -309,6 +308,18 @@ function takeTimeout(work: Work, timeout: Timeout): void {
       drive(work, { kind: "timeout_precommit", round });
       return;
   }
+}
+
+/**
+ * After a restart without a log the node goes on in the round of its last signature, not below it: the others may need
+ * the vote that it can still give there. Who decides alone has nobody to bring back what it signed in that round and
+ * would wait for ever; it begins the next one.
+ */
+function firstRound({ state, context }: Work): number {
+  const { watermark } = state.own;
+  if (watermark === null) return 0;
+  const power = context.validators.validators[context.index]?.power ?? 0n;
+  return power >= context.quorum ? watermark.round + 1 : watermark.round;
 }
 
 /** VALID is final; INVALID may turn VALID later. */

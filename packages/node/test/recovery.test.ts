@@ -15,7 +15,7 @@ import { replayHeight } from "../src/lifecycle/replay.ts";
 import { decodeEndHeight, encodeEndHeight, WalRecordType } from "../src/wal-records.ts";
 import { makeChain } from "./support/chain.ts";
 import { silent } from "./support/homes.ts";
-import { settled } from "./support/pace.ts";
+import { Gate, settled } from "./support/pace.ts";
 import {
   makeRig,
   nameOf,
@@ -378,6 +378,29 @@ test("a rotten newest slot: what the log holds raises the sign state again", asy
     assert.equal(votesOf(again).includes("prevote 1 nil"), true);
   });
   await rig.free();
+});
+
+test("regression: a single validator that lost its log in the middle of a height goes on, with the value it is locked on", async () => {
+  for (const signed of ["prevote", "precommit"]) {
+    const gate = new Gate();
+    const rig = await makeRig({ validators: 1, own: "proposer", gate });
+    gate.hold(signed === "prevote" ? "body.sync" : "store.commit");
+    await rig.begin();
+    const disk = rig.disk.copy();
+    for (const name of disk.names()) if (name.includes("/wal/")) await disk.remove(name);
+    const after = { disk, store: rig.store.copy() };
+    await withRig({ validators: 1, own: "proposer", after }, async (again) => {
+      const lock = again.privval?.state.lock ?? null;
+      assert.equal(lock !== null, signed === "precommit");
+      assert.equal((await again.recover()).kind, "fresh");
+      await again.pass(3000);
+      assert.equal(again.runner.chain().lastHeight > 1, true, signed);
+      assert.equal(again.commits[0]?.round, 1);
+      if (lock !== null) assert.deepEqual(again.commits[0]?.blockId, lock.blockId);
+      assert.deepEqual(again.fatals, []);
+    });
+    await rig.free();
+  }
 });
 
 test("a full node replays too, and signs nothing", async () => {
