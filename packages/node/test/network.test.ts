@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { makeNetwork, startNode } from "./support/homes.ts";
+import { makeNetwork } from "./support/homes.ts";
+import { assertNoConflicts } from "./support/traces.ts";
 
 test("four validators without EL decide the same blocks; one stops, the chain goes on; it comes back and catches up", async () => {
   const network = await makeNetwork(4, 50);
   try {
-    const nodes = await Promise.all(network.configs.map((config) => startNode(config)));
+    const nodes = await Promise.all(network.configs.map((config) => network.start(config)));
     await Promise.all(nodes.map(({ commits }) => commits.reached(5)));
     const [, , , last] = nodes;
     assert.ok(last !== undefined);
@@ -17,7 +17,7 @@ test("four validators without EL decide the same blocks; one stops, the chain go
     await Promise.all(others.map(({ commits }) => commits.reached(goal)));
     const config = network.configs[3];
     assert.ok(config !== undefined);
-    const again = await startNode(config);
+    const again = await network.start(config);
     await again.commits.reached(goal + 3);
     for (const height of [1, 5]) {
       assert.equal(
@@ -42,10 +42,10 @@ test("a single validator makes blocks by itself and resumes at its height", asyn
   try {
     const config = network.configs[0];
     assert.ok(config !== undefined);
-    const first = await startNode(config);
+    const first = await network.start(config);
     await first.commits.reached(10);
     await first.node.stop();
-    const second = await startNode(config);
+    const second = await network.start(config);
     assert.ok(second.node.started.height >= 10);
     await second.commits.reached(second.node.started.height + 5);
     await second.node.stop();
@@ -53,17 +53,3 @@ test("a single validator makes blocks by itself and resumes at its height", asyn
     await network.free();
   }
 });
-
-async function assertNoConflicts(files: readonly string[]): Promise<void> {
-  const seen = new Map<string, string>();
-  for (const file of files) {
-    for (const line of (await readFile(file, "utf8")).split("\n").filter(Boolean)) {
-      const { validator, height, round, type, sign_bytes } = JSON.parse(line) as Record<string, string>;
-      const key = `${validator}/${height}/${round}/${type}`;
-      const before = seen.get(key);
-      if (before !== undefined) assert.equal(sign_bytes, before, `conflicting signatures at ${key}`);
-      seen.set(key, sign_bytes ?? "");
-    }
-  }
-  assert.ok(seen.size > 0);
-}

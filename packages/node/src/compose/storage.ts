@@ -3,7 +3,7 @@ import { access } from "node:fs/promises";
 import { type Genesis, stateFromGenesis } from "@quorate/chain";
 import { CORE_VERSION } from "@quorate/consensus";
 import type { LogPort } from "@quorate/gossip";
-import { FilePrivVal, type PrivVal, PrivvalError } from "@quorate/privval";
+import { FilePrivVal, type PrivVal, PrivvalError, type SlotDisk } from "@quorate/privval";
 import {
   type BlockStore,
   type HomeLock,
@@ -85,7 +85,7 @@ function storeFailure(error: StoreError, paths: HomePaths): NodeError {
 }
 
 /** `null` when the home has no validator key: a full node. Exit 5 when the sign state does not allow signing. */
-export async function openPrivVal(paths: HomePaths, disk: DiskThread): Promise<PrivVal | null> {
+export async function openPrivVal(paths: HomePaths, disk: SlotDisk): Promise<PrivVal | null> {
   try {
     await access(paths.validatorKey);
   } catch (error) {

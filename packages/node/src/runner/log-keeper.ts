@@ -6,12 +6,12 @@ const KEPT_HEIGHTS = 128;
 
 /** Lets old segments of the WAL go, so that it does not grow with the chain. */
 export class LogKeeper {
-  private readonly wal: Wal;
-  private readonly privval: PrivVal | null;
+  private readonly wal: Pick<Wal, "prune">;
+  private readonly privval: Pick<PrivVal, "state"> | null;
   private readonly ends: WalPosition[] = [];
   private pruning: Promise<unknown> = Promise.resolve();
 
-  constructor(wal: Wal, privval: PrivVal | null) {
+  constructor(wal: Pick<Wal, "prune">, privval: Pick<PrivVal, "state"> | null) {
     this.wal = wal;
     this.privval = privval;
   }

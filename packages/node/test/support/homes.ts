@@ -13,6 +13,8 @@ export interface TestNetwork {
   readonly dir: string;
   readonly genesis: Genesis;
   readonly configs: readonly NodeConfig[];
+  /** Starts a node that {@link free} stops, should a failed test not have. */
+  start(config: NodeConfig): Promise<RunningNode>;
   free(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export async function makeNetwork(
   validators: number,
   blockIntervalMs = 0,
   fullNodes = 0,
+  changes: Partial<Genesis> = {},
 ): Promise<TestNetwork> {
   const dir = await mkdtemp(join(tmpdir(), "quorate-node-"));
   const nodes = await Promise.all(
@@ -64,6 +67,7 @@ export async function makeNetwork(
       owner: new Uint8Array(20).fill(index + 1),
     })),
     upgrades: [],
+    ...changes,
   };
   const validatorPeers = Object.fromEntries(
     nodes.slice(0, validators).map(({ key, peerId }) => [toHexUpper(key.address), peerId]),
@@ -93,7 +97,21 @@ export async function makeNetwork(
       };
     }),
   );
-  return { dir, genesis, configs, free: () => rm(dir, { recursive: true, force: true }) };
+  const started: QuorateNode[] = [];
+  return {
+    dir,
+    genesis,
+    configs,
+    async start(config) {
+      const running = await startNode(config);
+      started.push(running.node);
+      return running;
+    },
+    async free() {
+      await Promise.all(started.map((node) => node.stop()));
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Heights as they commit; `reached(h)` resolves when this node has committed h. */

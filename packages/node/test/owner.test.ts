@@ -1,0 +1,182 @@
+/** The one owner of the life cycle: when the round is left for block sync, and how the node comes back. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type BlockSync, SyncError } from "@quorate/sync";
+import type { NodeError } from "../src/errors.ts";
+import { Owner } from "../src/lifecycle/owner.ts";
+import type { NodePhase } from "../src/types.ts";
+import { decidedChain } from "./support/chain.ts";
+import { silent } from "./support/homes.ts";
+import { settled } from "./support/pace.ts";
+import { type Rig, withRig } from "./support/rig.ts";
+
+class FakeSync implements BlockSync {
+  target = 0;
+  runs = 0;
+  private finish: PromiseWithResolvers<number> | null = null;
+
+  run(signal: AbortSignal): Promise<number> {
+    this.runs++;
+    const finish = Promise.withResolvers<number>();
+    this.finish = finish;
+    signal.addEventListener("abort", () => finish.resolve(0), { once: true });
+    return finish.promise;
+  }
+
+  end(height: number): Promise<void> {
+    this.finish?.resolve(height);
+    return settled();
+  }
+
+  fail(error: Error): Promise<void> {
+    this.finish?.reject(error);
+    return settled();
+  }
+}
+
+async function withOwner(
+  run: (parts: {
+    readonly rig: Rig;
+    readonly owner: Owner;
+    readonly sync: FakeSync;
+    readonly phases: NodePhase[];
+    readonly fatals: NodeError[];
+    /** Height `height` arrives by block sync. */
+    readonly bring: (height: number) => Promise<void>;
+  }) => Promise<void>,
+): Promise<void> {
+  await withRig({}, async (rig) => {
+    const sync = new FakeSync();
+    const phases: NodePhase[] = [];
+    const fatals: NodeError[] = [];
+    const owner = new Owner({
+      clock: rig.clock,
+      log: silent("test"),
+      metrics: rig.metrics,
+      runner: rig.runner,
+      sync,
+      privval: rig.privval,
+      fatal: (error) => void fatals.push(error),
+      onPhase: (phase) => void phases.push(phase),
+    });
+    const blocks = decidedChain(rig.chain, 5);
+    const bring = async (height: number): Promise<void> => {
+      const made = blocks[height - 1];
+      assert.ok(made !== undefined);
+      const { block, bytes, blockId } = made.made;
+      await owner.applySynced(block, bytes, blockId, made.commit);
+    };
+    await rig.begin();
+    owner.enterConsensus();
+    await run({ rig, owner, sync, phases, fatals, bring });
+    await owner.stop();
+    assert.equal(owner.phase, "stopping");
+  });
+}
+
+test("more than two heights behind: block sync begins at once; fewer: only when it lasts", async () => {
+  await withOwner(async ({ rig, owner, sync }) => {
+    sync.target = 3;
+    owner.peerChanged();
+    assert.equal(sync.runs, 1);
+    owner.peerChanged();
+    assert.equal(sync.runs, 1, "one at a time");
+    await sync.end(0);
+    sync.target = 1;
+    owner.peerChanged();
+    await rig.pass(1400);
+    assert.equal(sync.runs, 1);
+    await rig.pass(1600);
+    assert.equal(sync.runs, 2);
+    assert.equal(owner.catchingUp, false, "one behind is a round, not a distance");
+  });
+});
+
+test("a claim alone does not pull the node out of its round; a block with its commit does, and the tip brings it back", async () => {
+  await withOwner(async ({ rig, owner, sync, phases, bring }) => {
+    sync.target = 1000;
+    owner.peerChanged();
+    assert.equal(owner.phase, "consensus");
+    assert.equal(rig.runner.running, true);
+    assert.equal(owner.catchingUp, true);
+    await bring(1);
+    assert.equal(owner.phase, "syncing");
+    assert.equal(rig.runner.running, false);
+    await bring(2);
+    sync.target = 2;
+    await sync.end(2);
+    assert.deepEqual(phases, ["consensus", "syncing", "consensus"]);
+    assert.equal(rig.runner.running, true);
+    assert.equal(rig.runner.chain().lastHeight, 2);
+    assert.deepEqual(
+      rig.commits.map(({ height, source }) => [height, source]),
+      [
+        [1, "sync"],
+        [2, "sync"],
+      ],
+    );
+  });
+});
+
+test("an own signature in a synced commit raises the sign state before the block is taken", async () => {
+  await withOwner(async ({ rig, owner, sync, bring }) => {
+    sync.target = 3;
+    owner.peerChanged();
+    await bring(1);
+    const { lastSigned } = rig.privval?.state ?? {};
+    assert.deepEqual([lastSigned?.height, lastSigned?.round, lastSigned?.step], [1, 0, 2]);
+    const generation = rig.privval?.state.generation;
+    await owner.raise({ ...rig.runner.lastCommit().commit, height: 4, signatures: [] });
+    assert.equal(rig.privval?.state.generation, generation, "not for the commits of others");
+  });
+});
+
+test("a block that the node decided itself meanwhile is skipped without leaving the round", async () => {
+  await withOwner(async ({ rig, owner, sync, phases, bring }) => {
+    sync.target = 3;
+    owner.peerChanged();
+    const [first] = decidedChain(rig.chain, 1);
+    assert.ok(first !== undefined);
+    const body = rig.runner.bodies.add(1, first.made.blockId, first.made.bytes);
+    assert.ok(body !== null);
+    await rig.runner.commitBlock(body, first.commit, "consensus");
+    await bring(1);
+    assert.deepEqual(phases, ["consensus"]);
+    assert.equal(rig.commits.length, 1);
+  });
+});
+
+test("a block that +2/3 signed and the rules refuse is a safety halt; any other failure of sync is a bug", async () => {
+  await withOwner(async ({ owner, sync, fatals }) => {
+    sync.target = 3;
+    owner.peerChanged();
+    await sync.fail(new SyncError("DIVERGED", "diverged", {}));
+    assert.deepEqual(
+      fatals.map(({ exitCode }) => exitCode),
+      [7],
+    );
+    owner.peerChanged();
+    await sync.fail(new Error("other"));
+    assert.deepEqual(
+      fatals.map(({ exitCode }) => exitCode),
+      [7, 1],
+    );
+  });
+});
+
+test("a stop during sync ends it, refuses further blocks, and is no fault", async () => {
+  await withOwner(async ({ rig, owner, sync, fatals, bring }) => {
+    sync.target = 3;
+    owner.peerChanged();
+    await bring(1);
+    await owner.stop();
+    await assert.rejects(bring(2), /stopping/);
+    assert.deepEqual(fatals, []);
+    assert.equal(rig.runner.chain().lastHeight, 1);
+    assert.equal(rig.runner.running, false);
+    owner.enterConsensus();
+    owner.peerChanged();
+    assert.equal(owner.phase, "stopping");
+    assert.equal(sync.runs, 1);
+  });
+});

@@ -1,0 +1,638 @@
+/** The small parts of the composition, each by itself. */
+import assert from "node:assert/strict";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import {
+  type BlockId,
+  type ChainState,
+  CommitFlag,
+  EMPTY_COMMIT,
+  VoteType,
+  validateBlock,
+  verifyCommit,
+} from "@quorate/chain";
+import { summary } from "@quorate/consensus";
+import { bytesEqual, nativeBackend, toHexUpper } from "@quorate/crypto";
+import type { ElStatus } from "@quorate/execution";
+import type { BitArray, PeerInfo } from "@quorate/gossip";
+import { PrivvalError } from "@quorate/privval";
+import { StoreError } from "@quorate/store";
+import { WalError } from "@quorate/wal";
+import { serveBlocks } from "../src/compose/gossip.ts";
+import { openPrivVal } from "../src/compose/storage.ts";
+import { createConsensusView, directLinks, emptyBits } from "../src/consensus-view.ts";
+import { NodeError } from "../src/errors.ts";
+import { homePaths, loadGenesis, loadNodeKey, requirePrivate } from "../src/home.ts";
+import { writeStateDump } from "../src/last-exit.ts";
+import { isAbsent, type LinkFacts, linkedEnough } from "../src/lifecycle/links.ts";
+import { raiseWatermark } from "../src/lifecycle/watermark.ts";
+import { createLogger, parseLogLevel } from "../src/log.ts";
+import { readiness } from "../src/rpc-view.ts";
+import { effectError } from "../src/runner/fatal.ts";
+import { LastCommit } from "../src/runner/last-commit.ts";
+import { LogKeeper } from "../src/runner/log-keeper.ts";
+import { Timers } from "../src/runner/timers.ts";
+import { TxRelay } from "../src/tx-relay.ts";
+import { requireSupported, unknownUpgrade } from "../src/upgrades.ts";
+import { openVoteTrace } from "../src/vote-trace.ts";
+import { decidedChain, GENESIS_MS, makeChain, Signers } from "./support/chain.ts";
+import { FakeExecution } from "./support/fake-execution.ts";
+import { silent } from "./support/homes.ts";
+import { MemoryDisk } from "./support/memory-disk.ts";
+import { MemoryStore } from "./support/memory-store.ts";
+import { Gate, settled } from "./support/pace.ts";
+import { withRig } from "./support/rig.ts";
+import { VirtualClock } from "./support/virtual-clock.ts";
+
+const chain = makeChain();
+const { start } = chain;
+const addresses = chain.keys.addresses as readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+const named = (...of: readonly Uint8Array[]): ReadonlySet<string> => new Set(of.map(toHexUpper));
+
+function bits(...set: readonly number[]): BitArray {
+  const array = emptyBits(4);
+  for (const index of set) array.bits[0] = (array.bits[0] ?? 0) | (1 << index);
+  return array;
+}
+
+interface Said {
+  readonly height?: number;
+  readonly direct?: BitArray;
+  readonly elReady?: boolean;
+  readonly leaving?: boolean;
+}
+
+function peer(validator: Uint8Array | null, said: Said | null = null): PeerInfo {
+  return {
+    id: "peer",
+    address: "",
+    inbound: false,
+    validator,
+    connectedAtMs: 0,
+    status: {
+      protocolVersion: 1,
+      chainId: "c",
+      genesisHash: new Uint8Array(32),
+      upgradesHash: new Uint8Array(32),
+      elGenesisHash: new Uint8Array(32),
+      height: 0,
+      earliestHeight: 0,
+      moniker: "",
+    },
+    roundState:
+      said === null
+        ? null
+        : {
+            height: said.height ?? 1,
+            round: 0,
+            step: 1,
+            proposal: null,
+            parts: emptyBits(0),
+            votes: [],
+            maj23: [],
+            direct: said.direct ?? bits(),
+            elReady: said.elReady ?? true,
+            leaving: said.leaving ?? false,
+          },
+  };
+}
+
+const facts = (changes: Partial<LinkFacts>): LinkFacts => ({
+  validators: start.validators,
+  height: 1,
+  own: addresses[0],
+  peers: [],
+  known: named(...addresses),
+  ...changes,
+});
+
+// --- links ------------------------------------------------------------------------------------------------------
+
+test("a proposer is absent when nobody has a link to it, when it leaves, or when its execution client is not ready", () => {
+  const [, target] = addresses;
+  assert.equal(isAbsent(facts({}), target), true);
+  assert.equal(isAbsent(facts({ peers: [peer(target)] }), target), false, "linked, said nothing yet");
+  assert.equal(isAbsent(facts({ peers: [peer(target, {})] }), target), false);
+  assert.equal(isAbsent(facts({ peers: [peer(target, { leaving: true })] }), target), true);
+  assert.equal(isAbsent(facts({ peers: [peer(target, { elReady: false })] }), target), true);
+  assert.equal(
+    isAbsent(facts({ peers: [peer(null, { direct: bits(1) })] }), target),
+    false,
+    "by a neighbour",
+  );
+  assert.equal(isAbsent(facts({ peers: [peer(null, { direct: bits(2) })] }), target), true);
+});
+
+test("a validator whose peer id nobody told, and this node itself, are never absent", () => {
+  assert.equal(isAbsent(facts({ known: named() }), addresses[1]), false);
+  assert.equal(isAbsent(facts({}), addresses[0]), false);
+});
+
+test("regression: what neighbours said of the last height still counts when a height begins", () => {
+  const [, target] = addresses;
+  const said = (height: number): boolean =>
+    isAbsent(facts({ height: 5, peers: [peer(null, { height, direct: bits(1) })] }), target);
+  assert.deepEqual([said(5), said(4), said(3), said(6)], [false, false, true, true]);
+  const small = { size: 3, bits: Uint8Array.of(2) };
+  assert.equal(isAbsent(facts({ peers: [peer(null, { direct: small })] }), target), true, "of another set");
+});
+
+test("the first height waits for links to more than 2/3 of the power, by itself, through sentries, or guessed", () => {
+  const [, one, two] = addresses;
+  assert.equal(linkedEnough(facts({})), false);
+  assert.equal(linkedEnough(facts({ peers: [peer(one)] })), false);
+  assert.equal(linkedEnough(facts({ peers: [peer(one), peer(two)] })), true);
+  assert.equal(linkedEnough(facts({ own: null, peers: [peer(one), peer(two)] })), false);
+  assert.equal(linkedEnough(facts({ peers: [peer(null, { direct: bits(1, 2) })] })), true, "a sentry");
+  const strangers = [peer(null), peer(null)];
+  assert.equal(
+    linkedEnough(facts({ known: named(), peers: strangers })),
+    true,
+    "strangers may be validators",
+  );
+  assert.equal(linkedEnough(facts({ peers: strangers })), false, "not when all validators are known");
+});
+
+test("direct links are bits by set index, the own one included", () => {
+  const linked = directLinks(start.validators, addresses[0], [peer(addresses[2]), peer(null)]);
+  assert.deepEqual(linked, bits(0, 2));
+  assert.deepEqual(directLinks(start.validators, null, []), bits());
+});
+
+// --- log --------------------------------------------------------------------------------------------------------
+
+test("log levels are given for all modules or for each; what is wrong is named", () => {
+  assert.deepEqual(parseLogLevel("debug"), { ok: true, levels: new Map([["*", "debug"]]) });
+  const both = parseLogLevel("consensus:debug, *:warn");
+  assert.deepEqual(both.ok && [...both.levels], [
+    ["consensus", "debug"],
+    ["*", "warn"],
+  ]);
+  assert.deepEqual(parseLogLevel("loud"), { ok: false, bad: "loud" });
+  assert.deepEqual(parseLogLevel(":info"), { ok: false, bad: ":info" });
+});
+
+test("a JSON log line is one object whatever the facts are; a human one has time, level, module and facts", () => {
+  const lines: string[] = [];
+  const tapped: string[] = [];
+  const options = {
+    level: "consensus:debug,*:warn",
+    now: () => 0,
+    write: (line: string) => void lines.push(line),
+  };
+  const json = createLogger({
+    ...options,
+    format: "json",
+    tap: (level, module) => void tapped.push(`${level} ${module}`),
+  });
+  const odd = { big: 1n, bytes: Uint8Array.of(171), error: new Error("no"), list: [2n], nested: { a: 3n } };
+  json("consensus").debug("hello", odd);
+  json("gossip").info("not shown");
+  json("gossip").error("shown");
+  assert.deepEqual(JSON.parse(lines[0] ?? ""), {
+    time: "1970-01-01T00:00:00.000Z",
+    level: "debug",
+    module: "consensus",
+    message: "hello",
+    big: "1",
+    bytes: "ab",
+    error: "no",
+    list: ["2"],
+    nested: { a: "3" },
+  });
+  assert.equal(lines.length, 2);
+  assert.deepEqual(tapped, ["error gossip"]);
+  createLogger({ ...options, format: "human" })("consensus").warn("two words", { a: "x y", b: "z" });
+  assert.match(lines[2] ?? "", /^00:00:00\.000 warn {2}consensus {2}two words a="x y" b=z$/);
+});
+
+// --- last commit ------------------------------------------------------------------------------------------------
+
+function committed(indexes: readonly number[]): {
+  readonly state: ChainState;
+  readonly last: LastCommit;
+  readonly signers: Signers;
+  readonly blockId: BlockId;
+} {
+  const [first] = decidedChain(chain, 1);
+  assert.ok(first !== undefined);
+  const signers = new Signers(chain, start);
+  const { blockId } = first.made;
+  return {
+    state: first.state,
+    signers,
+    blockId,
+    last: LastCommit.of(first.state, signers.commit(0, blockId, indexes)),
+  };
+}
+
+test("a late precommit fills its absent place, for the block or nil, and the commit still verifies", () => {
+  for (const nil of [false, true]) {
+    const { state, last, signers, blockId } = committed([0, 1, 2]);
+    const extended = last.extend(state, signers.vote(3, VoteType.precommit, 0, nil ? null : blockId));
+    assert.ok(extended !== null);
+    assert.equal(extended.commit.signatures[3]?.flag, nil ? CommitFlag.nil : CommitFlag.commit);
+    verifyCommit(state.chainId, start.validators, blockId, 1, extended.commit, nativeBackend);
+  }
+});
+
+test("nothing else extends a commit: other rounds, heights, blocks, prevotes, present or foreign places", () => {
+  const { state, last, signers, blockId } = committed([0, 1, 2]);
+  const vote = signers.vote(3, VoteType.precommit, 0, blockId);
+  const refused = (changes: Partial<typeof vote>): void =>
+    assert.equal(last.extend(state, { ...vote, ...changes }), null, JSON.stringify(Object.keys(changes)));
+  refused({ round: 1 });
+  refused({ height: 2 });
+  refused({ type: VoteType.prevote });
+  refused({ validatorIndex: 2 });
+  refused({ validatorIndex: 9 });
+  refused({ validatorAddress: addresses[0] });
+  refused({ blockId: { ...blockId, hash: new Uint8Array(32) } });
+});
+
+test("regression: a precommit for the same hash with other parts does not spoil the commit", () => {
+  const { state, last, signers, blockId } = committed([0, 1, 2]);
+  const other = { ...blockId, parts: { ...blockId.parts, total: blockId.parts.total + 1 } };
+  assert.equal(last.extend(state, signers.vote(3, VoteType.precommit, 0, other)), null);
+});
+
+test("a block that repeats the known signatures costs no second check; a changed one does", () => {
+  const { state, last, signers, blockId } = committed([0, 1, 2]);
+  const extended = last.extend(state, signers.vote(3, VoteType.precommit, 0, blockId)) ?? last;
+  const [, second] = decidedChain(chain, 2);
+  assert.ok(second !== undefined);
+  const checks = validateBlock(state, second.made.block);
+  assert.equal(checks.length, 4);
+  assert.equal(extended.unverified(checks).length, 0);
+  assert.equal(last.unverified(checks).length, 1);
+  const [check] = checks;
+  assert.ok(check !== undefined);
+  assert.equal(extended.unverified([{ ...check, message: Uint8Array.of(1) }]).length, 1);
+  assert.equal(extended.unverified([{ ...check, publicKey: new Uint8Array(32) }]).length, 1);
+});
+
+// --- failure policy ---------------------------------------------------------------------------------------------
+
+test("what the disk refuses ends with 6, a second decided block with 7, anything else with 1", () => {
+  const code = (cause: unknown): number => effectError("it", cause).exitCode;
+  assert.equal(code(new WalError("WAL_IO", "x")), 6);
+  assert.equal(code(new WalError("WAL_BACKLOG", "x")), 6);
+  assert.equal(code(new PrivvalError("SIGN_STATE_FULL", "x")), 6);
+  assert.equal(code(new StoreError("STORE_FULL", "x")), 6);
+  assert.equal(code(new StoreError("STORE_CONFLICT", "x")), 7);
+  assert.equal(code(new StoreError("STORE_ORDER", "x")), 1);
+  assert.equal(code(new WalError("WAL_RECORD", "x")), 1);
+  assert.equal(code(new Error("x")), 1);
+  const known = new NodeError({ exitCode: 5, code: "X", what: "w", do: "d" });
+  assert.equal(effectError("it", known), known);
+});
+
+test("the state dump holds facts of every kind, and a fault of its own is told, not thrown", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "quorate-parts-"));
+  try {
+    const paths = homePaths(dir);
+    const dump = {
+      time: "t",
+      exit: { code: 7, what: "w", do: "d" },
+      height: 1,
+      consensus: { power: 3n },
+      execution: null,
+      facts: { bytes: Uint8Array.of(171), map: new Map([[1, 2n]]), set: new Set([1]) },
+      stack: null,
+    };
+    assert.equal(await writeStateDump(paths, dump), null);
+    const read = JSON.parse(await readFile(paths.stateDump, "utf8"));
+    assert.deepEqual(read.facts, { bytes: "ab", map: [[1, "2"]], set: [1] });
+    await rm(paths.data, { recursive: true });
+    await writeFile(paths.data, "a file");
+    assert.match((await writeStateDump(paths, dump)) ?? "", /EEXIST|ENOTDIR/);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+// --- home -------------------------------------------------------------------------------------------------------
+
+test("a home without a key is a full node's; a key out of reach is refused, not overlooked", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "quorate-parts-"));
+  try {
+    const paths = homePaths(dir);
+    const disk = new MemoryDisk();
+    assert.equal(await openPrivVal(paths, disk), null);
+    await writeFile(join(dir, "config"), "not a directory");
+    await assert.rejects(openPrivVal(paths, disk), { exitCode: 3, code: "FILE_UNREADABLE" });
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test("secrets that others can read, missing files and malformed keys are refused with exit 3 and what to do", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "quorate-parts-"));
+  try {
+    const file = join(dir, "node_key.json");
+    await assert.rejects(requirePrivate(file), { exitCode: 3, code: "FILE_MISSING" });
+    await assert.rejects(loadNodeKey(file), { exitCode: 3, code: "FILE_MISSING" });
+    await writeFile(file, "{}", { mode: 0o644 });
+    await assert.rejects(loadNodeKey(file), { exitCode: 3, code: "FILE_MODE" });
+    await chmod(file, 0o600);
+    await assert.rejects(loadNodeKey(file), { exitCode: 3, code: "NODE_KEY_INVALID" });
+    await assert.rejects(loadGenesis(join(dir, "genesis.json")), { exitCode: 3, code: "FILE_MISSING" });
+    await writeFile(join(dir, "genesis.json"), "{}");
+    await assert.rejects(loadGenesis(join(dir, "genesis.json")), { exitCode: 3, code: "GENESIS_INVALID" });
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+// --- upgrades ---------------------------------------------------------------------------------------------------
+
+test("regression: an upgrade that this version does not know stops the node at its height, not before and not past it", () => {
+  const at = (lastHeight: number, appVersion: number): ChainState => ({
+    ...start,
+    lastHeight,
+    upgrades: [{ height: 10, appVersion, params: {} }],
+  });
+  requireSupported(at(0, 9));
+  requireSupported(at(8, 9));
+  for (const height of [9, 10, 50]) assert.throws(() => requireSupported(at(height, 9)), { exitCode: 8 });
+  requireSupported(at(50, 1));
+  assert.equal(unknownUpgrade(at(0, 9))?.height, 10, "known from the start, to be warned of");
+  assert.equal(unknownUpgrade(at(0, 1)), null);
+});
+
+// --- readiness --------------------------------------------------------------------------------------------------
+
+test("ready: in consensus with the execution client at most one block behind; else every reason is told", () => {
+  const ask = (changes: {
+    readonly phase?: string;
+    readonly catchingUp?: boolean;
+    readonly status?: ElStatus;
+    readonly executed?: number;
+  }): readonly string[] => {
+    const execution = new FakeExecution();
+    execution.executedHeight = changes.executed ?? 10;
+    execution.status = changes.status ?? { kind: "ready", client: "x" };
+    const { ready, reasons } = readiness({
+      execution,
+      chain: () => ({ ...start, lastHeight: 10 }),
+      catchingUp: () => changes.catchingUp ?? false,
+      phase: () => changes.phase ?? "consensus",
+    });
+    assert.equal(ready, reasons.length === 0);
+    return reasons;
+  };
+  assert.deepEqual(ask({}), []);
+  assert.deepEqual(ask({ executed: 9 }), []);
+  assert.equal(ask({ executed: 8 }).length, 1);
+  assert.equal(ask({ phase: "starting" }).length, 1);
+  assert.equal(ask({ phase: "stopping" }).length, 1);
+  assert.equal(ask({ catchingUp: true }).length, 1);
+  assert.match(ask({ status: { kind: "offline", reason: "refused", action: "start it" } }).join(), /refused/);
+  assert.deepEqual(ask({ status: { kind: "replaying", head: 9, target: 10 } }), []);
+});
+
+// --- serving ----------------------------------------------------------------------------------------------------
+
+test("blocks are served in a row with a commit for each, within count and bytes, the first one always", async () => {
+  const store = new MemoryStore();
+  for (const { made, commit, state } of decidedChain(chain, 5)) {
+    const body = await store.putBody(made.blockId, made.bytes);
+    await store.commit({
+      height: state.lastHeight,
+      blockId: made.blockId,
+      body,
+      block: made.block,
+      seenCommit: commit,
+      state,
+    });
+  }
+  const heights = async (from: number, count: number, bytes = 1e9): Promise<readonly number[]> =>
+    (await serveBlocks(store, from, count, bytes)).blocks.map(({ height }) => height);
+  assert.deepEqual(await heights(1, 3), [1, 2, 3]);
+  assert.deepEqual(await heights(4, 10), [4, 5]);
+  assert.deepEqual(await heights(6, 10), []);
+  assert.deepEqual(await heights(0, 3), [], "below the base");
+  assert.deepEqual(await heights(2, 5, 1), [2]);
+});
+
+// --- watermark --------------------------------------------------------------------------------------------------
+
+test("the watermark rises to the own signature in the stored commit and to what the log holds; never for a full node", async () => {
+  const raised: unknown[][] = [];
+  const { state, last } = committed([0, 1, 2]);
+  const privval = (index: number): Parameters<typeof raiseWatermark>[0] => ({
+    address: addresses[index] ?? new Uint8Array(),
+    pubKey: new Uint8Array(32),
+    state: { generation: 0n, lastSigned: null, lock: null, dependency: { sequence: 0n, crc: 0 } },
+    signVote: () => Promise.reject(new Error("not asked")),
+    signProposal: () => Promise.reject(new Error("not asked")),
+    raise: async (...place) => void raised.push(place),
+    close: () => Promise.resolve(),
+  });
+  const signed = [{ height: 2, round: 1, step: 1, lock: null } as const];
+  await raiseWatermark(privval(0), state, last.commit, { kind: "fresh", signed });
+  assert.deepEqual(raised.splice(0), [
+    [1, 0, 2],
+    [2, 1, 1, undefined],
+  ]);
+  await raiseWatermark(privval(3), state, last.commit, { kind: "fresh", signed: [] });
+  await raiseWatermark(privval(0), start, EMPTY_COMMIT, { kind: "fresh", signed: [] });
+  await raiseWatermark(null, state, last.commit, { kind: "fresh", signed });
+  assert.deepEqual(raised, []);
+});
+
+// --- log keeper -------------------------------------------------------------------------------------------------
+
+test("regression: the log does not grow with the chain: what lies 128 heights back may go, the sign state's cause stays", async () => {
+  const asked: number[] = [];
+  const keeper = new LogKeeper({ prune: async (before) => asked.push(Number(before)) }, null);
+  for (let sequence = 1n; sequence <= 130n; sequence++) await keeper.ended({ sequence, crc: 0 });
+  assert.deepEqual(asked, [1, 2]);
+});
+
+// --- timers -----------------------------------------------------------------------------------------------------
+
+test("one timer per kind, height and round: a new schedule replaces it, a cancelled one is silent", () => {
+  const fired: string[] = [];
+  const clock = new VirtualClock(0);
+  const timers = new Timers(clock, ({ kind, round }) => void fired.push(`${kind} ${round}`));
+  const propose = { kind: "propose", height: 1, round: 0 } as const;
+  timers.schedule(propose, 1000);
+  timers.schedule(propose, 100);
+  timers.schedule({ kind: "prevote", height: 1, round: 0 }, 50);
+  timers.cancel({ kind: "prevote", height: 1, round: 0 });
+  timers.schedule({ kind: "new_height", height: 2, round: 0 }, 10);
+  timers.clear(2);
+  clock.advance(2000);
+  assert.deepEqual(fired, ["new_height 0"]);
+  timers.schedule(propose, 1000);
+  assert.equal(timers.fireNow(propose), true);
+  assert.equal(timers.fireNow(propose), false);
+  clock.advance(2000);
+  assert.deepEqual(fired, ["new_height 0", "propose 0"]);
+});
+
+// --- transactions -----------------------------------------------------------------------------------------------
+
+function relay(
+  gate: Gate,
+  enabled = true,
+): {
+  readonly relay: TxRelay;
+  readonly execution: FakeExecution;
+  readonly clock: VirtualClock;
+  readonly sent: Uint8Array[];
+} {
+  const execution = new FakeExecution(gate.pace);
+  const clock = new VirtualClock(GENESIS_MS);
+  const sent: Uint8Array[] = [];
+  const made = new TxRelay({
+    clock,
+    execution,
+    log: silent("test"),
+    publish: (raws) => void sent.push(...raws),
+    queue: () => undefined,
+    onPending: () => undefined,
+    enabled,
+  });
+  return { relay: made, execution, clock, sent };
+}
+
+test("pending transactions of the own client go out, those of others are handed to it in order", async () => {
+  const { relay: made, execution, clock, sent } = relay(new Gate());
+  made.start();
+  execution.pool = [Uint8Array.of(1)];
+  clock.advance(100);
+  await settled();
+  assert.deepEqual(sent, [Uint8Array.of(1)]);
+  made.received(Uint8Array.of(2));
+  made.received(Uint8Array.of(3));
+  await settled();
+  assert.deepEqual(execution.submitted, [Uint8Array.of(2), Uint8Array.of(3)]);
+  made.halt();
+  await made.settled();
+  assert.equal(clock.pending, 0);
+});
+
+test("regression: what waits for the own client is bounded in number and in bytes", async () => {
+  const gate = new Gate();
+  const { relay: made, execution } = relay(gate);
+  gate.hold("submit");
+  for (let n = 0; n < 300; n++) made.received(new Uint8Array(131_072));
+  gate.release("submit");
+  await settled();
+  assert.equal(execution.submitted.length, 1 + 16_777_216 / 131_072);
+  gate.hold("submit");
+  for (let n = 0; n < 5000; n++) made.received(Uint8Array.of(1));
+  gate.release("submit");
+  const before = execution.submitted.length;
+  await settled();
+  assert.equal(execution.submitted.length - before, 4097);
+});
+
+test("regression: a stopped relay does not wait for a client that hangs", async () => {
+  const gate = new Gate();
+  const { relay: made, clock, sent, execution } = relay(gate);
+  gate.hold("pending");
+  made.start();
+  clock.advance(100);
+  execution.pool = [Uint8Array.of(1)];
+  made.halt();
+  gate.release("pending");
+  await made.settled();
+  assert.deepEqual(sent, [], "what comes after the halt is not sent");
+  assert.equal(clock.pending, 0);
+});
+
+test("a relay that is switched off neither asks nor takes", async () => {
+  const { relay: made, clock, execution } = relay(new Gate(), false);
+  made.start();
+  made.received(Uint8Array.of(1));
+  await settled();
+  assert.equal(clock.pending, 0);
+  assert.deepEqual(execution.submitted, []);
+});
+
+// --- vote trace -------------------------------------------------------------------------------------------------
+
+test("a vote trace is NDJSON with the sign bytes; one that cannot be written says so once and costs nothing else", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "quorate-parts-"));
+  const said: string[] = [];
+  const log = { ...silent("x"), error: (message: string) => void said.push(message) };
+  const vote = new Signers(chain, start).vote(0, VoteType.prevote, 0, null);
+  try {
+    const good = openVoteTrace(join(dir, "trace.ndjson"), "c", log);
+    good.vote("out", vote);
+    await good.close();
+    const [line] = (await readFile(join(dir, "trace.ndjson"), "utf8")).split("\n");
+    const { validator, sign_bytes, ...rest } = JSON.parse(line ?? "");
+    assert.deepEqual(rest, { direction: "out", type: "prevote", height: 1, round: 0, block: null });
+    assert.equal(validator, toHexUpper(addresses[0]));
+    assert.match(sign_bytes, /^[0-9A-F]+$/);
+    await mkdir(join(dir, "taken"));
+    const bad = openVoteTrace(join(dir, "taken"), "c", log);
+    bad.vote("out", vote);
+    await bad.close();
+    bad.vote("out", vote);
+    assert.deepEqual(said, ["the vote trace ends here"]);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+// --- consensus view ---------------------------------------------------------------------------------------------
+
+test("regression: a node in block sync tells nothing of the height that it left under the one it has reached", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const view = createConsensusView({
+      runner: rig.runner,
+      direct: (set) => emptyBits(set.validators.length),
+      elReady: () => true,
+      leaving: () => false,
+    });
+    const block = rig.block();
+    await rig.propose(block);
+    await rig.votes(VoteType.prevote, null, rig.others);
+    const [other = 0] = rig.others;
+    assert.equal(view.roundState().votes.length > 0, true);
+    assert.ok(view.vote(0, VoteType.prevote, other) !== null);
+    assert.ok(view.certificate(0, VoteType.prevote) !== null);
+    assert.equal(view.proposal(0)?.body?.length, block.bytes.length);
+    assert.ok(view.part(block.blockId, 0) !== null);
+    rig.runner.pause();
+    const body = rig.runner.bodies.get(block.blockId);
+    assert.ok(body !== null);
+    await rig.runner.commitBlock(body, rig.signers.commit(0, block.blockId, [0, 1, 2, 3]), "sync");
+    const said = view.roundState();
+    assert.equal(summary(rig.runner.core()).height, 1);
+    assert.deepEqual([said.height, said.round, said.step, said.proposal], [2, 0, 1, null]);
+    assert.deepEqual([said.votes, said.maj23], [[], []]);
+    assert.equal(view.vote(0, VoteType.prevote, other), null);
+    assert.equal(view.certificate(0, VoteType.prevote), null);
+    assert.equal(view.proposal(0), null);
+    const last = view.lastCommit();
+    assert.equal(last?.height, 1);
+    assert.equal(bytesEqual(last?.certificate.blockId?.hash ?? new Uint8Array(), block.blockId.hash), true);
+  });
+});
+
+test("the view knows the sets of the last, the current and the next height, and no others", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const view = createConsensusView({
+      runner: rig.runner,
+      direct: (set) => emptyBits(set.validators.length),
+      elReady: () => true,
+      leaving: () => false,
+    });
+    assert.equal(view.height, 1);
+    assert.ok(view.validators(1) !== null && view.validators(2) !== null);
+    assert.deepEqual([view.validators(0), view.validators(3)], [null, null]);
+    assert.deepEqual(view.proposer(1, 0), start.validators.proposer.pubKey);
+    assert.equal(view.proposer(9, 0), null);
+    assert.equal(view.lastCommit(), null);
+  });
+});
