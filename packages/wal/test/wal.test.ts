@@ -136,6 +136,22 @@ test("records that come in during a sync go together with the next one", async (
   assert.equal(disk.operations - before, 3, "the end of the first sync, one write, one sync");
 });
 
+test("a log is direct when a sync reaches the disk within its turn: not during a write, nor when a segment is due", async () => {
+  const disk = new FaultDisk();
+  const wal = await openWal({ dir: DIR, coreVersion: 1, segmentBytes: 4096 }, disk);
+  assert.equal(wal.direct, true);
+  wal.append(1, new Uint8Array(1000));
+  assert.equal(wal.direct, true);
+  const syncing = wal.sync();
+  assert.equal(wal.direct, false, "a write is under way");
+  await syncing;
+  assert.equal(wal.direct, true);
+  for (let i = 0; i < 4; i++) wal.append(1, new Uint8Array(1000));
+  assert.equal(wal.direct, false, "a segment is due");
+  await wal.sync();
+  assert.equal(wal.direct, true);
+});
+
 test("sync without anything new does nothing", async () => {
   const disk = new FaultDisk();
   const wal = await openWal({ dir: DIR, coreVersion: 1 }, disk);
