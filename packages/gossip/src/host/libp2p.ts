@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { noise } from "@chainsafe/libp2p-noise";
-import { yamux } from "@chainsafe/libp2p-yamux";
 import { type GossipSub, type GossipSubComponents, gossipsub, StrictNoSign } from "@libp2p/gossipsub";
 import { type Identify, identify } from "@libp2p/identify";
 import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
@@ -11,6 +10,7 @@ import { LIMITS } from "../limits.ts";
 import { setReading } from "../wire/ends.ts";
 import { bytesKey } from "../wire/keys.ts";
 import { type GossipFault, inspectGossipStream } from "./inspector.ts";
+import { safeYamux } from "./muxer.ts";
 
 export interface HostOptions {
   readonly privateKey: PrivateKey;
@@ -138,7 +138,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     ],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
+      safeYamux({
         maxInboundStreams: LIMITS.streamsPerPeer,
         maxOutboundStreams: LIMITS.streamsPerPeer,
         streamOptions: {

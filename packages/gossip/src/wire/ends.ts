@@ -6,22 +6,17 @@ export function errorOf(reason: unknown): Error {
 }
 
 /**
- * Ends a connection before the next event. Not within the caller: that may be a listener that libp2p's own `abort` of this
- * connection has called, which still writes to the muxer afterwards, and would throw into a promise nobody holds. libp2p
- * throws from `abort` when the socket under the muxer is closed already, and has then not told its listeners; the graceful
- * end does.
+ * Ends a connection now. libp2p throws from `abort` when the socket under the muxer is closed already, and has then
+ * not told its listeners; the graceful end does.
  */
 export function abortConnection(connection: Connection, reason: Error): void {
-  queueMicrotask(() => {
-    if (connection.status === "closed") return;
-    try {
-      connection.abort(reason);
-    } catch {
-      connection.close({ signal: AbortSignal.timeout(500) }).catch(() => {
-        // Both ways to end it failed because it has ended.
-      });
-    }
-  });
+  try {
+    connection.abort(reason);
+  } catch {
+    connection.close({ signal: AbortSignal.timeout(500) }).catch(() => {
+      // Both ways to end it failed because it has ended.
+    });
+  }
 }
 
 /** Pauses or resumes reading; a stream that ended in the same tick has nothing to pause. */
