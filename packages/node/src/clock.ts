@@ -36,3 +36,20 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<bo
     signal.addEventListener("abort", abort, { once: true });
   });
 }
+
+/** Whether `work` settled within `ms`; a rejection is handed on. Later it goes on unseen. */
+export function within(clock: Clock, ms: number, work: Promise<void>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.timer(ms, () => resolve(false));
+    work.then(
+      () => {
+        cancel();
+        resolve(true);
+      },
+      (error: unknown) => {
+        cancel();
+        reject(error);
+      },
+    );
+  });
+}

@@ -9,7 +9,7 @@ import type { RpcMempool, RpcView } from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
 import { type BlockSync, createBlockSync } from "@quorate/sync";
 import type { Wal } from "@quorate/wal";
-import type { Clock } from "./clock.ts";
+import { type Clock, within } from "./clock.ts";
 import { openGossip, startGossip } from "./compose/gossip.ts";
 import { createConsensusView, directLinks } from "./consensus-view.ts";
 import { NodeError, reasonOf } from "./errors.ts";
@@ -33,6 +33,8 @@ import type { VoteTrace } from "./vote-trace.ts";
 
 /** How often links to validators are looked at, ms. */
 const LINK_LOOK_MS = 200;
+/** The whole stop takes this long at most, ms: the host ends a process after 10 s. */
+const STOP_LIMIT_MS = 8_000;
 /** The first height waits this long for links at most, ms: behind sentries not every link can be seen. */
 const LINK_WAIT_MS = 60_000;
 
@@ -133,7 +135,7 @@ export class Node implements QuorateNode {
       sync: this.sync,
       privval: parts.privval,
       fatal,
-      onPhase: (phase) => parts.modules.onPhase?.(phase),
+      onPhase: (phase) => this.tellPhase(phase),
     });
     this.relay = new TxRelay({
       clock: parts.clock,
@@ -456,16 +458,35 @@ export class Node implements QuorateNode {
         ? { code: 0, what: "stopped", do: "" }
         : { code: error.exitCode, what: error.what, do: error.do };
     if (error !== null) this.log.error(error.what, { code: error.code, exit: error.exitCode, do: error.do });
+    this.stopping = this.settled.promise;
+    this.failure = error;
     // Before anything is awaited: nothing is signed, sent or begun from here on.
     this.runner.halt();
     this.owner.halt();
+    this.relay.halt();
     this.cancelLinks?.();
-    this.failure = error;
-    this.stopping = this.shutDown(exit, error).then(() => {
-      this.settled.resolve(exit);
-      return exit;
-    });
+    void this.close(exit, error);
     return this.stopping;
+  }
+
+  /** A part that does not stop (a disk that hangs) does not keep the exit from being told. */
+  private async close(exit: NodeExit, error: NodeError | null): Promise<void> {
+    try {
+      const done = await within(this.parts.clock, STOP_LIMIT_MS, this.shutDown(exit, error));
+      if (!done) this.log.error("a part did not stop within its time", { ms: STOP_LIMIT_MS });
+    } catch (cause) {
+      this.log.error("the node did not stop cleanly", { reason: reasonOf(cause) });
+    }
+    this.settled.resolve(exit);
+  }
+
+  /** A host whose callback fails is told so in its own log; the node is stopped or not for other reasons. */
+  private tellPhase(phase: NodePhase): void {
+    try {
+      this.parts.modules.onPhase?.(phase);
+    } catch (error) {
+      this.log.error("the host's onPhase failed", { phase, reason: reasonOf(error) });
+    }
   }
 
   private async shutDown(exit: NodeExit, error: NodeError | null): Promise<void> {
@@ -485,7 +506,6 @@ export class Node implements QuorateNode {
     // Peers hear that this validator leaves, so that its turn costs them only timeout_propose_absent.
     this.leaving = true;
     this.gossipLayer?.roundStateChanged();
-    this.relay.halt();
     await this.owner.stop();
     await runner.stop();
     try {

@@ -20,6 +20,7 @@ import type { BitArray, PeerInfo } from "@quorate/gossip";
 import { PrivvalError } from "@quorate/privval";
 import { StoreError } from "@quorate/store";
 import { WalError } from "@quorate/wal";
+import { within } from "../src/clock.ts";
 import { serveBlocks } from "../src/compose/gossip.ts";
 import { openPrivVal } from "../src/compose/storage.ts";
 import { createConsensusView, directLinks, emptyBits } from "../src/consensus-view.ts";
@@ -472,6 +473,16 @@ test("one timer per kind, height and round: a new schedule replaces it, a cancel
   assert.equal(timers.fireNow(propose), false);
   clock.advance(2000);
   assert.deepEqual(fired, ["new_height 0", "propose 0"]);
+});
+
+test("a stop that hangs is over when its time is; one that fails says so; neither leaves a timer", async () => {
+  const clock = new VirtualClock(0);
+  const hanging = within(clock, 100, new Promise(() => undefined));
+  clock.advance(100);
+  assert.equal(await hanging, false);
+  assert.equal(await within(clock, 100, Promise.resolve()), true);
+  await assert.rejects(within(clock, 100, Promise.reject(new Error("x"))), /x/);
+  assert.equal(clock.pending, 0);
 });
 
 // --- transactions -----------------------------------------------------------------------------------------------

@@ -246,6 +246,21 @@ test("a host whose callback throws is a bug that ends the node with 1; the block
   });
 });
 
+test("a stop asked for from inside a callback of the host is a stop; a callback that throws is not", async () => {
+  await withNetwork([1, 0], async (_network, [config]) => {
+    const commits = new Commits();
+    const node = await createNode(config, {
+      ...commits.modules(silent),
+      onPhase: (phase) => {
+        if (phase === "stopping") void node.stop();
+        else throw new Error("the host failed");
+      },
+    });
+    await commits.reached(2);
+    assert.equal((await node.stop()).code, 0);
+  });
+});
+
 test("phases are told in order, each once", async () => {
   await withNetwork([1, 0], async (_network, [config]) => {
     const phases: string[] = [];
