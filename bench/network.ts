@@ -29,12 +29,19 @@ interface Endpoints {
   readonly metrics: string;
 }
 interface Commit {
+  readonly event: "commit";
   readonly node: string;
   readonly height: number;
   readonly txs: number;
   readonly ms: number;
   readonly time: string;
 }
+
+type Event =
+  | Commit
+  | { readonly event: "ready"; readonly nodes: readonly Endpoints[] }
+  | { readonly event: "done"; readonly latency_ms: unknown; readonly interval_ms: unknown }
+  | { readonly event: "node" };
 
 const home = await mkdtemp(join(tmpdir(), "quorate-bench-"));
 const cli = new URL("../packages/cli/src/main.ts", import.meta.url).pathname;
@@ -49,17 +56,16 @@ const child = spawn(
 );
 let nodes: readonly Endpoints[] = [];
 const commits: Commit[] = [];
-const done: { latency_ms: unknown; interval_ms: unknown }[] = [];
+const done: Extract<Event, { event: "done" }>[] = [];
 const last = Number(values.heights) - 3;
 let scraped: Promise<readonly NodeFigures[]> | null = null;
 for await (const line of createInterface({ input: child.stdout })) {
-  const event = JSON.parse(line) as { readonly event: string };
-  if (event.event === "ready") nodes = (event as unknown as { nodes: Endpoints[] }).nodes;
-  if (event.event === "done") done.push(event as unknown as (typeof done)[number]);
+  const event = JSON.parse(line) as Event;
+  if (event.event === "ready") nodes = event.nodes;
+  if (event.event === "done") done.push(event);
   if (event.event !== "commit") continue;
-  const commit = event as unknown as Commit;
-  commits.push(commit);
-  if (commit.height >= last) scraped ??= Promise.all(nodes.map(figures));
+  commits.push(event);
+  if (event.height >= last) scraped ??= Promise.all(nodes.map(figures));
 }
 const code = await new Promise<number | null>((resolve) => {
   if (child.exitCode === null) child.once("exit", resolve);
