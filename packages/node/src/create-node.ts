@@ -6,17 +6,25 @@ import { type ChainState, type Genesis, genesisHash, stateFromGenesis } from "@q
 import { bytesEqual, toHexUpper } from "@quorate/crypto";
 import { createVerifier } from "@quorate/gossip";
 import { createRpcServer, RpcError, type RpcServer } from "@quorate/rpc";
-import type { BlockStore } from "@quorate/store";
+import { type BlockStore, StoreError } from "@quorate/store";
 import { threadDisk } from "@quorate/wal";
 import { systemClock } from "./clock.ts";
 import { openExecution } from "./compose/execution.ts";
-import { closeAll, lockHomeOf, openPrivVal, openStoreOf, openWalOf } from "./compose/storage.ts";
+import {
+  closeAll,
+  lockHomeOf,
+  openPrivVal,
+  openStoreOf,
+  openWalOf,
+  storeFailure,
+} from "./compose/storage.ts";
 import { NodeError } from "./errors.ts";
 import { homePaths, loadGenesis } from "./home.ts";
 import { createMetrics, type Metrics } from "./metrics/index.ts";
 import { rpcMetrics, verifierMetrics } from "./metrics/ports.ts";
 import { startMetricsServer } from "./metrics/server.ts";
 import { Node } from "./node.ts";
+import { effectError } from "./runner/fatal.ts";
 import { initialLastCommit } from "./runner/last-commit.ts";
 import type { NodeConfig, NodeModules, QuorateNode } from "./types.ts";
 import { requireSupported } from "./upgrades.ts";
@@ -47,15 +55,19 @@ export async function createNode(config: NodeConfig, modules: NodeModules): Prom
     return await open(config, modules, opened);
   } catch (error) {
     const { node } = opened;
-    if (node === null) {
-      await closeAll(modules.log("node"), opened.all());
-      throw error;
-    }
     // The network and the timers are the node's own. What ended it comes before what that broke.
-    const { failure } = node;
-    await node.stop();
-    throw failure ?? error;
+    const failure = node?.failure ?? startFailure(error, config.home);
+    if (node === null) await closeAll(modules.log("node"), opened.all());
+    else await node.stop();
+    throw failure;
   }
+}
+
+/** Damage and disk faults that show only when something is read have the exit codes of those that show at once. */
+function startFailure(error: unknown, home: string): NodeError {
+  if (error instanceof StoreError && error.code === "STORE_CORRUPT")
+    return storeFailure(error, homePaths(home));
+  return effectError("the node could not start", error);
 }
 
 async function open(config: NodeConfig, modules: NodeModules, opened: Opened): Promise<QuorateNode> {

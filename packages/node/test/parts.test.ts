@@ -280,6 +280,7 @@ test("what the disk refuses ends with 6, a second decided block with 7, anything
   const code = (cause: unknown): number => effectError("it", cause).exitCode;
   assert.equal(code(new WalError("WAL_IO", "x")), 6);
   assert.equal(code(new WalError("WAL_BACKLOG", "x")), 6);
+  assert.equal(code(new WalError("WAL_DAMAGED", "x")), 6, "read back otherwise than written");
   assert.equal(code(new PrivvalError("SIGN_STATE_FULL", "x")), 6);
   assert.equal(code(new StoreError("STORE_FULL", "x")), 6);
   assert.equal(code(new StoreError("STORE_CONFLICT", "x")), 7);

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { genesisToJson } from "@quorate/chain";
-import { createNode, homePaths, type NodeConfig, type NodeExit } from "@quorate/node";
+import { createNode, homePaths, type NodeConfig, NodeError, type NodeExit } from "@quorate/node";
 import { Commits, makeNetwork, type RunningNode, silent, type TestNetwork } from "./support/homes.ts";
 import { assertNoConflicts } from "./support/traces.ts";
 
@@ -171,6 +171,24 @@ test("a home of another genesis is refused with 3", async () => {
     await writeFile(homePaths(config.home).genesis, genesisToJson(other));
     await assert.rejects(network.start(config), { exitCode: 3, code: "GENESIS_CHANGED" });
   });
+});
+
+test("what the host's own start of an execution client throws comes out, and the home is free again", async () => {
+  const engine = { execution: "engine", evmChainId: 7, elGenesisHash: new Uint8Array(32).fill(1) } as const;
+  await withNetwork(
+    [1, 1000, 0, { ...engine, anchorHash: engine.elGenesisHash }],
+    async (_network, [config]) => {
+      for (let turn = 0; turn < 2; turn++) {
+        const starting = createNode(config, {
+          log: silent,
+          startExecution: () =>
+            Promise.reject(new NodeError({ exitCode: 4, code: "PORT", what: "taken", do: "free it" })),
+        });
+        await assert.rejects(starting, { exitCode: 4, code: "PORT" });
+      }
+      await assert.rejects(createNode(config, { log: silent }), { exitCode: 3, code: "EXECUTION_MISSING" });
+    },
+  );
 });
 
 test("the halt height is the last one: exit 0, and a start at it ends at once", async () => {

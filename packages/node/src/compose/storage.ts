@@ -54,7 +54,8 @@ export async function openStoreOf(
   }
 }
 
-function storeFailure(error: StoreError, paths: HomePaths): NodeError {
+/** Exit 4 held by another process, 3 damaged, 6 refused by the disk. */
+export function storeFailure(error: StoreError, paths: HomePaths): NodeError {
   switch (error.code) {
     case "STORE_LOCKED":
     case "HOME_LOCKED":

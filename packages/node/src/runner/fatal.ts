@@ -9,6 +9,7 @@ const DISK_CODES: ReadonlySet<string> = new Set([
   "WAL_IO",
   "WAL_FULL",
   "WAL_BACKLOG",
+  "WAL_DAMAGED",
   "SIGN_STATE_IO",
   "SIGN_STATE_FULL",
   "STORE_IO",
