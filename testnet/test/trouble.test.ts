@@ -53,11 +53,12 @@ describe(`four validators in trouble (QUORATE_SEED=${SEED})`, { timeout: 900_000
     await net.untilReady("node3");
   });
 
+  // Long enough for the others to give its links up.
   test("a validator that is frozen is waited for by nobody and catches up when it thaws", async () => {
     const { pid } = await net.node("node1");
     signal(pid, "SIGSTOP");
     try {
-      await net.advances(5, net.others("node1"));
+      await net.advances(8, net.others("node1"));
     } finally {
       signal(pid, "SIGCONT");
     }
