@@ -28,8 +28,8 @@ export interface HttpServer {
 /** Idle connections are closed after this, as Geth does. */
 const KEEP_ALIVE_MS = 120_000;
 /** Who has not sent its headers, or its whole request, by then is cut off: looked for once a second. */
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 20_000;
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
 const CHECKING_INTERVAL_MS = 1_000;
 const MAX_CONNECTIONS = 512;
 
@@ -42,7 +42,9 @@ function hostAllowed(header: string | undefined, allowed: readonly string[]): bo
   return isIP(name) !== 0 || allowed.includes(name);
 }
 
+/** Refuses, and closes: what the request still has to say is not waited for. */
 function plain(response: ServerResponse, status: number, text: string): void {
+  response.setHeader("connection", "close");
   response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
   response.end(`${text}\n`);
 }
@@ -100,13 +102,11 @@ async function handle(
   }
   const tooLarge = `content length too large (limit ${options.maxBodyBytes})`;
   if (Number(request.headers["content-length"] ?? 0) > options.maxBodyBytes) {
-    response.setHeader("connection", "close");
     plain(response, 413, tooLarge);
     return;
   }
   const body = await readBody(request, options.maxBodyBytes);
   if (body === undefined) {
-    response.setHeader("connection", "close");
     plain(response, 413, tooLarge);
     return;
   }
