@@ -85,7 +85,7 @@ export function strangersOnP2p(port: number): Attack[] {
 
 /** On a port that speaks HTTP. */
 export function strangersOnHttp(port: number): Attack[] {
-  const head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+  const head = "POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n";
   return [
     attack("random bytes", port, 4, (socket) => socket.write(CHUNK)),
     attack("a header without end", port, 2, (socket) =>
