@@ -91,11 +91,22 @@ describe("four validators over four Geths", { skip, timeout: 900_000 }, () => {
 
   before(async () => {
     net = await LiveNetwork.start("--el", "path" in geth ? geth.path : "");
+    await net.advances(1);
     const urls = (await net.nodes()).map(({ eth_rpc }) => eth_rpc);
     readers = urls.map((url) =>
       createPublicClient({ chain: chainOf(url), transport: http(url), pollingInterval: 200 }),
     );
     wallet = walletOf(urls[0]!);
+    // A Geth that has just begun answers receipts with an error until its index has caught up.
+    const unknown = `0x${"00".repeat(32)}`;
+    for (const url of urls) {
+      await eventually(`the transaction index of ${url}`, () =>
+        ethCall(url, "eth_getTransactionReceipt", [unknown]).then(
+          () => true,
+          () => false,
+        ),
+      );
+    }
   });
   afterEach((context) => {
     if ("diagnostic" in context && "passed" in context && context.passed === false) {
