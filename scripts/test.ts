@@ -141,7 +141,11 @@ const plan =
     ? [{ files: chosen, concurrency: 1 }]
     : [
         {
-          files: [...glob("packages/*/test/**/*.test.ts"), ...glob("scripts/test/**/*.test.ts")],
+          files: [
+            ...glob("packages/*/test/**/*.test.ts"),
+            ...glob("scripts/test/**/*.test.ts"),
+            ...glob("campaigns/test/**/*.test.ts"),
+          ],
           concurrency: availableParallelism(),
         },
         { files: glob("testnet/test/**/*.test.ts"), concurrency: 1 },
