@@ -94,6 +94,48 @@ test("UNKNOWN is no verdict: the prevote waits, and is nil only when timeoutProp
   });
 });
 
+test("regression: an error while a block is judged leaves the question open: it is asked again until it is answered", async () => {
+  await withRig({}, async (rig) => {
+    let failures = 2;
+    rig.execution.verdict = () => {
+      if (failures-- > 0) throw new Error("the worker is gone");
+      return { kind: "valid" };
+    };
+    await rig.begin();
+    const block = rig.block();
+    await rig.propose(block);
+    assert.deepEqual(rig.published.votes, []);
+    await rig.advance(199);
+    assert.equal(rig.execution.validated, 1, "not at once");
+    await rig.advance(1);
+    await rig.advance(400);
+    assert.deepEqual(rig.published.votes.map(nameOf), [`prevote 0 ${shortId(block.blockId)}`]);
+    await rig.advance(60_000);
+    assert.equal(rig.execution.validated, 3, "an answer ends it");
+    assert.deepEqual(rig.fatals, []);
+  });
+});
+
+test("regression: a body that is lost before its block is judged is fetched again", async () => {
+  await withRig({}, async (rig) => {
+    let failures = 1;
+    rig.execution.verdict = () => {
+      if (failures-- > 0) throw new Error("the worker is gone");
+      return { kind: "valid" };
+    };
+    await rig.begin();
+    const block = rig.block();
+    await rig.propose(block);
+    rig.runner.bodies.startHeight(2, null);
+    rig.store.bodies.clear();
+    await rig.advance(200);
+    assert.deepEqual(rig.published.wanted.map(shortId), [shortId(block.blockId)]);
+    rig.runner.receiveBody(1, block.blockId, block.bytes);
+    await rig.advance(400);
+    assert.deepEqual(rig.published.votes.map(nameOf), [`prevote 0 ${shortId(block.blockId)}`]);
+  });
+});
+
 test("INVALID by the execution client earns nil at once", async () => {
   await withRig({}, async (rig) => {
     rig.execution.verdict = () => ({ kind: "invalid", reason: "bad state root" });

@@ -3,6 +3,8 @@
  * then the execution client. VALID is final; no answer is no verdict.
  */
 import { type BlockId, blockIdKey, ChainError, parentBeaconBlockRoot, validateBlock } from "@quorate/chain";
+import { summary } from "@quorate/consensus";
+import { sleep } from "../clock.ts";
 import { reasonOf } from "../errors.ts";
 import type { HeldBody } from "./bodies.ts";
 import type { RunnerContext } from "./context.ts";
@@ -25,6 +27,10 @@ export async function checkBody(ctx: RunnerContext, body: HeldBody): Promise<Cha
   }
 }
 
+/** A question that got no answer is asked again after this long, each time after twice as long, ms. */
+const RETRY_MIN_MS = 200;
+const RETRY_MAX_MS = 5_000;
+
 /** Remembers what is being asked, so that one id is asked once at a time. */
 export class Validation {
   private readonly asking = new Set<string>();
@@ -40,24 +46,52 @@ export class Validation {
     if (this.asking.has(key)) return;
     this.asking.add(key);
     try {
-      await this.ask(ctx, height, blockId, key);
-    } catch (error) {
-      if (ctx.heightSignal().aborted) return;
-      ctx.modules.log.error("validation failed", { height, block: blockId.hash, reason: reasonOf(error) });
+      await this.askUntilAnswered(ctx, height, blockId, key);
     } finally {
       this.asking.delete(key);
     }
   }
 
-  private async ask(ctx: RunnerContext, height: number, blockId: BlockId, key: string): Promise<void> {
-    const { execution, log, metrics } = ctx.modules;
+  /** The core asks once: whatever went wrong, the question stays open as long as its height does. */
+  private async askUntilAnswered(
+    ctx: RunnerContext,
+    height: number,
+    blockId: BlockId,
+    key: string,
+  ): Promise<void> {
     const signal = ctx.heightSignal();
+    for (let waitMs = RETRY_MIN_MS; ; waitMs = Math.min(2 * waitMs, RETRY_MAX_MS)) {
+      try {
+        if (await this.ask(ctx, height, blockId, key, signal)) return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const reason = reasonOf(error);
+        ctx.modules.log.error("validation failed: trying again", { height, block: blockId.hash, reason });
+      }
+      if (!(await sleep(ctx.modules.clock, waitMs, signal)) || !ctx.isCurrent(height)) return;
+    }
+  }
+
+  /** False: there is no answer, and the height still waits for one. */
+  private async ask(
+    ctx: RunnerContext,
+    height: number,
+    blockId: BlockId,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { execution, log, metrics, publisher } = ctx.modules;
     const state = ctx.chain();
     const body = await ctx.findBody(height, blockId);
-    if (body === null || !ctx.isCurrent(height)) return;
+    if (!ctx.isCurrent(height)) return true;
+    if (body === null) {
+      log.error("the body of a proposed block is gone: fetching it again", { height, block: blockId.hash });
+      publisher.wantBody(height, summary(ctx.core()).round, blockId);
+      return false;
+    }
     const known = this.chainChecks.get(key);
     const check = known ?? (await checkBody(ctx, body));
-    if (!ctx.isCurrent(height)) return;
+    if (!ctx.isCurrent(height)) return true;
     this.chainChecks.set(key, check);
     if (!check.ok) {
       log.warn("a proposed block breaks a rule of the chain", {
@@ -68,11 +102,11 @@ export class Validation {
       });
       metrics.comet.consensus.proposalReceive.inc({ status: "rejected" });
       ctx.submit({ kind: "verdict", height, blockId, verdict: "invalid" });
-      return;
+      return true;
     }
     const verdict = await execution.validate(body.block, parentBeaconBlockRoot(state), signal);
-    if (!ctx.isCurrent(height)) return;
-    if (verdict.kind === "unknown") return;
+    if (!ctx.isCurrent(height)) return true;
+    if (verdict.kind === "unknown") return false;
     metrics.comet.consensus.proposalReceive.inc({
       status: verdict.kind === "valid" ? "accepted" : "rejected",
     });
@@ -84,5 +118,6 @@ export class Validation {
       });
     }
     ctx.submit({ kind: "verdict", height, blockId, verdict: verdict.kind });
+    return true;
   }
 }
