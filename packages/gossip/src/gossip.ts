@@ -1,177 +1,45 @@
-import type { Connection, Stream } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
-import type { BlockId, Certificate, Evidence, Height, Proposal, Round, Vote } from "@quorate/chain";
-import { fromHex } from "@quorate/crypto";
-import { Admission } from "./admission/admission.ts";
-import { HeldMessages } from "./admission/held.ts";
-import { RecentKeys, SeenCache } from "./admission/slots.ts";
-import { BodyCollector } from "./bodies/collector.ts";
-import { BodyExchange } from "./bodies/exchange.ts";
 import { GossipError, reasonOf } from "./errors.ts";
-import { Connections } from "./host/connections.ts";
-import { PersistentDialler } from "./host/dialler.ts";
-import { createGater } from "./host/gater.ts";
-import { createHost, type Host } from "./host/libp2p.ts";
-import { Links } from "./host/links.ts";
+import type { DialTarget } from "./host/dialler.ts";
+import { createLibp2pNetwork } from "./host/libp2p.ts";
+import type { Network } from "./host/network.ts";
 import { peerIdOf, privateKeyOf } from "./host/node-key.ts";
-import type { Peer } from "./host/peers.ts";
-import { LIMITS } from "./limits.ts";
-import { requestBlocks } from "./reqresp/client.ts";
-import { serveRequest } from "./reqresp/server.ts";
-import { RoundStateExchange } from "./roundstate/exchange.ts";
-import type { PeerMessage } from "./roundstate/messages.ts";
-import { charge, type Runtime } from "./runtime.ts";
-import { Scorer } from "./scoring/scorer.ts";
-import { topicTable } from "./topics/names.ts";
-import { Router } from "./topics/router.ts";
-import type {
-  Gossip,
-  GossipModules,
-  GossipOptions,
-  Offence,
-  PeerInfo,
-  SyncRequest,
-  SyncResponse,
-} from "./types.ts";
-import { errorOf } from "./wire/ends.ts";
-
-/** Request and response of block sync, one stream each. */
-export const BLOCKS_PROTOCOL = "/quorate/blocks/1";
+import { assembleGossip } from "./layer.ts";
+import type { Gossip, GossipModules, GossipOptions } from "./types.ts";
 
 /**
- * The gossip layer, wired and not started.
+ * The gossip layer over libp2p, wired and not started.
  * @throws GossipError `CONFIG` on a node key, address or binding that cannot be used.
  */
 export async function createGossip(options: GossipOptions, modules: GossipModules): Promise<Gossip> {
   return (await wireGossip(options, modules)).gossip;
 }
 
-/** As {@link createGossip}, with the libp2p host beside it: for tests that break links from within. */
+/** As {@link createGossip}, with the network beside it: for tests that break links from within. */
 export async function wireGossip(
   options: GossipOptions,
   modules: GossipModules,
-): Promise<{ readonly gossip: Gossip; readonly host: Host }> {
+): Promise<{ readonly gossip: Gossip; readonly network: Network }> {
   const privateKey = privateKeyOf(options.nodeKey);
-  const self = peerIdOf(options.nodeKey);
-  const targets = options.persistentPeers.map(targetOf).filter((target) => target.peer !== self);
-  const { chainId, genesisHash } = modules.status();
-  // Monotonic: a wall clock that is set back must not silence this node.
-  const now = (): number => performance.now();
-
-  const peers = new Map<string, Peer>();
-  const validators = new Map<string, Uint8Array>();
-  let ownAddress: string | null = null;
-  for (const [address, peer] of Object.entries(options.validatorPeers ?? {})) {
-    const hex = address.replace(/^0x/, "").toLowerCase();
-    if (peer === self) ownAddress = hex;
-    else validators.set(peer, fromHex(hex));
-  }
-  const links = new Links(modules.view, peers, ownAddress);
-  const scorer = new Scorer(now);
-  const lateHost: { host: Host | null } = { host: null };
-  const host = (): Host => {
-    if (lateHost.host === null) throw new GossipError("CLOSED", "the libp2p host is not there yet");
-    return lateHost.host;
-  };
-  const dialler = new PersistentDialler({
-    dial: async ({ peer, address }, signal) => {
-      await host().dial(address === null ? peerIdFromString(peer) : multiaddr(address), { signal });
+  const persistentPeers = options.persistentPeers.map(targetOf);
+  const { listen, announce = [], allow, validatorPeers, maxPeers, random = Math.random } = options;
+  return assembleGossip(
+    {
+      self: peerIdOf(options.nodeKey),
+      persistentPeers,
+      ...(allow === undefined ? {} : { allow }),
+      ...(validatorPeers === undefined ? {} : { validatorPeers }),
+      maxPeers,
+      random,
     },
-    connected: (peer) => peers.has(peer),
-    now,
-    random: options.random ?? Math.random,
-    failed: (target, attempt, reason) => {
-      modules.log.debug("dial failed; it is tried again", {
-        peer: target.peer,
-        attempt,
-        reason: reasonOf(reason),
-      });
-    },
-  });
-  const connections: Connections = new Connections({
-    options,
     modules,
-    host,
-    peers,
-    links,
-    scorer,
-    dialler,
-    validators,
-    now,
-    linksChanged: () => exchange.linksChanged(),
-    message: (peer, message) => node.peerMessage(peer, message),
-  });
-  const bodies = new BodyCollector({
-    now,
-    height: () => modules.view.height,
-    deliver: (height, blockId, bytes, from) => modules.events.body(height, blockId, bytes, from),
-  });
-  const admission = new Admission({
-    chainId,
-    view: modules.view,
-    events: {
-      ...modules.events,
-      certificate: (certificate, from) => {
-        modules.events.certificate(certificate, from);
-        exchange.wake();
-      },
-    },
-    verifier: modules.verifier,
-    log: modules.log,
-    metrics: modules.metrics,
-    now,
-    wallNow: () => modules.clock.now(),
-    seen: new SeenCache(),
-    held: new HeldMessages(),
-    bodies,
-    evidenceSeen: new RecentKeys(LIMITS.evidenceSeen),
-    txSeen: new RecentKeys(LIMITS.txSeen),
-    budgets: new Map(),
-    onProposal: () => exchange.wake(),
-  });
-  lateHost.host = await createHost({
-    privateKey,
-    listen: options.listen,
-    announce: options.announce ?? [],
-    // Ours is the limit that counts; it knows whom to turn away with a code, and whom never.
-    maxConnections: options.maxPeers + targets.length + validators.size + LIMITS.pendingInbound,
-    topics: Object.values(topicTable(genesisHash).name),
-    gater: createGater({
-      self,
-      allow: options.allow === undefined ? null : new Set(options.allow),
-      banned: (peer) => scorer.banned(peer),
-      connections: (peer) => host().getConnections(peer),
-      ageMs: (connection) => {
-        const peer = peers.get(connection.remotePeer.toString());
-        return peer?.connection === connection ? now() - peer.openedAtMs : 0;
-      },
-      dialling: (peer) => dialler.dialling(peer, LIMITS.simultaneousDialMs),
-    }),
-    score: (peer) => scorer.score(peer),
-    gossipFault: (peer, fault) => connections.report(peer, fault),
-  });
-  const runtime: Runtime = {
-    options,
-    modules,
-    host: lateHost.host,
-    peers,
-    links,
-    admission,
-    bodies,
-    now,
-    report: (peer, offence) => connections.report(peer, offence),
-    write: (peer, bytes) => connections.write(peer, bytes),
-  };
-  const router = new Router(runtime, genesisHash);
-  const bodyExchange = new BodyExchange(runtime, router);
-  const exchange = new RoundStateExchange(runtime, bodyExchange);
-  const node = new GossipNode({ runtime, connections, dialler, router, bodyExchange, exchange, targets });
-  return { gossip: node, host: lateHost.host };
+    (asked) => createLibp2pNetwork({ privateKey, listen, announce }, asked),
+  );
 }
 
 /** Peer id and multiaddr of a persistent peer. */
-function targetOf(address: string): { readonly peer: string; readonly address: string } {
+function targetOf(address: string): DialTarget {
   try {
     const peer = multiaddr(address)
       .getComponents()
@@ -182,210 +50,5 @@ function targetOf(address: string): { readonly peer: string; readonly address: s
     throw new GossipError("CONFIG", `persistent peer ${address} cannot be used: ${reasonOf(error)}`, {
       address,
     });
-  }
-}
-
-interface Parts {
-  readonly runtime: Runtime;
-  readonly connections: Connections;
-  readonly dialler: PersistentDialler;
-  readonly router: Router;
-  readonly bodyExchange: BodyExchange;
-  readonly exchange: RoundStateExchange;
-  readonly targets: readonly { readonly peer: string; readonly address: string }[];
-}
-
-class GossipNode implements Gossip {
-  readonly peerId: string;
-  readonly #p: Parts;
-  #serving = 0;
-  #state: "new" | "running" | "stopped" = "new";
-  #rolling = false;
-
-  constructor(parts: Parts) {
-    this.#p = parts;
-    this.peerId = parts.runtime.host.peerId.toString();
-  }
-
-  get addresses(): readonly string[] {
-    return this.#p.runtime.host.getMultiaddrs().map((address) => address.toString());
-  }
-
-  get peers(): readonly PeerInfo[] {
-    const infos: PeerInfo[] = [];
-    for (const peer of this.#p.runtime.peers.values()) if (peer.ready) infos.push(peer.info());
-    return infos;
-  }
-
-  async start(): Promise<void> {
-    if (this.#state !== "new") throw new GossipError("CLOSED", "a gossip layer starts once");
-    this.#state = "running";
-    const { runtime, connections, router, bodyExchange, dialler, targets } = this.#p;
-    await connections.start();
-    await bodyExchange.start();
-    await runtime.host.handle(BLOCKS_PROTOCOL, (stream, connection) => this.#serve(stream, connection), {
-      maxInboundStreams: LIMITS.servedPerPeer + 2,
-      maxOutboundStreams: LIMITS.streamsPerPeer,
-    });
-    await runtime.host.start();
-    router.start();
-    for (const target of targets) dialler.add(target);
-  }
-
-  async stop(): Promise<void> {
-    if (this.#state === "stopped") return;
-    const started = this.#state === "running";
-    this.#state = "stopped";
-    const { runtime, connections, dialler, router, exchange } = this.#p;
-    dialler.stop();
-    exchange.stop();
-    router.stop();
-    connections.stop();
-    if (started) await runtime.host.stop();
-  }
-
-  publishProposal(proposal: Proposal, body: Uint8Array): void {
-    this.#p.runtime.admission.published({ proposal });
-    this.#p.bodyExchange.publish(proposal, body);
-  }
-
-  publishVote(vote: Vote): void {
-    this.#p.runtime.admission.published({ vote });
-    this.#p.router.publish("votes", { kind: "vote", vote });
-  }
-
-  publishCertificate(certificate: Certificate): void {
-    this.#p.runtime.admission.published({ certificate });
-    this.#p.router.publish("votes", { kind: "certificate", certificate });
-  }
-
-  publishEvidence(evidence: Evidence): void {
-    this.#p.runtime.admission.publishedEvidence(evidence);
-    this.#p.router.publish("evidence", { kind: "evidence", evidence });
-  }
-
-  publishTxs(raws: readonly Uint8Array[]): void {
-    for (const raw of raws) {
-      if (raw.length === 0 || raw.length > LIMITS.txBytes) continue;
-      if (!this.#p.runtime.admission.publishedTx(raw)) continue;
-      this.#p.router.publish("txs", { kind: "tx", raw });
-    }
-  }
-
-  roundStateChanged(): void {
-    this.#roll();
-    this.#p.exchange.changed();
-  }
-
-  heightDecided(height: Height): void {
-    this.#roll();
-    this.#p.exchange.decided(height);
-  }
-
-  /** Messages held for a new height are offered after the caller is done, not from inside its call. */
-  #roll(): void {
-    if (this.#rolling) return;
-    this.#rolling = true;
-    queueMicrotask(() => {
-      this.#rolling = false;
-      if (this.#state !== "stopped") this.#p.runtime.admission.roll();
-    });
-  }
-
-  wantBody(height: Height, round: Round, blockId: BlockId): void {
-    this.#p.runtime.bodies.reopen(height, round, blockId);
-    this.#p.bodyExchange.want(height, round, blockId);
-    this.#p.exchange.wake();
-  }
-
-  async request(peerId: string, request: SyncRequest, signal: AbortSignal): Promise<SyncResponse> {
-    const peer = this.#p.runtime.peers.get(peerId);
-    if (peer === undefined || !peer.ready) {
-      throw new GossipError("NOT_CONNECTED", "the peer to ask for blocks is not connected", { peer: peerId });
-    }
-    if (request.count < 1 || request.count > LIMITS.requestBlocks) {
-      throw new GossipError("REFUSED", `a sync request asks for 1 to ${LIMITS.requestBlocks} blocks`, {
-        count: request.count,
-      });
-    }
-    try {
-      return await requestBlocks(peer.connection, BLOCKS_PROTOCOL, request, signal);
-    } catch (error) {
-      if (error instanceof GossipError) {
-        if (error.code === "MALFORMED") this.report(peerId, "malformed");
-        else if (error.code === "OVERSIZED") this.report(peerId, "oversized");
-        else if (error.code === "TIMEOUT") this.report(peerId, "timeout");
-      }
-      throw error;
-    }
-  }
-
-  report(peerId: string, offence: Offence): void {
-    this.#p.connections.report(peerId, offence);
-  }
-
-  setValidating(on: boolean): void {
-    this.#p.router.setValidating(on);
-  }
-
-  /** What came over a peer stream. */
-  peerMessage(peer: Peer, message: PeerMessage): void | Promise<void> {
-    const { runtime, exchange, bodyExchange } = this.#p;
-    switch (message.kind) {
-      case "round_state":
-        exchange.told(peer, message.state);
-        return;
-      case "items": {
-        const outcome = runtime.admission.receive(message.items, peer);
-        if (outcome instanceof Promise) return outcome.then((found) => charge(runtime, peer.id, found));
-        charge(runtime, peer.id, outcome);
-        return;
-      }
-      case "want_body":
-        bodyExchange.serve(peer, message.want).catch((error: unknown) => {
-          runtime.modules.log.warn("a wanted body could not be read", {
-            height: message.want.height,
-            reason: reasonOf(error),
-          });
-        });
-        return;
-      case "status":
-      case "goodbye":
-        return;
-    }
-  }
-
-  async #serve(stream: Stream, connection: Connection): Promise<void> {
-    const { runtime } = this.#p;
-    const id = connection.remotePeer.toString();
-    const peer = runtime.peers.get(id);
-    if (peer === undefined || !peer.ready) {
-      stream.abort(new GossipError("REFUSED", "a request before the status exchange"));
-      return;
-    }
-    try {
-      await serveRequest(stream, {
-        serve: runtime.modules.serve,
-        admit: () => {
-          if (peer.serving >= LIMITS.servedPerPeer || this.#serving >= LIMITS.served) return null;
-          if (!peer.requests.take(1, runtime.now())) return null;
-          peer.serving++;
-          this.#serving++;
-          runtime.modules.metrics?.queue("gossip_served", this.#serving, LIMITS.served);
-          return {
-            release: () => {
-              peer.serving--;
-              this.#serving--;
-            },
-          };
-        },
-        sent: (bytes) => runtime.modules.metrics?.bytes("out", "blocks", bytes),
-      });
-    } catch (error) {
-      if (error instanceof GossipError && error.code === "MALFORMED") this.report(id, "malformed");
-      if (error instanceof GossipError && error.code === "OVERSIZED") this.report(id, "oversized");
-      runtime.modules.log.debug("a sync request was not served", { peer: id, reason: reasonOf(error) });
-      stream.abort(errorOf(error));
-    }
   }
 }

@@ -1,3 +1,4 @@
+export type { GossipClock } from "./clock.ts";
 export { GossipError, type GossipErrorCode } from "./errors.ts";
 export { createGossip } from "./gossip.ts";
 export { createNodeKey, nodeKeyFromSeed, peerIdOf } from "./host/node-key.ts";

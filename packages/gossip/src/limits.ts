@@ -99,6 +99,8 @@ export const LIMITS = {
   wantsPerSecond: 4,
   /** A connection without a valid status after this is closed (slow senders). */
   statusTimeoutMs: 5000,
+  /** A dismissed peer that does not drain for so long is cut off. */
+  closeTimeoutMs: 500,
   /** Half a frame for longer than this is a slow sender. */
   frameTimeoutMs: 20_000,
   /** Request and response of sync, whole. */

@@ -1,19 +1,21 @@
 import type { Admission, Outcome } from "./admission/admission.ts";
 import type { BodyCollector } from "./bodies/collector.ts";
-import type { Host } from "./host/libp2p.ts";
+import type { GossipClock } from "./clock.ts";
 import type { Links } from "./host/links.ts";
+import type { Network } from "./host/network.ts";
 import type { Peer } from "./host/peers.ts";
-import type { GossipModules, GossipOptions, Offence } from "./types.ts";
+import type { GossipModules, Offence } from "./types.ts";
 
 /** What the parts of the gossip layer share; made once by createGossip. */
 export interface Runtime {
-  readonly options: GossipOptions;
   readonly modules: GossipModules;
-  readonly host: Host;
+  readonly network: Network;
   readonly peers: ReadonlyMap<string, Peer>;
   readonly links: Links;
   readonly admission: Admission;
   readonly bodies: BodyCollector;
+  readonly clock: GossipClock;
+  /** Monotonic, ms. */
   readonly now: () => number;
   readonly report: (peer: string, offence: Offence) => void;
   /** Writes to the peer stream; false when it is closed. */

@@ -11,6 +11,7 @@ import type {
   Vote,
 } from "@quorate/chain";
 import type { Verifier } from "@quorate/crypto";
+import type { GossipClock } from "./clock.ts";
 
 /** First words of every peer pair; a mismatch disconnects with a code (DESIGN §6). */
 export interface PeerStatus {
@@ -162,8 +163,7 @@ export interface GossipModules {
   readonly status: () => PeerStatus;
   readonly log: LogPort;
   readonly metrics: GossipMetrics | null;
-  /** Wall clock, ms: when a proposal arrived, when a peer connected. Everything else goes by a monotonic clock. */
-  readonly clock: { now(): number };
+  readonly clock: GossipClock;
 }
 
 /** Leaf packages log through this; node supplies it. */

@@ -13,7 +13,7 @@ import { OFFENCES } from "../src/scoring/table.ts";
 import { TokenBucket } from "../src/scoring/token-bucket.ts";
 import { topicName } from "../src/topics/names.ts";
 import { Outbox } from "../src/topics/outbox.ts";
-import { makeBody, seedOf } from "./support.ts";
+import { makeBody, seedOf, systemClock } from "./support.ts";
 
 describe("scores", () => {
   it("disconnect at 100 points, ban for a while, and halve every minute", () => {
@@ -216,7 +216,8 @@ describe("the collector of bodies", () => {
 describe("an outbox", () => {
   it("makes one pack of all that was added in one turn of the event loop", async () => {
     const packs: Uint8Array[] = [];
-    const outbox = new Outbox({ packItems: 64, packBytes: 1000, maxItems: 100, maxBytes: 10_000 }, (pack) => {
+    const bounds = { packItems: 64, packBytes: 1000, maxItems: 100, maxBytes: 10_000 };
+    const outbox = new Outbox(bounds, systemClock, (pack) => {
       packs.push(pack);
     });
     outbox.add(Uint8Array.of(1));
@@ -230,7 +231,11 @@ describe("an outbox", () => {
   });
 
   it("refuses what exceeds its bounds", () => {
-    const outbox = new Outbox({ packItems: 1, packBytes: 1, maxItems: 2, maxBytes: 100 }, () => undefined);
+    const outbox = new Outbox(
+      { packItems: 1, packBytes: 1, maxItems: 2, maxBytes: 100 },
+      systemClock,
+      () => undefined,
+    );
     assert.equal(outbox.add(new Uint8Array(10)), true);
     assert.equal(outbox.add(new Uint8Array(91)), false);
     assert.equal(outbox.add(new Uint8Array(10)), true);
@@ -263,7 +268,14 @@ describe("the persistent dialler", () => {
     const dialler = new PersistentDialler({
       dial,
       connected: () => false,
-      now: () => 0,
+      clock: {
+        wallMs: () => 0,
+        monotonicMs: () => 0,
+        timer(ms, callback) {
+          const timer = setTimeout(callback, ms);
+          return () => clearTimeout(timer);
+        },
+      },
       random: () => 0,
       failed: () => undefined,
     });

@@ -18,6 +18,7 @@ import {
   voteSignBytes,
 } from "@quorate/chain";
 import { ed25519PublicKey, ed25519Sign, inlineVerifier, sha256, toHex } from "@quorate/crypto";
+import type { GossipClock } from "../src/clock.ts";
 import { wireGossip } from "../src/gossip.ts";
 import {
   bitsOf,
@@ -42,6 +43,20 @@ export const CHAIN_ID = "gossip-test";
 const TIME: Time = 1_800_000_000_000_000_000n;
 
 const utf8 = new TextEncoder();
+
+/** The real time. */
+export const systemClock: GossipClock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  timer(ms, callback) {
+    if (ms <= 0) {
+      const immediate = setImmediate(callback);
+      return () => clearImmediate(immediate);
+    }
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
 
 export function seedOf(text: string): Uint8Array {
   return sha256(utf8.encode(text));
@@ -383,7 +398,7 @@ export async function startNode(setup: NodeSetup): Promise<TestNode> {
       status: () => ({ ...status, height: view.height }),
       log: { debug: record, info: record, warn: record, error: record },
       metrics,
-      clock: { now: () => Date.now() },
+      clock: systemClock,
     },
   );
   const gossip: Gossip = wired.gossip;
@@ -391,7 +406,7 @@ export async function startNode(setup: NodeSetup): Promise<TestNode> {
   return {
     gossip,
     resetGossipStreams() {
-      for (const connection of wired.host.getConnections()) {
+      for (const connection of gossip.peers.flatMap(({ id }) => wired.network.connectionsTo(id))) {
         for (const stream of connection.streams) {
           if (stream.protocol.startsWith("/meshsub/") && stream.direction === "inbound") {
             stream.abort(new Error("reset by the test"));

@@ -1,7 +1,7 @@
-import type { Connection, Stream } from "@libp2p/interface";
 import type { BlockId, Height, Proposal, Round } from "@quorate/chain";
 import { blockIdEquals, makePartSet } from "@quorate/chain";
 import { GossipError, reasonOf } from "../errors.ts";
+import type { ByteStream, Connection, StreamMessage } from "../host/network.ts";
 import type { Peer } from "../host/peers.ts";
 import { LIMITS } from "../limits.ts";
 import { itemsFrame, type WantBody, wantBodyFrame } from "../roundstate/messages.ts";
@@ -33,7 +33,7 @@ export class BodyExchange {
   }
 
   async start(): Promise<void> {
-    await this.#runtime.host.handle(
+    await this.#runtime.network.handle(
       BODY_PROTOCOL,
       (stream, connection) => this.#receive(stream, connection),
       {
@@ -161,14 +161,14 @@ export class BodyExchange {
     this.send(peer, { height, blockId, proposal: null, bytes: stored.block });
   }
 
-  #receive(stream: Stream, connection: Connection): void {
-    const { admission, bodies, modules, report } = this.#runtime;
+  #receive(stream: ByteStream, connection: Connection): void {
+    const { admission, bodies, clock, modules, report } = this.#runtime;
     const peer = this.#runtime.peers.get(connection.remotePeer.toString());
     if (peer === undefined || peer.connection !== connection) {
       stream.abort(new GossipError("REFUSED", "a body stream without a peer"));
       return;
     }
-    let deadline: NodeJS.Timeout | null = null;
+    let cancelDeadline: (() => void) | null = null;
     let charged = 0;
     const settle = (): void => {
       this.#arriving -= charged;
@@ -200,11 +200,11 @@ export class BodyExchange {
     });
     const end = (error: Error | null): void => {
       stream.removeEventListener("message", onMessage);
-      if (deadline !== null) clearTimeout(deadline);
+      cancelDeadline?.();
       settle();
       if (error !== null) stream.abort(error);
     };
-    const onMessage = (event: { readonly data: Parameters<Stream["send"]>[0] }): void => {
+    const onMessage = (event: StreamMessage): void => {
       try {
         decoder.push(chunkOf(event.data));
       } catch (error) {
@@ -215,15 +215,14 @@ export class BodyExchange {
         );
         return;
       }
-      if (deadline !== null && !decoder.partial) {
-        clearTimeout(deadline);
-        deadline = null;
-      } else if (deadline === null && decoder.partial) {
-        deadline = setTimeout(() => {
+      if (cancelDeadline !== null && !decoder.partial) {
+        cancelDeadline();
+        cancelDeadline = null;
+      } else if (cancelDeadline === null && decoder.partial) {
+        cancelDeadline = clock.timer(LIMITS.frameTimeoutMs, () => {
           report(peer.id, "timeout");
           end(new GossipError("TIMEOUT", "a peer left a body unfinished"));
-        }, LIMITS.frameTimeoutMs);
-        deadline.unref();
+        });
       }
     };
     stream.addEventListener("message", onMessage);

@@ -1,5 +1,5 @@
-import type { Stream } from "@libp2p/interface";
 import type { BlockId, Height, Proposal } from "@quorate/chain";
+import type { ByteStream } from "../host/network.ts";
 import { encodeBodyHeader } from "./wire.ts";
 
 /** A body to be sent, with what its receiver needs to check it. */
@@ -20,16 +20,16 @@ const CHUNK_BYTES = 256 * 1024;
  * the first body.
  */
 export class BodySender {
-  readonly #open: () => Promise<Stream>;
+  readonly #open: () => Promise<ByteStream>;
   readonly #sent: (bytes: number) => void;
   readonly #failed: (error: unknown) => void;
   readonly #queue: OutgoingBody[] = [];
-  #stream: Stream | null = null;
+  #stream: ByteStream | null = null;
   #running = false;
   #closed = false;
 
   constructor(modules: {
-    readonly open: () => Promise<Stream>;
+    readonly open: () => Promise<ByteStream>;
     readonly sent: (bytes: number) => void;
     readonly failed: (error: unknown) => void;
   }) {

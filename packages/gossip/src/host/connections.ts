@@ -1,15 +1,15 @@
-import type { Connection, Stream } from "@libp2p/interface";
+import { deadline, type GossipClock } from "../clock.ts";
 import { GossipError, reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { decodePeerMessage, goodbyeFrame, type PeerMessage, statusFrame } from "../roundstate/messages.ts";
 import { GOODBYE_CODES, type GoodbyeReason, goodbyeReason, statusMismatch } from "../roundstate/status.ts";
 import type { Scorer } from "../scoring/scorer.ts";
-import type { GossipModules, GossipOptions, Offence } from "../types.ts";
+import type { GossipModules, Offence } from "../types.ts";
 import { abortConnection, errorOf } from "../wire/ends.ts";
 import { readFrames } from "../wire/stream-frames.ts";
 import type { PersistentDialler } from "./dialler.ts";
-import type { Host } from "./libp2p.ts";
 import type { Links } from "./links.ts";
+import type { ByteStream, Connection, Network } from "./network.ts";
 import { Peer } from "./peers.ts";
 
 /** One bidirectional stream per pair, opened by the side that dialled: status, round state, repair, goodbye. */
@@ -17,9 +17,9 @@ export const PEER_PROTOCOL = "/quorate/peer/1";
 const GOSSIP_PROTOCOL_PREFIX = "/meshsub/";
 
 export interface ConnectionsModules {
-  readonly options: GossipOptions;
+  readonly options: { readonly maxPeers: number };
   readonly modules: GossipModules;
-  readonly host: () => Host;
+  readonly network: () => Network;
   /** The table this class owns; others read it. */
   readonly peers: Map<string, Peer>;
   readonly links: Links;
@@ -27,8 +27,7 @@ export interface ConnectionsModules {
   readonly dialler: PersistentDialler;
   /** Validator address by peer id. */
   readonly validators: ReadonlyMap<string, Uint8Array>;
-  /** Monotonic, ms. */
-  readonly now: () => number;
+  readonly clock: GossipClock;
   /** A peer became ready or is gone. */
   readonly linksChanged: () => void;
   /** A message other than status and goodbye; a promise holds back the next one. */
@@ -41,7 +40,7 @@ export interface ConnectionsModules {
  */
 export class Connections {
   readonly #m: ConnectionsModules;
-  #watchdog: NodeJS.Timeout | null = null;
+  #cancelWatch: (() => void) | null = null;
   #stopped = false;
 
   constructor(modules: ConnectionsModules) {
@@ -49,23 +48,32 @@ export class Connections {
   }
 
   async start(): Promise<void> {
-    const host = this.#m.host();
-    host.addEventListener("connection:open", (event) => this.#opened(event.detail));
-    host.addEventListener("connection:close", (event) => this.#closed(event.detail));
-    await host.handle(PEER_PROTOCOL, (stream, connection) => this.#accepted(stream, connection), {
+    const network = this.#m.network();
+    network.onConnection({
+      opened: (connection) => this.#opened(connection),
+      closed: (connection) => this.#closed(connection),
+    });
+    await network.handle(PEER_PROTOCOL, (stream, connection) => this.#accepted(stream, connection), {
       maxInboundStreams: 1,
       maxOutboundStreams: 1,
     });
-    this.#watchdog = setInterval(() => this.#watch(), LIMITS.watchdogMs);
+    this.#scheduleWatch();
+  }
+
+  #scheduleWatch(): void {
+    this.#cancelWatch = this.#m.clock.timer(LIMITS.watchdogMs, () => {
+      this.#scheduleWatch();
+      this.#watch();
+    });
   }
 
   /** Says goodbye to everybody. */
   stop(): void {
     this.#stopped = true;
-    if (this.#watchdog !== null) clearInterval(this.#watchdog);
+    this.#cancelWatch?.();
     for (const peer of this.#m.peers.values()) {
       this.write(peer, goodbyeFrame(GOODBYE_CODES.stopping));
-      if (peer.statusTimer !== null) clearTimeout(peer.statusTimer);
+      peer.cancelStatusTimer?.();
       peer.bodySender?.close();
     }
   }
@@ -104,12 +112,17 @@ export class Connections {
       abortConnection(existing.connection, new GossipError("REFUSED", "replaced by a newer connection"));
       this.#drop(existing);
     }
-    const peer = new Peer(connection, validators.get(id) ?? null, this.#m.now(), modules.clock.now());
+    const peer = new Peer(
+      connection,
+      validators.get(id) ?? null,
+      this.#m.clock.monotonicMs(),
+      this.#m.clock.wallMs(),
+    );
     peers.set(id, peer);
-    peer.statusTimer = setTimeout(() => {
+    peer.cancelStatusTimer = this.#m.clock.timer(LIMITS.statusTimeoutMs, () => {
       this.#dismiss(peer, "timeout");
       this.report(id, "timeout");
-    }, LIMITS.statusTimeoutMs);
+    });
     if (connection.direction === "outbound") {
       this.#open(peer).catch((error: unknown) => {
         modules.log.debug("peer stream could not be opened", { peer: id, reason: reasonOf(error) });
@@ -119,9 +132,8 @@ export class Connections {
   }
 
   async #open(peer: Peer): Promise<void> {
-    const stream = await peer.connection.newStream(PEER_PROTOCOL, {
-      signal: AbortSignal.timeout(LIMITS.statusTimeoutMs),
-    });
+    const { signal, clear } = deadline(this.#m.clock, LIMITS.statusTimeoutMs);
+    const stream = await peer.connection.newStream(PEER_PROTOCOL, { signal }).finally(clear);
     if (this.#m.peers.get(peer.id) !== peer) {
       stream.abort(new GossipError("CLOSED", "the peer is gone"));
       return;
@@ -129,7 +141,7 @@ export class Connections {
     this.#attach(peer, stream);
   }
 
-  #accepted(stream: Stream, connection: Connection): void {
+  #accepted(stream: ByteStream, connection: Connection): void {
     const peer = this.#m.peers.get(connection.remotePeer.toString());
     if (peer === undefined || peer.connection !== connection || peer.stream !== null) {
       stream.abort(new GossipError("REFUSED", "a peer stream out of place"));
@@ -143,12 +155,13 @@ export class Connections {
     this.#attach(peer, stream);
   }
 
-  #attach(peer: Peer, stream: Stream): void {
+  #attach(peer: Peer, stream: ByteStream): void {
     peer.stream = stream;
-    peer.statusAtMs = this.#m.now();
+    peer.statusAtMs = this.#m.clock.monotonicMs();
     this.write(peer, statusFrame(this.#m.modules.status()));
     readFrames(
       stream,
+      this.#m.clock,
       { maxFrame: LIMITS.frameBytes, frameTimeoutMs: LIMITS.frameTimeoutMs },
       {
         frame: (content) => this.#frame(peer, content),
@@ -175,7 +188,7 @@ export class Connections {
   #frame(peer: Peer, content: Uint8Array): void | Promise<void> {
     const { modules } = this.#m;
     modules.metrics?.bytes("in", "peer", content.length);
-    if (!peer.frames.take(1, this.#m.now())) {
+    if (!peer.frames.take(1, this.#m.clock.monotonicMs())) {
       this.report(peer.id, "flood");
       return;
     }
@@ -219,8 +232,8 @@ export class Connections {
       this.#dismiss(peer, "too_many_peers");
       return;
     }
-    if (peer.statusTimer !== null) clearTimeout(peer.statusTimer);
-    peer.statusTimer = null;
+    peer.cancelStatusTimer?.();
+    peer.cancelStatusTimer = null;
     peer.ready = true;
     this.#m.links.changed();
     // A validator whose address was learned is dialled for ever, as a configured one.
@@ -242,8 +255,8 @@ export class Connections {
   /** Links to validators and configured peers are the last to be pruned. */
   #protect(peer: Peer): void {
     this.#m
-      .host()
-      .peerStore.merge(peer.peerId, { tags: { "quorate-protected": { value: 100 } } })
+      .network()
+      .protect(peer.id)
       .catch((error: unknown) => {
         this.#m.modules.log.debug("a peer could not be tagged", { peer: peer.id, reason: reasonOf(error) });
       });
@@ -255,9 +268,11 @@ export class Connections {
     if (this.#m.peers.get(peer.id) !== peer) return;
     this.write(peer, goodbyeFrame(GOODBYE_CODES[reason]));
     this.#drop(peer);
-    connection.close({ signal: AbortSignal.timeout(500) }).catch((error: unknown) => {
-      abortConnection(connection, errorOf(error));
-    });
+    const { signal, clear } = deadline(this.#m.clock, LIMITS.closeTimeoutMs);
+    connection
+      .close({ signal })
+      .catch((error: unknown) => abortConnection(connection, errorOf(error)))
+      .finally(clear);
   }
 
   #closed(connection: Connection): void {
@@ -270,7 +285,7 @@ export class Connections {
     const { peers, modules, links, dialler } = this.#m;
     if (peers.get(peer.id) !== peer) return;
     peers.delete(peer.id);
-    if (peer.statusTimer !== null) clearTimeout(peer.statusTimer);
+    peer.cancelStatusTimer?.();
     peer.bodySender?.close();
     peer.repairAtMs = null;
     if (peer.ready) {
@@ -288,7 +303,7 @@ export class Connections {
 
   /** gossipsub never re-opens a stream while the connection lives: such a connection is closed. */
   #watch(): void {
-    const now = this.#m.now();
+    const now = this.#m.clock.monotonicMs();
     for (const peer of this.#m.peers.values()) {
       if (!peer.ready) continue;
       const alive = (direction: "inbound" | "outbound"): boolean =>

@@ -1,3 +1,4 @@
+import type { GossipClock } from "../clock.ts";
 import { LIMITS } from "../limits.ts";
 
 export interface DialTarget {
@@ -11,7 +12,7 @@ export interface DiallerModules {
   /** Resolves when libp2p has a connection, which is not yet an accepted one. */
   readonly dial: (target: DialTarget, signal: AbortSignal) => Promise<void>;
   readonly connected: (peer: string) => boolean;
-  readonly now: () => number;
+  readonly clock: GossipClock;
   /** 0 .. 1, spreads retries. */
   readonly random: () => number;
   readonly failed: (target: DialTarget, attempt: number, reason: unknown) => void;
@@ -20,7 +21,7 @@ export interface DiallerModules {
 interface Entry {
   readonly target: DialTarget;
   attempt: number;
-  timer: NodeJS.Timeout | null;
+  cancel: (() => void) | null;
   dialling: AbortController | null;
   dialledAt: number;
 }
@@ -47,7 +48,7 @@ export class PersistentDialler {
   /** Adds a target and dials it at once; a known peer keeps its configured address. */
   add(target: DialTarget): void {
     if (this.#stopped || this.#entries.has(target.peer)) return;
-    const entry: Entry = { target, attempt: 0, timer: null, dialling: null, dialledAt: 0 };
+    const entry: Entry = { target, attempt: 0, cancel: null, dialling: null, dialledAt: 0 };
     this.#entries.set(target.peer, entry);
     this.#schedule(entry, 0);
   }
@@ -59,7 +60,11 @@ export class PersistentDialler {
   /** A dial to the peer began within the last `ms`: an older one may be to an address that never answers. */
   dialling(peer: string, ms: number): boolean {
     const entry = this.#entries.get(peer);
-    return entry !== undefined && entry.dialling !== null && this.#modules.now() - entry.dialledAt <= ms;
+    return (
+      entry !== undefined &&
+      entry.dialling !== null &&
+      this.#modules.clock.monotonicMs() - entry.dialledAt <= ms
+    );
   }
 
   /** The peer's status was accepted. */
@@ -77,39 +82,41 @@ export class PersistentDialler {
   stop(): void {
     this.#stopped = true;
     for (const entry of this.#entries.values()) {
-      if (entry.timer !== null) clearTimeout(entry.timer);
+      entry.cancel?.();
       entry.dialling?.abort();
     }
     this.#entries.clear();
   }
 
   #retry(entry: Entry): void {
-    if (this.#stopped || entry.timer !== null || entry.dialling !== null) return;
+    if (this.#stopped || entry.cancel !== null || entry.dialling !== null) return;
     entry.attempt++;
     this.#schedule(entry, redialDelayMs(entry.attempt, this.#modules.random()));
   }
 
   #schedule(entry: Entry, delayMs: number): void {
-    entry.timer = setTimeout(() => {
-      entry.timer = null;
+    entry.cancel = this.#modules.clock.timer(delayMs, () => {
+      entry.cancel = null;
       this.#dial(entry).catch((error: unknown) => {
         this.#modules.failed(entry.target, entry.attempt, error);
       });
-    }, delayMs);
+    });
   }
 
   async #dial(entry: Entry): Promise<void> {
     if (this.#stopped || this.#modules.connected(entry.target.peer)) return;
     const controller = new AbortController();
     entry.dialling = controller;
-    entry.dialledAt = this.#modules.now();
-    const deadline = setTimeout(() => controller.abort(new Error("dial timed out")), LIMITS.dialTimeoutMs);
+    entry.dialledAt = this.#modules.clock.monotonicMs();
+    const cancelDeadline = this.#modules.clock.timer(LIMITS.dialTimeoutMs, () =>
+      controller.abort(new Error("dial timed out")),
+    );
     try {
       await this.#modules.dial(entry.target, controller.signal);
     } catch (error) {
       if (!this.#stopped) this.#modules.failed(entry.target, entry.attempt, error);
     } finally {
-      clearTimeout(deadline);
+      cancelDeadline();
       entry.dialling = null;
     }
     if (!this.#stopped && !this.#modules.connected(entry.target.peer)) this.#retry(entry);

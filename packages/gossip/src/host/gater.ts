@@ -1,6 +1,6 @@
-import type { Connection, ConnectionGater, PeerId } from "@libp2p/interface";
 import { LIMITS } from "../limits.ts";
 import { abortConnection } from "../wire/ends.ts";
+import type { Connection, Gate } from "./network.ts";
 
 export interface GateModules {
   readonly self: string;
@@ -8,7 +8,7 @@ export interface GateModules {
   readonly allow: ReadonlySet<string> | null;
   readonly banned: (peer: string) => boolean;
   /** Open connections to a peer. */
-  readonly connections: (peer: PeerId) => readonly Connection[];
+  readonly connections: (peer: string) => readonly Connection[];
   /** A dial of ours to this peer has just begun. */
   readonly dialling: (peer: string) => boolean;
   readonly ageMs: (connection: Connection) => number;
@@ -41,13 +41,12 @@ export function duplicateRule(facts: {
 }
 
 /** Who may connect: allow list, bans, never ourselves, and one link per pair. */
-export function createGater(modules: GateModules): ConnectionGater {
+export function createGate(modules: GateModules): Gate {
   const refused = (peer: string): boolean =>
     peer === modules.self || modules.banned(peer) || (modules.allow !== null && !modules.allow.has(peer));
 
-  const duplicate = (peerId: PeerId, direction: "inbound" | "outbound"): boolean => {
-    const peer = peerId.toString();
-    const open = modules.connections(peerId).filter((connection) => connection.status === "open");
+  const duplicate = (peer: string, direction: "inbound" | "outbound"): boolean => {
+    const open = modules.connections(peer).filter((connection) => connection.status === "open");
     const [first] = open;
     const rule = duplicateRule({
       self: modules.self,
@@ -64,10 +63,8 @@ export function createGater(modules: GateModules): ConnectionGater {
   };
 
   return {
-    denyDialPeer: (peerId) => refused(peerId.toString()),
-    denyInboundEncryptedConnection: (peerId) => refused(peerId.toString()),
-    denyOutboundEncryptedConnection: (peerId) => refused(peerId.toString()),
-    denyInboundUpgradedConnection: (peerId) => duplicate(peerId, "inbound"),
-    denyOutboundUpgradedConnection: (peerId) => duplicate(peerId, "outbound"),
+    denyDial: refused,
+    denyAuthenticated: refused,
+    denyOpened: duplicate,
   };
 }

@@ -1,31 +1,33 @@
 import { createHash } from "node:crypto";
 import { noise } from "@chainsafe/libp2p-noise";
-import { type GossipSub, type GossipSubComponents, gossipsub, StrictNoSign } from "@libp2p/gossipsub";
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  gossipsub,
+  StrictNoSign,
+  TopicValidatorResult,
+} from "@libp2p/gossipsub";
 import { type Identify, identify } from "@libp2p/identify";
 import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
+import { peerIdFromString } from "@libp2p/peer-id";
 import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
+import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { LIMITS } from "../limits.ts";
 import { setReading } from "../wire/ends.ts";
 import { bytesKey } from "../wire/keys.ts";
-import { type GossipFault, inspectGossipStream } from "./inspector.ts";
+import { inspectGossipStream } from "./inspector.ts";
 import { safeYamux } from "./muxer.ts";
+import type { Gate, Network, NetworkModules, TopicVerdict } from "./network.ts";
 
 export interface HostOptions {
   readonly privateKey: PrivateKey;
   readonly listen: readonly string[];
   readonly announce: readonly string[];
-  readonly maxConnections: number;
-  readonly topics: readonly string[];
-  readonly gater: ConnectionGater;
-  /** Own score of a peer, 0 or negative. */
-  readonly score: (peer: string) => number;
-  /** A peer wrote to its gossipsub stream what gossipsub would drop in silence. */
-  readonly gossipFault: (peer: string, fault: GossipFault) => void;
 }
 
-export type Host = Libp2p<{ pubsub: GossipSub; identify: Identify; ping: Ping }>;
+type Host = Libp2p<{ pubsub: GossipSub; identify: Identify; ping: Ping }>;
 
 /** Message id: the first 20 bytes of SHA-256 over topic and content. */
 function messageId(message: { readonly topic: string; readonly data: Uint8Array }): Uint8Array {
@@ -38,7 +40,7 @@ function messageId(message: { readonly topic: string; readonly data: Uint8Array 
 }
 
 /** Hands gossipsub a registrar whose inbound streams are inspected beside it. */
-function inspected(components: GossipSubComponents, options: HostOptions): GossipSubComponents {
+function inspected(components: GossipSubComponents, modules: NetworkModules): GossipSubComponents {
   const { registrar } = components;
   const observing: GossipSubComponents["registrar"] = {
     getProtocols: () => registrar.getProtocols(),
@@ -57,7 +59,7 @@ function inspected(components: GossipSubComponents, options: HostOptions): Gossi
           // Paused until both readers are attached: the first listener would otherwise start the flow.
           setReading(stream, false);
           inspectGossipStream(stream, LIMITS.frameBytes, (fault) => {
-            options.gossipFault(connection.remotePeer.toString(), fault);
+            modules.fault(connection.remotePeer.toString(), fault);
           });
           await handler(stream, connection);
           setImmediate(() => setReading(stream, true));
@@ -75,14 +77,77 @@ function inspected(components: GossipSubComponents, options: HostOptions): Gossi
   };
 }
 
+/** What libp2p asks, answered by the gate. */
+function gaterOf(gate: Gate): ConnectionGater {
+  return {
+    denyDialPeer: (peer) => gate.denyDial(peer.toString()),
+    denyInboundEncryptedConnection: (peer) => gate.denyAuthenticated(peer.toString()),
+    denyOutboundEncryptedConnection: (peer) => gate.denyAuthenticated(peer.toString()),
+    denyInboundUpgradedConnection: (peer) => gate.denyOpened(peer.toString(), "inbound"),
+    denyOutboundUpgradedConnection: (peer) => gate.denyOpened(peer.toString(), "outbound"),
+  };
+}
+
+const VERDICTS: Readonly<Record<TopicVerdict, TopicValidatorResult>> = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+};
+
+/** The libp2p node as the gossip layer's network. */
+export async function createLibp2pNetwork(options: HostOptions, modules: NetworkModules): Promise<Network> {
+  const host = await createHost(options, modules);
+  const { pubsub } = host.services;
+  return {
+    peerId: host.peerId.toString(),
+    get addresses() {
+      return host.getMultiaddrs().map((address) => address.toString());
+    },
+    topics: {
+      subscribe: (topic) => pubsub.subscribe(topic),
+      unsubscribe: (topic) => pubsub.unsubscribe(topic),
+      publish: (topic, data) => pubsub.publish(topic, data),
+      consume(topic, consumer) {
+        pubsub.topicValidators.set(topic, (peer, message) => {
+          const verdict = consumer(peer.toString(), message.data);
+          return typeof verdict === "string" ? VERDICTS[verdict] : verdict.then((found) => VERDICTS[found]);
+        });
+      },
+      onSubscriptions(listener) {
+        pubsub.addEventListener("subscription-change", ({ detail }) =>
+          listener(detail.peerId.toString(), detail.subscriptions),
+        );
+      },
+    },
+    start: async () => {
+      await host.start();
+    },
+    stop: async () => {
+      await host.stop();
+    },
+    async dial({ peer, address }, signal) {
+      await host.dial(address === null ? peerIdFromString(peer) : multiaddr(address), { signal });
+    },
+    connectionsTo: (peer) => host.getConnections(peerIdFromString(peer)),
+    handle: (protocol, handler, limits) => host.handle(protocol, handler, limits),
+    onConnection({ opened, closed }) {
+      host.addEventListener("connection:open", (event) => opened(event.detail));
+      host.addEventListener("connection:close", (event) => closed(event.detail));
+    },
+    async protect(peer) {
+      await host.peerStore.merge(peerIdFromString(peer), { tags: { "quorate-protected": { value: 100 } } });
+    },
+  };
+}
+
 /** The libp2p node: TCP, Noise, yamux, identify, ping, gossipsub; not started. */
-export async function createHost(options: HostOptions): Promise<Host> {
+async function createHost(options: HostOptions, modules: NetworkModules): Promise<Host> {
   const pubsub = gossipsub({
     // Our messages carry the signatures of consensus; a second one costs 15 ms of CPU per height.
     globalSignaturePolicy: StrictNoSign,
     msgIdFn: messageId,
     msgIdToStrFn: bytesKey,
-    allowedTopics: [...options.topics],
+    allowedTopics: [...modules.topics],
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
     emitSelf: false,
@@ -117,7 +182,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     scoreParams: {
       // No topic parameters: delivery deficits (P3, P3b) would punish peers whose messages we ignore by design.
       topics: {},
-      appSpecificScore: options.score,
+      appSpecificScore: modules.score,
       appSpecificWeight: 1,
       // Local networks run on one address; connection limits guard against crowds.
       IPColocationFactorWeight: 0,
@@ -129,7 +194,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     addresses: { listen: [...options.listen], announce: [...options.announce] },
     transports: [
       tcp({
-        maxConnections: options.maxConnections + LIMITS.pendingInbound,
+        maxConnections: modules.maxConnections + LIMITS.pendingInbound,
         backlog: 64,
         // An idle link is watched by pings, not by silence.
         inboundSocketInactivityTimeout: 120_000,
@@ -148,9 +213,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
         },
       }),
     ],
-    connectionGater: options.gater,
+    connectionGater: gaterOf(modules.gate),
     connectionManager: {
-      maxConnections: options.maxConnections,
+      maxConnections: modules.maxConnections,
       maxParallelDials: LIMITS.parallelDials,
       dialTimeout: LIMITS.dialTimeoutMs,
       addressDialTimeout: LIMITS.dialTimeoutMs,
@@ -168,7 +233,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     services: {
       identify: identify({ maxMessageSize: 8192, timeout: LIMITS.statusTimeoutMs }),
       ping: ping({ maxInboundStreams: 2, maxOutboundStreams: 2 }),
-      pubsub: (components: GossipSubComponents) => pubsub(inspected(components, options)),
+      pubsub: (components: GossipSubComponents) => pubsub(inspected(components, modules)),
     },
   });
 }

@@ -1,4 +1,3 @@
-import type { Connection, PeerId, Stream } from "@libp2p/interface";
 import { toHex } from "@quorate/crypto";
 import type { Source } from "../admission/context.ts";
 import type { BodySender } from "../bodies/sender.ts";
@@ -7,11 +6,11 @@ import { SentItems } from "../roundstate/sent.ts";
 import { TokenBucket } from "../scoring/token-bucket.ts";
 import type { TopicKind } from "../topics/names.ts";
 import type { PeerInfo, PeerStatus, RoundState } from "../types.ts";
+import type { ByteStream, Connection } from "./network.ts";
 
 /** All that is known of one connected peer. It lives as long as its connection. */
 export class Peer implements Source {
   readonly id: string;
-  readonly peerId: PeerId;
   readonly connection: Connection;
   /** Wall clock. */
   readonly connectedAtMs: number;
@@ -20,7 +19,7 @@ export class Peer implements Source {
   readonly validator: Uint8Array | null;
   readonly validatorHex: string | null;
   /** The peer stream, once open. */
-  stream: Stream | null = null;
+  stream: ByteStream | null = null;
   status: PeerStatus | null = null;
   roundState: RoundState | null = null;
   /** Its status was accepted and ours sent: it counts as connected. */
@@ -51,7 +50,7 @@ export class Peer implements Source {
   repairAtMs: number | null = null;
   /** A repair that reads from the store is under way. */
   repairing = false;
-  statusTimer: NodeJS.Timeout | null = null;
+  cancelStatusTimer: (() => void) | null = null;
   /** Looks of the watchdog in a row that found a gossip stream missing. */
   gossipMissing = 0;
   /** It spoke on its gossip stream, or both streams were seen open. */
@@ -63,7 +62,6 @@ export class Peer implements Source {
 
   constructor(connection: Connection, validator: Uint8Array | null, now: number, wallNow: number) {
     this.connection = connection;
-    this.peerId = connection.remotePeer;
     this.id = connection.remotePeer.toString();
     this.validator = validator;
     this.validatorHex = validator === null ? null : toHex(validator);

@@ -1,5 +1,6 @@
-import type { Connection } from "@libp2p/interface";
+import { deadline, type GossipClock } from "../clock.ts";
 import { GossipError } from "../errors.ts";
+import type { ByteStream, Connection } from "../host/network.ts";
 import { LIMITS } from "../limits.ts";
 import type { SyncRequest, SyncResponse } from "../types.ts";
 import { errorOf } from "../wire/ends.ts";
@@ -14,23 +15,25 @@ import { decodeAnswer, encodeRequest } from "./codec.ts";
  */
 export async function requestBlocks(
   connection: Connection,
+  clock: GossipClock,
   protocol: string,
   request: SyncRequest,
   signal: AbortSignal,
 ): Promise<SyncResponse> {
   signal.throwIfAborted();
-  const deadline = AbortSignal.timeout(LIMITS.requestTimeoutMs);
-  const either = AbortSignal.any([signal, deadline]);
+  const limit = deadline(clock, LIMITS.requestTimeoutMs);
+  const either = AbortSignal.any([signal, limit.signal]);
   const timedOut = (): GossipError =>
     new GossipError("TIMEOUT", "a peer did not answer a sync request in time; another one is asked", {
       ms: LIMITS.requestTimeoutMs,
     });
-  let stream: Awaited<ReturnType<Connection["newStream"]>>;
+  let stream: ByteStream;
   try {
     stream = await connection.newStream(protocol, { signal: either });
   } catch (error) {
+    limit.clear();
     signal.throwIfAborted();
-    if (deadline.aborted) throw timedOut();
+    if (limit.signal.aborted) throw timedOut();
     throw new GossipError("NOT_CONNECTED", "a peer could not be asked for blocks", {
       reason: error instanceof Error ? error.message : String(error),
     });
@@ -40,6 +43,7 @@ export async function requestBlocks(
   const { promise, resolve, reject } = Promise.withResolvers<SyncResponse>();
   const stop = readFrames(
     stream,
+    clock,
     { maxFrame: LIMITS.responseFrameBytes, frameTimeoutMs: LIMITS.requestTimeoutMs },
     {
       frame(content) {
@@ -82,6 +86,7 @@ export async function requestBlocks(
     stream.abort(errorOf(error));
     throw error;
   } finally {
+    limit.clear();
     either.removeEventListener("abort", abort);
   }
 }

@@ -1,4 +1,5 @@
-import type { Stream } from "@libp2p/interface";
+import { deadline, type GossipClock } from "../clock.ts";
+import type { ByteStream } from "../host/network.ts";
 import { LIMITS } from "../limits.ts";
 import type { GossipModules, SyncRequest } from "../types.ts";
 import { frame } from "../wire/frames.ts";
@@ -13,19 +14,20 @@ export interface ServeOptions {
 }
 
 /** Reads exactly one request. */
-function readRequest(stream: Stream): Promise<SyncRequest> {
+function readRequest(stream: ByteStream, clock: GossipClock): Promise<SyncRequest> {
   const { promise, resolve, reject } = Promise.withResolvers<SyncRequest>();
   const stop = readFrames(
     stream,
+    clock,
     { maxFrame: LIMITS.requestBytes, frameTimeoutMs: LIMITS.statusTimeoutMs },
     {
       frame: (content) => resolve(decodeRequest(content)),
       closed: (error) => reject(error ?? new Error("the stream ended before a request")),
     },
   );
-  const deadline = setTimeout(() => reject(new Error("no request in time")), LIMITS.statusTimeoutMs);
+  const cancel = clock.timer(LIMITS.statusTimeoutMs, () => reject(new Error("no request in time")));
   return promise.finally(() => {
-    clearTimeout(deadline);
+    cancel();
     stop();
   });
 }
@@ -34,9 +36,25 @@ function readRequest(stream: Stream): Promise<SyncRequest> {
  * Answers one sync request, waiting for the peer to drain, within the deadline.
  * @throws GossipError `MALFORMED` on a bad request; anything on a stream that failed.
  */
-export async function serveRequest(stream: Stream, options: ServeOptions): Promise<void> {
-  const signal = AbortSignal.timeout(LIMITS.requestTimeoutMs);
-  const request = await readRequest(stream);
+export async function serveRequest(
+  stream: ByteStream,
+  clock: GossipClock,
+  options: ServeOptions,
+): Promise<void> {
+  const limit = deadline(clock, LIMITS.requestTimeoutMs);
+  try {
+    await answerRequest(stream, await readRequest(stream, clock), limit.signal, options);
+  } finally {
+    limit.clear();
+  }
+}
+
+async function answerRequest(
+  stream: ByteStream,
+  request: SyncRequest,
+  signal: AbortSignal,
+  options: ServeOptions,
+): Promise<void> {
   const send = async (answer: AnswerFrame): Promise<void> => {
     const bytes = frame(encodeAnswer(answer));
     options.sent(bytes.length);

@@ -24,9 +24,9 @@ export class RoundStateExchange {
   #urgent = false;
   #lastHeight: Height = -1;
   #lastRound = 0;
-  #timer: NodeJS.Timeout | null = null;
+  #cancelTimer: (() => void) | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
-  #immediate: NodeJS.Immediate | null = null;
+  #cancelWake: (() => void) | null = null;
   #stopped = false;
 
   constructor(runtime: Runtime, bodies: BodyExchange) {
@@ -36,8 +36,8 @@ export class RoundStateExchange {
 
   stop(): void {
     this.#stopped = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    this.#cancelTimer?.();
+    this.#cancelWake?.();
   }
 
   /** Our round state changed. In rounds above 0, where something went wrong, the push does not wait. */
@@ -80,25 +80,22 @@ export class RoundStateExchange {
 
   /** Looks at everything that is due at the end of this tick. */
   wake(): void {
-    if (this.#immediate !== null || this.#stopped) return;
-    this.#immediate = setImmediate(() => {
-      this.#immediate = null;
+    if (this.#cancelWake !== null || this.#stopped) return;
+    this.#cancelWake = this.#runtime.clock.timer(0, () => {
+      this.#cancelWake = null;
       this.#pump();
     });
   }
 
   #waitUntil(at: number): void {
     if (at >= this.#timerAtMs) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     this.#timerAtMs = at;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = null;
-        this.#timerAtMs = Number.POSITIVE_INFINITY;
-        this.#pump();
-      },
-      Math.max(1, at - this.#runtime.now()),
-    );
+    this.#cancelTimer = this.#runtime.clock.timer(Math.max(1, at - this.#runtime.now()), () => {
+      this.#cancelTimer = null;
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.#pump();
+    });
   }
 
   #pump(): void {

@@ -1,3 +1,4 @@
+import type { GossipClock } from "../clock.ts";
 import { joinPack } from "./items.ts";
 
 export interface OutboxOptions {
@@ -11,18 +12,20 @@ export interface OutboxOptions {
 
 /**
  * Collects what is emitted for one topic within one turn of the event loop and hands it over as few packs as the
- * bounds allow. The turn ends with `setImmediate`: right after the I/O events that caused the messages, no timer.
+ * bounds allow. The turn ends right after the I/O events that caused the messages: no waiting.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
+  readonly #clock: GossipClock;
   readonly #publish: (pack: Uint8Array) => void;
   #items: Uint8Array[] = [];
   #bytes = 0;
-  #handle: NodeJS.Immediate | null = null;
+  #cancel: (() => void) | null = null;
   #closed = false;
 
-  constructor(options: OutboxOptions, publish: (pack: Uint8Array) => void) {
+  constructor(options: OutboxOptions, clock: GossipClock, publish: (pack: Uint8Array) => void) {
     this.#options = options;
+    this.#clock = clock;
     this.#publish = publish;
   }
 
@@ -36,14 +39,14 @@ export class Outbox {
     if (this.#closed || this.#items.length >= maxItems || this.#bytes + item.length > maxBytes) return false;
     this.#items.push(item);
     this.#bytes += item.length;
-    this.#handle ??= setImmediate(() => this.flush());
+    this.#cancel ??= this.#clock.timer(0, () => this.flush());
     return true;
   }
 
   /** Publishes what waits now. */
   flush(): void {
-    if (this.#handle !== null) clearImmediate(this.#handle);
-    this.#handle = null;
+    this.#cancel?.();
+    this.#cancel = null;
     const items = this.#items;
     this.#items = [];
     this.#bytes = 0;
@@ -52,8 +55,8 @@ export class Outbox {
 
   close(): void {
     this.#closed = true;
-    if (this.#handle !== null) clearImmediate(this.#handle);
-    this.#handle = null;
+    this.#cancel?.();
+    this.#cancel = null;
     this.#items = [];
     this.#bytes = 0;
   }

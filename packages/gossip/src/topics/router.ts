@@ -1,7 +1,6 @@
-import { TopicValidatorResult } from "@libp2p/gossipsub";
-import type { PeerId } from "@libp2p/interface";
 import type { Outcome } from "../admission/admission.ts";
 import { reasonOf } from "../errors.ts";
+import type { TopicVerdict } from "../host/network.ts";
 import { LIMITS } from "../limits.ts";
 import { charge, type Runtime } from "../runtime.ts";
 import { OFFENCES } from "../scoring/table.ts";
@@ -17,8 +16,6 @@ const PACKS: Readonly<Record<TopicKind, { readonly items: number; readonly bytes
   evidence: { items: 8, bytes: LIMITS.packBytes },
   txs: { items: LIMITS.txPackItems, bytes: LIMITS.txPackBytes },
 };
-
-const { Accept, Ignore, Reject } = TopicValidatorResult;
 
 /**
  * The gossip side: which topics are joined, what is published in one tick as one message, and what gossipsub is told
@@ -45,6 +42,7 @@ export class Router {
           maxItems: LIMITS.outboxItems,
           maxBytes: LIMITS.outboxBytes,
         },
+        runtime.clock,
         (pack) => this.#publish(topic, pack),
       );
     this.#outboxes = {
@@ -57,17 +55,15 @@ export class Router {
   }
 
   start(): void {
-    const { pubsub } = this.#runtime.host.services;
+    const { topics } = this.#runtime.network;
     for (const topic of TOPICS) {
-      pubsub.topicValidators.set(this.#names[topic], (peer, message) =>
-        this.#validate(topic, peer, message.data),
-      );
+      topics.consume(this.#names[topic], (from, data) => this.#validate(topic, from, data));
     }
-    pubsub.addEventListener("subscription-change", (event) => {
-      const peer = this.#runtime.peers.get(event.detail.peerId.toString());
+    topics.onSubscriptions((id, changes) => {
+      const peer = this.#runtime.peers.get(id);
       if (peer === undefined) return;
       peer.gossipOpened = true;
-      for (const { topic, subscribe } of event.detail.subscriptions) {
+      for (const { topic, subscribe } of changes) {
         const kind = this.#kinds.get(topic);
         if (kind === undefined) continue;
         if (subscribe) peer.subscribed.add(kind);
@@ -79,7 +75,7 @@ export class Router {
       });
     });
     this.#started = true;
-    for (const topic of TOPICS) if (this.#joined(topic)) pubsub.subscribe(this.#names[topic]);
+    for (const topic of TOPICS) if (this.#joined(topic)) topics.subscribe(this.#names[topic]);
   }
 
   stop(): void {
@@ -95,10 +91,10 @@ export class Router {
     if (on === this.#validating) return;
     this.#validating = on;
     if (!this.#started) return;
-    const { pubsub } = this.#runtime.host.services;
+    const { topics } = this.#runtime.network;
     for (const topic of VALIDATOR_TOPICS) {
-      if (on) pubsub.subscribe(this.#names[topic]);
-      else pubsub.unsubscribe(this.#names[topic]);
+      if (on) topics.subscribe(this.#names[topic]);
+      else topics.unsubscribe(this.#names[topic]);
     }
   }
 
@@ -118,9 +114,9 @@ export class Router {
 
   #publish(topic: TopicKind, pack: Uint8Array): void {
     if (!this.#started) return;
-    const { host, modules } = this.#runtime;
+    const { network, modules } = this.#runtime;
     modules.metrics?.bytes("out", topic, pack.length);
-    host.services.pubsub.publish(this.#names[topic], pack).catch((error: unknown) => {
+    network.topics.publish(this.#names[topic], pack).catch((error: unknown) => {
       modules.log.warn("publishing failed; repair will bring the message", {
         topic,
         reason: reasonOf(error),
@@ -128,17 +124,13 @@ export class Router {
     });
   }
 
-  #validate(
-    topic: TopicKind,
-    from: PeerId,
-    data: Uint8Array,
-  ): TopicValidatorResult | Promise<TopicValidatorResult> {
-    const peer = this.#runtime.peers.get(from.toString());
+  #validate(topic: TopicKind, from: string, data: Uint8Array): TopicVerdict | Promise<TopicVerdict> {
+    const peer = this.#runtime.peers.get(from);
     this.#runtime.modules.metrics?.bytes("in", topic, data.length);
-    if (peer === undefined) return this.#judged(topic, Ignore);
+    if (peer === undefined) return this.#judged(topic, "ignore");
     if (!peer.messages.take(1, this.#runtime.now())) {
       this.#runtime.report(peer.id, "flood");
-      return this.#judged(topic, Ignore);
+      return this.#judged(topic, "ignore");
     }
     const outcome = this.#runtime.admission.receivePack(topic, plain(data), peer);
     if (outcome instanceof Promise) return outcome.then((found) => this.#verdict(topic, peer.id, found));
@@ -146,17 +138,17 @@ export class Router {
   }
 
   /** Consumed already: Accept only makes gossipsub forward it, which it must if a neighbour depends on us. */
-  #verdict(topic: TopicKind, sender: string, outcome: Outcome): TopicValidatorResult {
+  #verdict(topic: TopicKind, sender: string, outcome: Outcome): TopicVerdict {
     charge(this.#runtime, sender, outcome);
     if (outcome.offence !== null && OFFENCES[outcome.offence].verdict === "reject") {
-      return this.#judged(topic, Reject);
+      return this.#judged(topic, "reject");
     }
-    if (outcome.fresh === 0) return this.#judged(topic, Ignore);
+    if (outcome.fresh === 0) return this.#judged(topic, "ignore");
     const forward = outcome.spread || this.#runtime.links.mustForward(topic, sender, outcome.origins);
-    return this.#judged(topic, forward ? Accept : Ignore);
+    return this.#judged(topic, forward ? "accept" : "ignore");
   }
 
-  #judged(topic: TopicKind, verdict: TopicValidatorResult): TopicValidatorResult {
+  #judged(topic: TopicKind, verdict: TopicVerdict): TopicVerdict {
     this.#runtime.modules.metrics?.message(topic, verdict);
     return verdict;
   }

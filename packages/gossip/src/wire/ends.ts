@@ -1,4 +1,4 @@
-import type { Connection, Stream } from "@libp2p/interface";
+import type { ByteStream, Connection } from "../host/network.ts";
 
 /** An Error of anything thrown. */
 export function errorOf(reason: unknown): Error {
@@ -20,7 +20,7 @@ export function abortConnection(connection: Connection, reason: Error): void {
 }
 
 /** Pauses or resumes reading; a stream that ended in the same tick has nothing to pause. */
-export function setReading(stream: Stream, reading: boolean): void {
+export function setReading(stream: ByteStream, reading: boolean): void {
   try {
     if (reading && stream.readStatus === "paused") stream.resume();
     else if (!reading && stream.readStatus === "readable") stream.pause();

@@ -1,5 +1,6 @@
-import type { Stream } from "@libp2p/interface";
+import type { GossipClock } from "../clock.ts";
 import { GossipError } from "../errors.ts";
+import type { ByteStream, Chunk, StreamClose, StreamMessage } from "../host/network.ts";
 import { plain } from "./bytes.ts";
 import { errorOf, setReading } from "./ends.ts";
 import { FrameDecoder } from "./frames.ts";
@@ -17,10 +18,8 @@ export interface FrameOptions {
   readonly frameTimeoutMs: number;
 }
 
-type Bytes = Parameters<Stream["send"]>[0];
-
 /** One plain array of a chunk that libp2p may hand over as a list. */
-export function chunkOf(data: Bytes): Uint8Array {
+export function chunkOf(data: Chunk): Uint8Array {
   return plain(data instanceof Uint8Array ? data : data.subarray());
 }
 
@@ -28,19 +27,24 @@ export function chunkOf(data: Bytes): Uint8Array {
  * Reads frames from a stream, in order, with back-pressure and a deadline for slow senders. Returns a function that
  * stops reading.
  */
-export function readFrames(stream: Stream, options: FrameOptions, handlers: FrameHandlers): () => void {
+export function readFrames(
+  stream: ByteStream,
+  clock: GossipClock,
+  options: FrameOptions,
+  handlers: FrameHandlers,
+): () => void {
   const decoder = new FrameDecoder(options.maxFrame);
   const waiting: Uint8Array[] = [];
   let busy = false;
   let remoteDone = false;
   let finished = false;
-  let deadline: NodeJS.Timeout | null = null;
+  let cancelDeadline: (() => void) | null = null;
 
   const finish = (error: Error | null): void => {
     if (finished) return;
     finished = true;
     waiting.length = 0;
-    if (deadline !== null) clearTimeout(deadline);
+    cancelDeadline?.();
     stream.removeEventListener("message", onMessage);
     stream.removeEventListener("close", onClose);
     stream.removeEventListener("remoteCloseWrite", onRemoteDone);
@@ -74,25 +78,24 @@ export function readFrames(stream: Stream, options: FrameOptions, handlers: Fram
     drain();
     if (!busy && !finished) setReading(stream, true);
   };
-  const onMessage = (event: { readonly data: Bytes }): void => {
+  const onMessage = (event: StreamMessage): void => {
     try {
       decoder.push(chunkOf(event.data), (content) => void waiting.push(content));
     } catch (error) {
       fail(error);
       return;
     }
-    if (!decoder.partial && deadline !== null) {
-      clearTimeout(deadline);
-      deadline = null;
-    } else if (decoder.partial && deadline === null) {
-      deadline = setTimeout(() => {
+    if (!decoder.partial && cancelDeadline !== null) {
+      cancelDeadline();
+      cancelDeadline = null;
+    } else if (decoder.partial && cancelDeadline === null) {
+      cancelDeadline = clock.timer(options.frameTimeoutMs, () => {
         fail(new GossipError("TIMEOUT", "a peer left a frame unfinished; it is dropped"));
-      }, options.frameTimeoutMs);
-      deadline.unref();
+      });
     }
     drain();
   };
-  const onClose = (event: { readonly error?: Error | undefined }): void => finish(event.error ?? null);
+  const onClose = (event: StreamClose): void => finish(event.error ?? null);
   const onRemoteDone = (): void => {
     remoteDone = true;
     drain();

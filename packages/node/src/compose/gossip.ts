@@ -90,7 +90,7 @@ export async function openGossip(sources: GossipSources): Promise<Gossip> {
         },
         offence: (offence) => metrics.own.peerOffences.inc({ offence }),
       },
-      clock: { now: () => sources.clock.wallMs() },
+      clock: sources.clock,
     },
   );
 }
