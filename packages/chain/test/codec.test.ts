@@ -18,6 +18,7 @@ import {
   decodeValidator,
   decodeValidatorSet,
   decodeVote,
+  decodeVoteSignBytes,
   EMPTY_COMMIT,
   encodeBlock,
   encodeBlockId,
@@ -33,7 +34,9 @@ import {
   encodeValidator,
   encodeValidatorSet,
   encodeVote,
+  proposalSignBytes,
   type Vote,
+  voteSignBytes,
 } from "../src/index.ts";
 import * as arbitrary from "./arbitraries.ts";
 
@@ -105,6 +108,14 @@ laws({
   decode: decodeBlockId,
 });
 laws({ name: "vote", values: arbitrary.vote, encode: encodeVote, decode: decodeVote });
+laws({
+  name: "vote in its sign bytes",
+  values: arbitrary.vote.map(({ type, height, round, blockId, timestamp }) => {
+    return { type, height, round, blockId, timestamp };
+  }),
+  encode: (vote) => voteSignBytes("chain", vote),
+  decode: (bytes) => decodeVoteSignBytes("chain", bytes),
+});
 laws({ name: "proposal", values: arbitrary.proposal, encode: encodeProposal, decode: decodeProposal });
 laws({ name: "commit", values: arbitrary.commit, encode: encodeCommit, decode: decodeCommit });
 laws({ name: "header", values: arbitrary.header, encode: encodeHeader, decode: decodeHeader });
@@ -170,6 +181,20 @@ describe("limits of decoding", () => {
       const above = Buffer.from(hex.replace(tag + whole, tag + next), "hex");
       assert.throws(() => decodeVote(above), ChainError);
     }
+  });
+
+  test("sign bytes of another chain, or of a proposal, are no vote of this one", () => {
+    const bytes = voteSignBytes("chain", vote);
+    assert.throws(() => decodeVoteSignBytes("other", bytes), ChainError);
+    const blockId = { hash: new Uint8Array(32), parts: { total: 1, hash: new Uint8Array(32) } };
+    const proposal = proposalSignBytes("chain", {
+      height: 1,
+      round: 0,
+      polRound: -1,
+      blockId,
+      timestamp: 0n,
+    });
+    assert.throws(() => decodeVoteSignBytes("chain", proposal), ChainError);
   });
 
   test("the empty commit of the first block is four bytes and nothing like it is taken", () => {

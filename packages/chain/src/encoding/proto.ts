@@ -268,6 +268,18 @@ export class ProtoReader {
     return value;
   }
 
+  /** sfixed64 of 0 .. 2^53-1; 0 when left out. */
+  fixed64(field: number): number {
+    if (!this.#is(field, FIXED64)) return 0;
+    if (this.#end - this.#at < 8) throw this.fault("fixed64 is cut off");
+    let value = 0;
+    for (let i = 7; i >= 0; i--) value = value * 256 + this.#bytes[this.#at + i]!;
+    this.#at += 8;
+    if (value === 0) throw this.fault(`zero is written out in field ${field}`);
+    if (value > Number.MAX_SAFE_INTEGER) throw this.fault("number is above 2^53-1");
+    return value;
+  }
+
   #span(): number {
     const length = this.#varint(Number.MAX_SAFE_INTEGER);
     if (length > this.#end - this.#at) throw this.fault(`length ${length} runs past the end`);

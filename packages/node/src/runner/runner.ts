@@ -21,8 +21,6 @@ import {
   type Input,
   initialState,
   proposalsOfRound,
-  type RoundValue,
-  type SignedWatermark,
   step,
 } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
@@ -41,6 +39,7 @@ import { LastCommit } from "./last-commit.ts";
 import { LogKeeper } from "./log-keeper.ts";
 import { Equivocators, keepEvidence } from "./misbehaviour.ts";
 import { signProposal, signVote } from "./sign.ts";
+import { lastVote, signStateAt } from "./sign-state.ts";
 import { StepClock } from "./step-clock.ts";
 import { Timers } from "./timers.ts";
 import { Validation } from "./validate.ts";
@@ -167,7 +166,9 @@ export class Runner implements RunnerContext {
     this.coreState = core;
     this.heightAbort = new AbortController();
     this.steps.enter(core);
-    this.submit({ kind: "sign_state", height: this.chainState.lastHeight + 1, ...this.signState() });
+    const height = this.chainState.lastHeight + 1;
+    this.submit({ kind: "sign_state", height, ...signStateAt(this.modules.privval, height) });
+    this.submitLastVote();
     this.performAll(pending);
   }
 
@@ -501,23 +502,23 @@ export class Runner implements RunnerContext {
       address: privval?.address ?? null,
       lastTime: state.lastTime,
       startDelayMs,
-      ...this.signState(),
+      ...signStateAt(privval, height),
       lastCommit: state.lastBlockId === null ? null : this.last.commit,
     });
+    this.submitLastVote();
     for (const body of this.bodies.at(height)) this.submitBody(body);
     this.prepared = mine && !idle ? this.prepare(height, state) : Promise.resolve(null);
   }
 
-  /** Lock and watermark of the sign state, as far as they concern the height being decided. */
-  private signState(): { readonly lock: RoundValue | null; readonly watermark: SignedWatermark | null } {
-    const height = this.chainState.lastHeight + 1;
-    const signed = this.modules.privval?.state;
-    const lock = signed?.lock?.height === height ? signed.lock : null;
-    const last = signed?.lastSigned?.height === height ? signed.lastSigned : null;
-    return {
-      lock: lock === null ? null : { round: lock.round, blockId: lock.blockId },
-      watermark: last === null ? null : { round: last.round, step: last.step },
-    };
+  /**
+   * The vote signed last counts again, whatever became of the log: when several validators lost theirs, the others, and
+   * they themselves, may have no other proof of it, and each would wait for a vote that the guard does not give twice.
+   */
+  private submitLastVote(): void {
+    const { genesis, privval } = this.modules;
+    if (privval === null) return;
+    const vote = lastVote(privval, genesis.chainId, this.chainState);
+    if (vote !== null) this.submit({ kind: "vote", vote });
   }
 
   private async prepare(height: number, state: ChainState): Promise<Prepared | null> {
