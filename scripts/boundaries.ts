@@ -3,7 +3,7 @@
  * touch a private key. Prints one line per breach; exit 1 when there is any.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** Package -> packages of this workspace that it may import. Only `node` constructs; `cli` starts it. */
@@ -46,6 +46,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   "devnet-el": [],
 };
+
+/** Private folders beside the packages: no package knows of them. */
+const PRIVATE = /^(\.\.\/)+(bench|campaigns|mutants|scripts|simulator|testnet)\//;
+
+/** Changes the sources that it reads, so it runs none of them in its own process: Node's modules and its own only. */
+const APART = "mutants";
 
 /** No Node API, no clock, no randomness, no timers, no I/O: only their inputs. */
 const PURE = ["chain", "consensus"];
@@ -132,6 +138,7 @@ function breachesOfFile(
     if (/^(\.\.\/)+packages\//.test(from) || /^(\.\.\/)+[\w-]+\/src\//.test(from)) {
       found.push(`${name}: ${file.path} reaches into another package by path (${from})`);
     }
+    if (PRIVATE.test(from)) found.push(`${name}: ${file.path} imports ${from}, which no package may know of`);
     if (PURE.includes(name) && from.startsWith("node:")) {
       found.push(`${name}: ${file.path} imports ${from}, but ${name} is pure`);
     }
@@ -150,6 +157,22 @@ function breachesOfFile(
   return found;
 }
 
+/** Imports of the folder that stands apart which lead out of it, as `mutants: what`. `path` is from that folder. */
+export function breachesApart(files: readonly { readonly path: string; readonly text: string }[]): string[] {
+  return files.flatMap(({ path, text }) =>
+    importsOf(text)
+      .filter(({ from }) => !from.startsWith("node:") && !join(dirname(path), from).match(/^(?!\.\.)[^@]+\.ts$/))
+      .map(({ from }) => `${APART}: ${path} imports ${from}; it may import only node: and its own modules`),
+  );
+}
+
+/** Every TypeScript file below a folder. */
+function sourcesOf(folder: string): { readonly path: string; readonly text: string }[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => ({ path, text: readFileSync(join(folder, path), "utf8") }));
+}
+
 export function readPackages(root: string): PackageSource[] {
   return readdirSync(join(root, "packages"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -158,19 +181,18 @@ export function readPackages(root: string): PackageSource[] {
       const manifest: { dependencies?: Record<string, string> } = JSON.parse(
         readFileSync(join(directory, "package.json"), "utf8"),
       );
-      const files = readdirSync(join(directory, "src"), { recursive: true, encoding: "utf8" })
-        .filter((path) => path.endsWith(".ts"))
-        .map((path) => ({
-          path: `packages/${name}/src/${path}`,
-          text: readFileSync(join(directory, "src", path), "utf8"),
-        }));
+      const files = sourcesOf(join(directory, "src")).map(({ path, text }) => ({
+        path: `packages/${name}/src/${path}`,
+        text,
+      }));
       return { name, dependencies: Object.keys(manifest.dependencies ?? {}), files };
     });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const packages = readPackages(join(import.meta.dirname, ".."));
-  const found = breaches(packages);
+  const root = join(import.meta.dirname, "..");
+  const packages = readPackages(root);
+  const found = [...breaches(packages), ...breachesApart(sourcesOf(join(root, APART)))];
   for (const line of found) process.stderr.write(`boundary: ${line}\n`);
   const files = packages.reduce((sum, { files }) => sum + files.length, 0);
   process.stdout.write(`boundaries: ${packages.length} packages, ${files} files, ${found.length} breaches\n`);

@@ -145,6 +145,7 @@ const plan =
             ...glob("packages/*/test/**/*.test.ts"),
             ...glob("scripts/test/**/*.test.ts"),
             ...glob("campaigns/test/**/*.test.ts"),
+            ...glob("mutants/test/**/*.test.ts"),
           ],
           concurrency: availableParallelism(),
         },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { breaches, importsOf, type PackageSource } from "../boundaries.ts";
+import { breaches, breachesApart, importsOf, type PackageSource } from "../boundaries.ts";
 
 function source(name: string, text: string, dependencies: string[] = []): PackageSource {
   return { name, dependencies, files: [{ path: `packages/${name}/src/x.ts`, text }] };
@@ -58,4 +58,18 @@ test("dynamic imports, re-exports and side-effect imports are seen", () => {
 
 test("a package without fixed arrows is refused", () => {
   assert.equal(breaches([source("surprise", "")]).length, 1);
+});
+
+test("no package imports the private folders beside the packages", () => {
+  for (const folder of ["simulator", "mutants", "campaigns", "bench"]) {
+    assert.equal(breaches([source("node", `import { x } from "../../../${folder}/x.ts";\n`)]).length, 1);
+  }
+});
+
+test("the mutants import Node's modules and their own only", () => {
+  const files = (text: string) => [{ path: "list/core.ts", text }];
+  assert.deepEqual(breachesApart(files('import { a } from "node:fs";\nimport { b } from "../types.ts";\n')), []);
+  for (const from of ["@quorate/chain", "../../packages/chain/src/index.ts", "fast-check"]) {
+    assert.equal(breachesApart(files(`import { a } from "${from}";\n`)).length, 1, from);
+  }
 });

@@ -193,6 +193,7 @@ test("L36-41: a polka for a valid block locks it, and the snapshot comes before 
   core.sign();
   const effects = core.prevotes(0, A, [0, 2]);
   assert.equal(valueText(core.state.machine.locked), `0 ${name(A)}`);
+  assert.equal(valueText(core.state.machine.valid), `0 ${name(A)}`);
   const kinds = effects.map(({ kind }) => kind);
   assert.ok(kinds.indexOf("snapshot") >= 0 && kinds.indexOf("snapshot") < kinds.indexOf("sign_vote"));
   assert.equal(core.asked.at(-1), `precommit 0 ${name(A)}`);
@@ -246,7 +247,8 @@ test("L61-64: the prevote timer precommits nil", () => {
 
 test("L47-48: +2/3 of any precommits start the precommit timer, in whatever step", () => {
   const core = Core.inRound0(3);
-  const effects = core.precommits(0, A, [0, 1]).concat(core.precommits(0, null, [2]));
+  assert.equal(of(core.precommits(0, A, [0, 1]), "schedule_timeout").length, 0, "half is not enough");
+  const effects = core.precommits(0, null, [2]);
   assert.equal(of(effects, "schedule_timeout")[0]?.ms, PARAMS.timeoutPrecommitMs);
   assert.equal(core.step, "Propose");
 });
@@ -373,6 +375,10 @@ test("late precommits extend the last commit in Commit and in NewHeight, once ea
   assert.equal(of(restarted.votes([own]), "extend_last_commit").length, 1);
   assert.equal(of(restarted.votes([own]), "extend_last_commit").length, 0);
   assert.equal(of(restarted.votes([precommit(core.set, 2, 0, B)]), "extend_last_commit").length, 0);
+
+  const other = new Core(3, { height: HEIGHT + 1, lastCommit: core.last("decide").commit });
+  const ofLaterRound = precommit(core.set, 3, 1, A);
+  assert.equal(of(other.votes([ofLaterRound]), "extend_last_commit").length, 0, "a commit is of one round");
 
   const later = new Core(3, { height: HEIGHT + 1, lastCommit: core.last("decide").commit });
   later.timeout("new_height", 0, HEIGHT + 1);

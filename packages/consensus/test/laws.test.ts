@@ -114,7 +114,7 @@ function run(schedule: readonly Input[]): Run {
   return { inputs, effects, state };
 }
 
-const schedules = fc.array(anyInput, { minLength: 5, maxLength: 80 });
+const schedules = fc.array(anyInput, { minLength: 20, maxLength: 120, size: "max" });
 
 function always(law: (outcome: Run) => void): void {
   fc.assert(
@@ -231,7 +231,7 @@ test("memory is bounded whatever arrives", () => {
 });
 
 test("a tally counts each validator once and its sums add up to its power", () => {
-  const votes = fc.array(fc.tuple(fc.nat(3), idOrNil), { maxLength: 20 });
+  const votes = fc.array(fc.tuple(fc.nat(3), idOrNil), { maxLength: 20, size: "max" });
   fc.assert(
     fc.property(votes, (list) => {
       let tally: Tally = emptyTally(4);

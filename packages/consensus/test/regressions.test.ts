@@ -29,6 +29,17 @@ test("[M 1480] +2/3 precommits of a future round decide, they do not only skip t
   assert.deepEqual([core.last("decide").round, core.step], [3, "Commit"]);
 });
 
+test("[M 1480] a round that is decided already is not begun: its proposer neither builds nor waits there", () => {
+  const core = Core.inRound0(3);
+  core.good(0, A);
+  const effects = core.certificate(certificate(VoteType.precommit, 3, A, [0, 1, 2]));
+  assert.equal(of(effects, "build").length, 0);
+  assert.deepEqual(
+    of(effects, "new_step").map(({ step }) => step),
+    ["Commit"],
+  );
+});
+
 test("[M 1480] +2/3 precommits of a future round for an unknown block skip there, fetch the body and then decide", () => {
   const core = Core.inRound0(3);
   const effects = core.certificate(certificate(VoteType.precommit, 3, A, [0, 1, 2]));
@@ -61,6 +72,18 @@ test("[M 3c9d5e97] a polka certificate counts for its own block only, not for wh
   core.certificate(certificate(VoteType.prevote, 0, B, [0, 1, 2]));
   assert.equal(valueText(core.state.machine.locked), "none");
   assert.equal(core.step, "PrevoteWait");
+});
+
+test("[M 3c9d5e97] a polka for one block justifies no other that is proposed with its round, locked or not", () => {
+  for (const locked of [true, false]) {
+    const core = Core.inRound0(3);
+    if (locked) core.good(0, A);
+    core.prevotes(0, A, [0, 1, 2]);
+    core.nextRound();
+    assert.equal(valueText(core.state.machine.locked), locked ? `0 ${name(A)}` : "none");
+    core.good(1, B, { polRound: 0 });
+    assert.ok(!core.asked.includes(`prevote 1 ${name(B)}`));
+  }
 });
 
 test("[M 71af668e] a polka certificate and an invalid value still come to a vote", () => {
@@ -172,9 +195,9 @@ test("[M 1018, C double proposals] an equivocating proposer is reported once, an
 });
 
 test("[M 103] the first vote of an equivocator counts, but a certificate with its other vote makes the polka", () => {
+  // Its own vote, which would make the third for A, is not signed yet: only the certificate can make the polka.
   const core = Core.inRound0(3);
   core.good(0, A);
-  core.sign();
   core.prevotes(0, B, [0]);
   core.prevotes(0, A, [1]);
   core.prevotes(0, A, [0]);
@@ -261,6 +284,15 @@ test("[M aeb7e736] a validator that votes in ever higher rounds holds two of the
     "lower ones find no room",
   );
   assert.equal(core.round, 0);
+});
+
+test("a vote of a decided later round is not given up for votes of rounds after it: the decision can still be proved", () => {
+  const core = Core.inRound0(3);
+  core.good(0, A);
+  core.certificate(certificate(VoteType.precommit, 3, A, [0, 1, 2]));
+  assert.deepEqual([core.step, core.round], ["Commit", 0]);
+  for (const round of [4, 5, 6]) core.prevotes(round, null, [1]);
+  assert.equal(certificateOf(core.state, 3, VoteType.precommit)?.signatures.length, 3);
 });
 
 test("a future round with +2/3 takes no room among a sender's two and loses no vote to a later one", () => {

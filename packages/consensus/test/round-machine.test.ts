@@ -41,18 +41,24 @@ function walk(
 
 test("a decided height takes no input at all", () => {
   fc.assert(
-    fc.property(fc.array(anyInput, { maxLength: 20 }), anyInput, id, round, (inputs, last, v, r) => {
-      const machine = walk(inputs, () => {});
-      const decided = apply(machine, { kind: "precommit_quorum", round: r, blockId: v }).machine;
-      assert.equal(decided.step, "Commit");
-      assert.deepEqual(apply(decided, last), { machine: decided, outputs: [] });
-    }),
+    fc.property(
+      fc.array(anyInput, { minLength: 10, maxLength: 60, size: "max" }),
+      anyInput,
+      id,
+      round,
+      (inputs, last, v, r) => {
+        const machine = walk(inputs, () => {});
+        const decided = apply(machine, { kind: "precommit_quorum", round: r, blockId: v }).machine;
+        assert.equal(decided.step, "Commit");
+        assert.deepEqual(apply(decided, last), { machine: decided, outputs: [] });
+      },
+    ),
   );
 });
 
 test("the lock moves by a polka of the current round alone, and never back", () => {
   fc.assert(
-    fc.property(fc.array(anyInput, { maxLength: 40 }), (inputs) => {
+    fc.property(fc.array(anyInput, { minLength: 10, maxLength: 120, size: "max" }), (inputs) => {
       walk(inputs, (before, input, after) => {
         if (before.locked === after.locked) return;
         assert.equal(input.kind, "polka");
@@ -65,7 +71,7 @@ test("the lock moves by a polka of the current round alone, and never back", () 
 
 test("the round never falls, and the valid round is never below the lock", () => {
   fc.assert(
-    fc.property(fc.array(anyInput, { maxLength: 40 }), (inputs) => {
+    fc.property(fc.array(anyInput, { minLength: 10, maxLength: 120, size: "max" }), (inputs) => {
       walk(inputs, (before, _, after) => {
         assert.ok(after.round >= before.round);
         assert.ok((after.valid?.round ?? -1) >= (after.locked?.round ?? -1));
@@ -84,3 +90,35 @@ test("a timer of another round does nothing", () => {
   const prevote = apply(propose, { kind: "timeout_propose", round: 2 }).machine;
   assert.equal(apply(prevote, { kind: "timeout_prevote", round: 1 }).machine, prevote);
 });
+
+test("L28: only a polka of an earlier round justifies a proposal", () => {
+  const propose = inRound(2);
+  for (const polRound of [2, 3]) {
+    const input: MachineInput = { kind: "proposal_with_polka", blockId: blockId("a"), polRound };
+    assert.equal(apply(propose, input).machine, propose);
+  }
+});
+
+test("L29: a polka of the lock's own round, or of a later one, frees the node; an earlier one does not", () => {
+  const locked = { round: 1, blockId: blockId("a") };
+  const propose: RoundMachine = { ...inRound(3), locked, valid: locked };
+  const voted = (polRound: number): unknown =>
+    apply(propose, { kind: "proposal_with_polka", blockId: blockId("b"), polRound }).outputs;
+  assert.deepEqual(voted(0), [{ kind: "prevote", blockId: null }]);
+  for (const polRound of [1, 2])
+    assert.deepEqual(voted(polRound), [{ kind: "prevote", blockId: blockId("b") }]);
+});
+
+test("L34, L47: each timer starts once in a round", () => {
+  const prevote = apply(inRound(0), { kind: "invalid_proposal" }).machine;
+  const waiting = apply(prevote, { kind: "prevote_any" }).machine;
+  assert.equal(waiting.step, "PrevoteWait");
+  assert.equal(apply(waiting, { kind: "prevote_any" }).machine, waiting);
+  const ending = apply(waiting, { kind: "precommit_any", nilQuorum: false }).machine;
+  assert.equal(apply(ending, { kind: "precommit_any", nilQuorum: false }).machine, ending);
+});
+
+/** In Propose of this round, nothing locked. */
+function inRound(r: number): RoundMachine {
+  return apply(NEW_HEIGHT, { kind: "new_round", round: r }).machine;
+}

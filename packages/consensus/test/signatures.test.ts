@@ -217,6 +217,15 @@ test("a build or a signature for a round that is over changes nothing", () => {
   assert.equal(core.all("sign_proposal").length, 0);
 });
 
+test("a proposal whose signature comes when its round is over is not sent", () => {
+  const core = Core.inRound0(0);
+  core.feed({ kind: "built", height: HEIGHT, round: 0, value: { blockId: A, time: TIME } });
+  const signed = { ...core.last("sign_proposal").proposal, signature: new Uint8Array(64) };
+  core.nextRound();
+  core.feed({ kind: "signed_proposal", height: HEIGHT, round: 0, proposal: signed });
+  assert.equal(core.all("broadcast_proposal").length, 0);
+});
+
 test("a value built for an earlier round is not proposed in a later round of the same proposer", () => {
   const core = Core.inRound0(0);
   core.prevotes(4, null, [1, 2]);

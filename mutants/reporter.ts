@@ -1,0 +1,38 @@
+/** Test reporter: one JSON line per test that ended, with how it failed. */
+interface Ended {
+  readonly name?: string;
+  readonly skip?: unknown;
+  readonly todo?: unknown;
+  readonly details?: {
+    readonly type?: string;
+    readonly error?: { readonly failureType?: string; readonly cause?: unknown };
+  };
+}
+
+/** What {@link report} writes per test. */
+export interface TestEnd {
+  readonly name: string;
+  readonly outcome: "pass" | "fail" | "skip";
+  /** Node's kind of failure and its text; empty for a pass. */
+  readonly failure: string;
+  readonly message: string;
+}
+
+export default async function* report(
+  events: AsyncIterable<{ readonly type: string; readonly data: unknown }>,
+): AsyncGenerator<string> {
+  for await (const { type, data } of events) {
+    if (type !== "test:pass" && type !== "test:fail") continue;
+    const { name = "", skip, todo, details } = data as Ended;
+    if (details?.type === "suite") continue;
+    const skipped = skip !== undefined || todo !== undefined;
+    const cause = details?.error?.cause;
+    const end: TestEnd = {
+      name,
+      outcome: type === "test:fail" ? "fail" : skipped ? "skip" : "pass",
+      failure: details?.error?.failureType ?? "",
+      message: cause instanceof Error ? cause.message : cause === undefined ? "" : String(cause),
+    };
+    yield `${JSON.stringify(end)}\n`;
+  }
+}

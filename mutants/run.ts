@@ -1,0 +1,102 @@
+/**
+ * `npm run mutants -- [--only NAME…] [--jobs 2] [--json]`: puts each known bug into a copy of the sources and says which
+ * of them the tests notice. Last line `N killed, M survived, K equivalent`; exit 1 when one survived or could not be
+ * judged, 2 on wrong usage.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { judge, type Result, takeBaseline } from "./judge.ts";
+import { MUTANTS } from "./list.ts";
+import type { Mutant } from "./types.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+interface Options {
+  readonly mutants: readonly Mutant[];
+  readonly jobs: number;
+  readonly json: boolean;
+}
+
+function optionsOf(args: readonly string[]): Options | string {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        only: { type: "string", multiple: true },
+        jobs: { type: "string", default: "2" },
+        json: { type: "boolean", default: false },
+      },
+    });
+    const jobs = Number(values.jobs);
+    if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64) return "--jobs takes a number from 1 to 64";
+    const only = values.only ?? [];
+    const unknown = only.find((part) => !MUTANTS.some(({ name }) => name.includes(part)));
+    if (unknown !== undefined) return `no mutant's name contains "${unknown}"`;
+    const chosen = only.length === 0 ? MUTANTS : MUTANTS.filter((m) => only.some((p) => m.name.includes(p)));
+    return { mutants: chosen, jobs, json: values.json };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function lineOf({ name }: Mutant, result: Result): string {
+  switch (result.kind) {
+    case "killed":
+      return `killed      ${name}  by ${result.by}  ${seconds(result.ms)}`;
+    case "survived":
+      return `SURVIVED    ${name}  ${seconds(result.ms)}`;
+    case "equivalent":
+      return `equivalent  ${name}`;
+    case "error":
+      return `ERROR       ${name}  ${result.reason}`;
+  }
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+async function main({ mutants, jobs, json }: Options, signal: AbortSignal): Promise<number> {
+  const say = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
+  const started = performance.now();
+  const { baseline, problems } = await takeBaseline(ROOT, mutants, jobs, signal);
+  for (const problem of problems) say(`ERROR       ${problem}`);
+  if (problems.length > 0 || signal.aborted) return 1;
+  say(
+    `the directed tests of ${baseline.size} files pass without a mutant  ${seconds(performance.now() - started)}`,
+  );
+  const counts = { killed: 0, survived: 0, equivalent: 0, error: 0 };
+  const work = [...mutants];
+  const worker = async (): Promise<void> => {
+    for (let mutant = work.shift(); mutant !== undefined && !signal.aborted; mutant = work.shift()) {
+      const result = await judge(ROOT, mutant, baseline, signal).catch(
+        (error: unknown): Result => ({ kind: "error", reason: String(error) }),
+      );
+      counts[result.kind]++;
+      say(lineOf(mutant, result));
+      if (json) {
+        const { name, file } = mutant;
+        process.stdout.write(`${JSON.stringify({ event: "mutant", name, file, ...result })}\n`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  const failed = counts.survived + counts.error;
+  if (counts.error > 0) say(`${counts.error} could not be judged`);
+  say(`${counts.killed} killed, ${counts.survived} survived, ${counts.equivalent} equivalent`);
+  if (json) {
+    const count = mutants.length;
+    process.stdout.write(
+      `${JSON.stringify({ campaign: "mutants", unit: "mutants", count, failed, next_seed: 0 })}\n`,
+    );
+  }
+  return failed === 0 && !signal.aborted ? 0 : 1;
+}
+
+const options = optionsOf(process.argv.slice(2));
+if (typeof options === "string") {
+  process.stderr.write(`${options}\nusage: npm run mutants -- [--only NAME] [--jobs 2] [--json]\n`);
+  process.exitCode = 2;
+} else {
+  const stopping = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
+  process.exitCode = await main(options, stopping.signal);
+}
