@@ -48,7 +48,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Private folders beside the packages: no package knows of them. */
-const PRIVATE = /^(\.\.\/)+(bench|campaigns|mutants|scripts|simulator|testnet)\//;
+const PRIVATE = /^(\.\.\/){3,}(bench|campaigns|mutants|scripts|simulator|testnet)\//;
 
 /** Changes the sources that it reads, so it runs none of them in its own process: Node's modules and its own only. */
 const APART = "mutants";
@@ -159,10 +159,13 @@ function breachesOfFile(
 
 /** Imports of the folder that stands apart which lead out of it, as `mutants: what`. `path` is from that folder. */
 export function breachesApart(files: readonly { readonly path: string; readonly text: string }[]): string[] {
+  const inside = (path: string, from: string): boolean =>
+    from.startsWith("node:") || (from.startsWith(".") && !join(dirname(path), from).startsWith(".."));
   return files.flatMap(({ path, text }) =>
-    importsOf(text)
-      .filter(({ from }) => !from.startsWith("node:") && !join(dirname(path), from).match(/^(?!\.\.)[^@]+\.ts$/))
-      .map(({ from }) => `${APART}: ${path} imports ${from}; it may import only node: and its own modules`),
+    [...withoutComments(text).matchAll(/^(?:import|export|\})[^"\n]*\bfrom "([^"]+)"/gm)]
+      .map((match) => match[1] ?? "")
+      .filter((from) => !inside(path, from))
+      .map((from) => `${APART}: ${path} imports ${from}; it may import only node: and its own modules`),
   );
 }
 

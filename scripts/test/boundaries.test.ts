@@ -68,7 +68,10 @@ test("no package imports the private folders beside the packages", () => {
 
 test("the mutants import Node's modules and their own only", () => {
   const files = (text: string) => [{ path: "list/core.ts", text }];
-  assert.deepEqual(breachesApart(files('import { a } from "node:fs";\nimport { b } from "../types.ts";\n')), []);
+  assert.deepEqual(
+    breachesApart(files('import { a } from "node:fs";\nimport { b } from "../types.ts";\n')),
+    [],
+  );
   for (const from of ["@quorate/chain", "../../packages/chain/src/index.ts", "fast-check"]) {
     assert.equal(breachesApart(files(`import { a } from "${from}";\n`)).length, 1, from);
   }
