@@ -4,11 +4,13 @@
  * case held, 1 = one did not, 2 = wrong usage.
  */
 import { parseArgs } from "node:util";
+import { effectsCampaign } from "./effects/campaign.ts";
 import type { Campaign, CampaignReport } from "./support/report.ts";
 import { walCampaign } from "./wal/campaign.ts";
 
 const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
   wal: walCampaign,
+  effects: effectsCampaign,
 };
 
 const USAGE = `usage: npm run crash -- ${Object.keys(CAMPAIGNS).join("|")} [--all] [--seed N] [--json]`;

@@ -19,7 +19,7 @@ import type { BodyLog } from "./body-log.ts";
 import { commitOperations, type Tip } from "./commit-batch.ts";
 import { at, corrupt, decoded } from "./damage.ts";
 import { StoreError } from "./errors.ts";
-import { del, type IndexDb, type Operation, put } from "./index-db.ts";
+import { del, type Index, type Operation, put } from "./index-db.ts";
 import {
   BASE_KEY,
   decodeHeight,
@@ -42,7 +42,7 @@ const PRUNE_BATCH = 256;
 
 /** The store over an opened index and opened bodies. */
 export class SegmentedBlockStore implements BlockStore {
-  readonly #db: IndexDb;
+  readonly #db: Index;
   readonly #bodies: BodyLog;
   #tip: Tip | null;
   #base: Height;
@@ -54,7 +54,7 @@ export class SegmentedBlockStore implements BlockStore {
   #closed = false;
 
   constructor(
-    db: IndexDb,
+    db: Index,
     bodies: BodyLog,
     opened: { readonly tip: Tip | null; readonly base: Height; readonly executed: Height },
   ) {

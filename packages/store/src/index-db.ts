@@ -13,6 +13,18 @@ export interface Range {
   readonly limit?: number;
 }
 
+/**
+ * What the store keeps its small values in: a port, so that a test can lose what was not synced. A write is taken whole or
+ * not at all, and none without all that came before it.
+ */
+export interface Index {
+  get(key: Uint8Array): Promise<Uint8Array | null>;
+  /** Entries of a range, at most `limit`; read as one, so the range must be small or limited. */
+  entries(range: Range): Promise<[Uint8Array, Uint8Array][]>;
+  write(operations: Operation[], options: { readonly sync: boolean }): Promise<void>;
+  close(): Promise<void>;
+}
+
 export function put(key: Uint8Array, value: Uint8Array): Operation {
   return { type: "put", key, value };
 }
@@ -22,7 +34,7 @@ export function del(key: Uint8Array): Operation {
 }
 
 /** LevelDB with byte keys and values, its errors told as ours. */
-export class IndexDb {
+export class IndexDb implements Index {
   readonly #db: ClassicLevel<Uint8Array, Uint8Array>;
   readonly #location: string;
 
@@ -49,7 +61,6 @@ export class IndexDb {
     return (await this.#attempt("read", () => this.#db.get(key))) ?? null;
   }
 
-  /** Entries of a range, at most `limit`; read as one, so the range must be small or limited. */
   entries(range: Range): Promise<[Uint8Array, Uint8Array][]> {
     return this.#attempt("read", () => this.#db.iterator(range).all());
   }

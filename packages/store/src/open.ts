@@ -5,7 +5,7 @@ import { type BodyDisk, type BodyWriter, fsBodyDisk } from "./body-disk.ts";
 import { BodyLog, type BodyLogOptions } from "./body-log.ts";
 import { FORMAT, type Tip } from "./commit-batch.ts";
 import { at, corrupt, decoded } from "./damage.ts";
-import { IndexDb } from "./index-db.ts";
+import { type Index, IndexDb } from "./index-db.ts";
 import {
   BASE_KEY,
   decodeHeight,
@@ -30,6 +30,8 @@ export interface StoreOptions {
   readonly writer?: BodyWriter;
   /** All of the bodies' files, for tests; excludes `writer`. */
   readonly disk?: BodyDisk;
+  /** Instead of the database below `dir`, for tests. */
+  readonly index?: Index;
 }
 
 /** Read whole at opening, so it also bounds what that takes of memory. */
@@ -50,7 +52,7 @@ export function indexLocation(options: StoreOptions): string {
   return join(options.dir, "db");
 }
 
-async function loadTip(db: IndexDb): Promise<{ tip: Tip | null; base: Height }> {
+async function loadTip(db: Index): Promise<{ tip: Tip | null; base: Height }> {
   const [newest] = await db.entries({ ...tableRange("m"), reverse: true, limit: 1 });
   const [oldest] = await db.entries({ ...tableRange("m"), limit: 1 });
   if (newest === undefined || oldest === undefined) return { tip: null, base: 0 };
@@ -74,7 +76,7 @@ async function loadTip(db: IndexDb): Promise<{ tip: Tip | null; base: Height }> 
 }
 
 /** Every body that the index names must be there: the tip's whole, the others' segments at least. */
-async function checkBodies(db: IndexDb, bodies: BodyLog, tip: Tip, base: Height): Promise<void> {
+async function checkBodies(db: Index, bodies: BodyLog, tip: Tip, base: Height): Promise<void> {
   const first = await db.get(heightKey("m", base));
   const from = first === null ? tip.meta : decoded(`the entry of ${at(base)}`, () => decodeMeta(base, first));
   const present = new Set(bodies.segments);
@@ -91,7 +93,7 @@ async function checkBodies(db: IndexDb, bodies: BodyLog, tip: Tip, base: Height)
  */
 export async function openStore(options: StoreOptions): Promise<BlockStore> {
   const disk = options.disk ?? fsBodyDisk(options.writer);
-  const db = await IndexDb.open(indexLocation(options));
+  const db = options.index ?? (await IndexDb.open(indexLocation(options)));
   let bodies: BodyLog | null = null;
   try {
     const { tip, base } = await loadTip(db);
