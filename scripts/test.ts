@@ -143,9 +143,8 @@ const plan =
         {
           files: [
             ...glob("packages/*/test/**/*.test.ts"),
+            ...glob("{campaigns,conformance,fuzz,mutants}/test/**/*.test.ts"),
             ...glob("scripts/test/**/*.test.ts"),
-            ...glob("campaigns/test/**/*.test.ts"),
-            ...glob("mutants/test/**/*.test.ts"),
           ],
           concurrency: availableParallelism(),
         },

@@ -1,0 +1,59 @@
+/** Every way on which the product verifies a signature. Each must give ZIP-215's verdict on every vector. */
+import {
+  createNativeBackend,
+  inlineVerifier,
+  nativeBackend,
+  nobleBackend,
+  type SignatureCheck,
+  type VerifierBackend,
+} from "@quorate/crypto";
+import { createVerifier } from "@quorate/gossip";
+
+export interface VerifierPath {
+  readonly name: string;
+  verify(checks: readonly SignatureCheck[]): Promise<readonly boolean[]>;
+}
+
+export interface VerifierPaths extends AsyncDisposable {
+  readonly paths: readonly VerifierPath[];
+}
+
+const each =
+  (backend: VerifierBackend) =>
+  async (checks: readonly SignatureCheck[]): Promise<boolean[]> =>
+    checks.map((check) => backend.verify(check));
+
+/** A batch as a peer may send it: the checks in question between others that hold and others that do not. */
+function mixed(backend: VerifierBackend, good: SignatureCheck): VerifierPath["verify"] {
+  const bad = { ...good, message: new Uint8Array([...good.message, 1]) };
+  return async (checks) => {
+    const group = checks.flatMap((check) => [good, check, bad]);
+    return backend.verifyBatch(group).filter((_, i) => i % 3 === 1);
+  };
+}
+
+/** `good` is any signature that holds: the company of the vectors in mixed batches. */
+export function openPaths(good: SignatureCheck): VerifierPaths {
+  const cramped = createNativeBackend({ cachedKeys: 1 });
+  const pool = createVerifier({ workers: 1, inlineBelow: 1, queueLimit: 1 << 20 });
+  const inLine = createVerifier({ workers: 0 });
+  const paths: VerifierPath[] = [
+    { name: "main thread", verify: each(nativeBackend) },
+    { name: "main thread, key known", verify: each(nativeBackend) },
+    { name: "main thread, key cache of one", verify: each(cramped) },
+    { name: "batch", verify: async (checks) => nativeBackend.verifyBatch(checks) },
+    { name: "batch of good and bad", verify: mixed(nativeBackend, good) },
+    { name: "fallback", verify: each(nobleBackend) },
+    { name: "fallback batch", verify: async (checks) => nobleBackend.verifyBatch(checks) },
+    { name: "verifier, one now", verify: async (checks) => checks.map((check) => pool.verifyNow(check)) },
+    { name: "worker thread", verify: (checks) => pool.verify(checks) },
+    { name: "verifier without threads", verify: (checks) => inLine.verify(checks) },
+    { name: "inline verifier", verify: (checks) => inlineVerifier().verify(checks) },
+  ];
+  return {
+    paths,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([pool.close(), inLine.close()]);
+    },
+  };
+}
