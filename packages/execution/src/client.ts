@@ -1,6 +1,7 @@
 import type { Block, ChainState, ElHead, Hash, Height, PayloadAttributes } from "@quorate/chain";
 import { Builder, type JudgePayload } from "./builder.ts";
 import { type EngineApi, openEngineApi } from "./engine/api.ts";
+import { openEndpoint } from "./engine/http.ts";
 import { readJwtSecret } from "./engine/jwt.ts";
 import { type JsonRpc, openJsonRpc } from "./engine/rpc.ts";
 import { Follower } from "./follower/follower.ts";
@@ -8,7 +9,7 @@ import { handshake } from "./follower/handshake.ts";
 import { judge } from "./judge.ts";
 import { payloadOf } from "./payload/to-engine.ts";
 import { TxPool } from "./pool.ts";
-import { DEFAULT_TIMING, type EngineModules, type EngineOptions } from "./ports.ts";
+import { DEFAULT_TIMING, type EngineModules, type EngineOptions, type EngineTransport } from "./ports.ts";
 import { StatusKeeper } from "./status.ts";
 import type { BuiltPayload, ElStatus, ExecutionClient, Verdict } from "./types.ts";
 
@@ -18,9 +19,21 @@ import type { BuiltPayload, ElStatus, ExecutionClient, Verdict } from "./types.t
  * client itself is a status, never an exception.
  */
 export function createEngineClient(options: EngineOptions, modules: EngineModules): ExecutionClient {
-  const secret = readJwtSecret(options.jwtFile);
-  const engine = openJsonRpc(options.engineUrl, secret, modules.clock, modules.metrics);
-  const eth = openJsonRpc(options.ethUrl, null, modules.clock, modules.metrics);
+  return engineClientOver(options, modules, {
+    secret: readJwtSecret(options.jwtFile),
+    open: (url) => openEndpoint(url, modules.clock),
+  });
+}
+
+/** As {@link createEngineClient}, over another transport than HTTP; `options.jwtFile` is not read. */
+export function engineClientOver(
+  options: EngineOptions,
+  modules: EngineModules,
+  transport: EngineTransport,
+): ExecutionClient {
+  const { clock, metrics } = modules;
+  const engine = openJsonRpc(transport.open(options.engineUrl), transport.secret, clock, metrics);
+  const eth = openJsonRpc(transport.open(options.ethUrl), null, clock, metrics);
   return new EngineClient(options, modules, engine, eth);
 }
 

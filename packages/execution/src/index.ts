@@ -1,5 +1,7 @@
 export { needsRebuild } from "./builder.ts";
-export { createEngineClient } from "./client.ts";
+export { createEngineClient, engineClientOver } from "./client.ts";
+export type { Failure } from "./engine/failure.ts";
+export type { HttpEndpoint, HttpReply, HttpRequest } from "./engine/http.ts";
 export { ExecutionError, type ExecutionErrorCode } from "./errors.ts";
 export { type GethArgs, gethArgs, gethInitArgs } from "./geth/args.ts";
 export {
@@ -17,6 +19,7 @@ export {
   type EngineModules,
   type EngineOptions,
   type EngineTiming,
+  type EngineTransport,
   type ExecutionClock,
   type ExecutionLog,
   type ExecutionMetrics,

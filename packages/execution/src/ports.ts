@@ -1,4 +1,5 @@
 import type { Genesis } from "@quorate/chain";
+import type { HttpEndpoint } from "./engine/http.ts";
 import type { DecidedBlocks } from "./types.ts";
 
 /** Structured log; facts never hold request bodies or secrets. */
@@ -75,6 +76,14 @@ export interface EngineModules {
   readonly log: ExecutionLog;
   readonly metrics: ExecutionMetrics | null;
   readonly clock: ExecutionClock;
+}
+
+/** How requests reach the client: HTTP in a node, a simulated client in its place. */
+export interface EngineTransport {
+  /** Of the JWT, 32 bytes. */
+  readonly secret: Uint8Array;
+  /** Opens nothing before the first request. @throws ExecutionError ENDPOINT when `url` cannot be used. */
+  readonly open: (url: string) => HttpEndpoint;
 }
 
 export interface NoExecutionModules {

@@ -1,11 +1,5 @@
-export type { GossipClock } from "./clock.ts";
-export { GossipError, type GossipErrorCode } from "./errors.ts";
+export * from "./core.ts";
 export { createGossip } from "./gossip.ts";
 export { createNodeKey, nodeKeyFromSeed, peerIdOf } from "./host/node-key.ts";
-export { LIMITS as GOSSIP_LIMITS } from "./limits.ts";
-export { bitsOf, countBits, emptyBits, hasBit } from "./roundstate/bits.ts";
-export { type GoodbyeReason, PROTOCOL_VERSION, statusMismatch } from "./roundstate/status.ts";
-export { OFFENCES, type OffenceRule } from "./scoring/table.ts";
-export * from "./types.ts";
 export { createVerifier, type VerifierMetrics, type VerifierOptions } from "./verification/pool.ts";
 export { type SamplingOptions, sampledBackend } from "./verification/sampling.ts";

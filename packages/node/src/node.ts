@@ -14,13 +14,14 @@ import { openGossip, startGossip } from "./compose/gossip.ts";
 import { createConsensusView, directLinks } from "./consensus-view.ts";
 import { NodeError, reasonOf } from "./errors.ts";
 import type { HomePaths } from "./home.ts";
-import { writeStateDump } from "./last-exit.ts";
+import type { StateDump } from "./last-exit.ts";
 import { isAbsent, type LinkFacts, linkedEnough } from "./lifecycle/links.ts";
 import { Owner } from "./lifecycle/owner.ts";
 import { recover, takeUp } from "./lifecycle/recovery.ts";
 import type { Metrics } from "./metrics/index.ts";
 import { recordProposal } from "./metrics/proposals.ts";
 import { sampleNode } from "./metrics/samples.ts";
+import type { CreateGossip } from "./ports.ts";
 import { createRpcView } from "./rpc-view.ts";
 import type { CommittedBlock } from "./runner/context.ts";
 import { bugError, effectError, forkProof } from "./runner/fatal.ts";
@@ -51,6 +52,9 @@ export interface NodeParts {
   readonly execution: ExecutionClient;
   readonly mempool: RpcMempool | null;
   readonly verifier: Verifier;
+  readonly createGossip: CreateGossip;
+  /** Keeps what a fatal end leaves for the operator; answers what went wrong, if anything. */
+  readonly dump: (dump: StateDump) => Promise<string | null>;
   readonly metrics: Metrics;
   readonly trace: VoteTrace | null;
   readonly state: ChainState;
@@ -95,6 +99,7 @@ export class Node implements QuorateNode {
           if ("polRound" in message) parts.trace?.proposal("out", message, parts.privval?.address ?? null);
           else parts.trace?.vote("out", message);
         },
+        ...(parts.modules.onStep === undefined ? {} : { onStep: parts.modules.onStep }),
         fatal,
       },
       parts.state,
@@ -111,7 +116,7 @@ export class Node implements QuorateNode {
       core: () => this.runner.core(),
     });
     this.sync = createBlockSync(
-      {},
+      { clock: parts.clock },
       {
         peers: () =>
           (this.gossipLayer?.peers ?? []).flatMap(({ id, status }) =>
@@ -187,8 +192,8 @@ export class Node implements QuorateNode {
   async openNetwork(): Promise<void> {
     const { parts } = this;
     this.gossipLayer = await openGossip({
-      config: parts.config,
-      paths: parts.paths,
+      moniker: parts.config.moniker,
+      create: parts.createGossip,
       genesis: parts.genesis,
       store: parts.store,
       verifier: parts.verifier,
@@ -492,7 +497,7 @@ export class Node implements QuorateNode {
   private async shutDown(exit: NodeExit, error: NodeError | null): Promise<void> {
     const { parts, runner } = this;
     if (error !== null) {
-      const failure = await writeStateDump(parts.paths, {
+      const failure = await parts.dump({
         time: new Date(parts.clock.wallMs()).toISOString(),
         exit,
         height: runner.chain().lastHeight + 1,

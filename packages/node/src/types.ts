@@ -1,4 +1,5 @@
 import type { Address, Genesis, Hash, Height, Round, Time } from "@quorate/chain";
+import type { ConsensusState, Input, StepResult } from "@quorate/consensus";
 import type { LogPort } from "@quorate/gossip";
 
 /** Everything a node is configured with; `cli` makes it from flags, environment and config.toml. */
@@ -53,6 +54,8 @@ export interface NodeModules {
   /** Every decided height in order, also those that block sync brings, once it is durable here. Must not throw. */
   readonly onCommit?: (commit: CommitInfo) => void;
   readonly onPhase?: (phase: NodePhase) => void;
+  /** After every step of the consensus core, before its effects are carried out: for traces. Must not throw. */
+  readonly onStep?: (input: Input, before: ConsensusState, after: StepResult) => void;
 }
 
 /** What became final at a height. */

@@ -15,9 +15,16 @@ import type {
   VoteToSign,
 } from "./types.ts";
 
+/** A key that signs; the guard does not care how. */
+export interface SigningKey {
+  readonly signer: Ed25519Signer;
+  /** Of {@link Ed25519Signer.publicKey}. */
+  readonly address: Uint8Array;
+}
+
 export interface FilePrivValOptions {
-  /** `config/priv_validator_key.json`. */
-  readonly keyFile: string;
+  /** `config/priv_validator_key.json`, or what stands for it where keys lie elsewhere. */
+  readonly keyFile: string | SigningKey;
   /** `data/priv_validator_state.bin`. */
   readonly stateFile: string;
   /** Where slots are written; the log's writer thread in a node. */
@@ -51,7 +58,7 @@ export class FilePrivVal implements PrivVal {
   #closed = false;
 
   private constructor(
-    key: { readonly signer: Ed25519Signer; readonly address: Uint8Array },
+    key: SigningKey,
     opened: { readonly state: SignState; readonly slotLost: boolean },
     disk: SlotDisk,
     stateFile: string,
@@ -71,15 +78,10 @@ export class FilePrivVal implements PrivVal {
    * `SIGN_STATE_FOREIGN`, `SIGN_STATE_IO`.
    */
   static async open(options: FilePrivValOptions): Promise<FilePrivVal> {
-    const key = await readKeyFile(options.keyFile);
+    const key = await openKey(options.keyFile);
     const disk = options.disk ?? fileSlotDisk();
     const { state, bothWhole } = await readState(disk, options.stateFile, key.address);
-    const privval = new FilePrivVal(
-      { signer: ed25519Signer(key.seed), address: key.address },
-      { state, slotLost: !bothWhole },
-      disk,
-      options.stateFile,
-    );
+    const privval = new FilePrivVal(key, { state, slotLost: !bothWhole }, disk, options.stateFile);
     if (options.watermark !== undefined) {
       const { height, round, step } = options.watermark;
       await privval.raise(height, round, step);
@@ -166,4 +168,10 @@ export class FilePrivVal implements PrivVal {
     this.#queue = turn.catch(() => undefined);
     return turn;
   }
+}
+
+async function openKey(source: string | SigningKey): Promise<SigningKey> {
+  if (typeof source !== "string") return source;
+  const { seed, address } = await readKeyFile(source);
+  return { signer: ed25519Signer(seed), address };
 }

@@ -1,5 +1,5 @@
 export { PrivvalError, type PrivvalErrorCode } from "./errors.ts";
-export { FilePrivVal, type FilePrivValOptions } from "./file-privval.ts";
+export { FilePrivVal, type FilePrivValOptions, type SigningKey } from "./file-privval.ts";
 export { type Place, stepName } from "./guard.ts";
 export { keyFileText, type PublicKeyInfo, readPublicKey } from "./key-file.ts";
 export { fileSlotDisk, type SlotDisk } from "./slot-disk.ts";

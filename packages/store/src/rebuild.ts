@@ -105,7 +105,8 @@ async function moveAside(location: string): Promise<string | null> {
  * Makes a new index from the bodies when the old one is damaged or lost: walks the chain from genesis, taking at each
  * height the body that the next height's block carries a valid commit for. The last decided height has no such
  * successor and is fetched from peers again, as are evidence and the execution cursor's meaning (it begins at 0). The
- * old index is moved aside. The caller holds the home and has no store open on it.
+ * old index is moved aside; an index given in `options` must be empty. The caller holds the home and has no store open
+ * on it.
  * @throws StoreError `STORE_CORRUPT` when the bodies of the first heights are gone (pruned); `STORE_IO`, `STORE_FULL`.
  */
 export async function rebuildIndex(
@@ -126,8 +127,8 @@ export async function rebuildIndex(
         { lowest, first: genesis.lastHeight + 1 },
       );
     }
-    const movedTo = await moveAside(indexLocation(options));
-    const db = await IndexDb.open(indexLocation(options));
+    const movedTo = options.index === undefined ? await moveAside(indexLocation(options)) : null;
+    const db = options.index ?? (await IndexDb.open(indexLocation(options)));
     try {
       let tip: Tip | null = null;
       let state = genesis;

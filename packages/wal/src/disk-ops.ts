@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  fdatasyncSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  renameSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import * as nodeFiles from "node:fs";
 import { dirname } from "node:path";
 
 /** Files kept open at once; a log writes two (its segment and the sign state). */
@@ -21,14 +12,16 @@ export type DiskOp =
   | { readonly op: "rename"; readonly from: string; readonly to: string }
   | { readonly op: "remove"; readonly file: string };
 
-/** Makes a directory's entries durable. */
-function syncDirectory(dir: string): void {
-  const fd = openSync(dir, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+/** The system calls that writing needs, as node:fs has them; a simulated file system loses what was not synced. */
+export interface FileCalls {
+  openSync(path: string, flags: "r" | "r+" | "w", mode?: number): number;
+  closeSync(fd: number): void;
+  writeSync(fd: number, bytes: Uint8Array, from: number, length: number, position: number): number;
+  fdatasyncSync(fd: number): void;
+  fsyncSync(fd: number): void;
+  ftruncateSync(fd: number, size: number): void;
+  renameSync(from: string, to: string): void;
+  unlinkSync(path: string): void;
 }
 
 /**
@@ -37,8 +30,13 @@ function syncDirectory(dir: string): void {
  * written nothing, and an operation queued behind a failed one must not overtake it.
  */
 export class DiskOps {
+  readonly #files: FileCalls;
   readonly #open = new Map<string, number>();
   #failure: unknown;
+
+  constructor(files: FileCalls = nodeFiles) {
+    this.#files = files;
+  }
 
   run(op: DiskOp): void {
     switch (op.op) {
@@ -46,21 +44,21 @@ export class DiskOps {
         this.#guarded(() => this.#write(op.file, op.offset, op.bytes));
         break;
       case "fdatasync":
-        this.#guarded(() => fdatasyncSync(this.#handle(op.file)));
+        this.#guarded(() => this.#files.fdatasyncSync(this.#handle(op.file)));
         break;
       case "truncate":
-        this.#guarded(() => ftruncateSync(this.#handle(op.file), op.size));
+        this.#guarded(() => this.#files.ftruncateSync(this.#handle(op.file), op.size));
         break;
       case "rename":
         this.#release(op.from);
         this.#release(op.to);
-        renameSync(op.from, op.to);
-        syncDirectory(dirname(op.to));
+        this.#files.renameSync(op.from, op.to);
+        this.#syncDirectory(dirname(op.to));
         break;
       case "remove":
         this.#release(op.file);
-        unlinkSync(op.file);
-        syncDirectory(dirname(op.file));
+        this.#files.unlinkSync(op.file);
+        this.#syncDirectory(dirname(op.file));
         break;
     }
   }
@@ -82,7 +80,7 @@ export class DiskOps {
   #write(file: string, offset: number, bytes: Uint8Array): void {
     const fd = this.#handle(file);
     for (let at = 0; at < bytes.length; ) {
-      at += writeSync(fd, bytes, at, bytes.length - at, offset + at);
+      at += this.#files.writeSync(fd, bytes, at, bytes.length - at, offset + at);
     }
   }
 
@@ -91,7 +89,7 @@ export class DiskOps {
     if (known !== undefined) return known;
     const oldest = this.#open.keys().next();
     if (this.#open.size >= MAX_OPEN && oldest.done !== true) this.#release(oldest.value);
-    const fd = openSync(file, "r+");
+    const fd = this.#files.openSync(file, "r+");
     this.#open.set(file, fd);
     return fd;
   }
@@ -100,6 +98,16 @@ export class DiskOps {
     const fd = this.#open.get(file);
     if (fd === undefined) return;
     this.#open.delete(file);
-    closeSync(fd);
+    this.#files.closeSync(fd);
+  }
+
+  /** Makes a directory's entries durable. */
+  #syncDirectory(dir: string): void {
+    const fd = this.#files.openSync(dir, "r");
+    try {
+      this.#files.fsyncSync(fd);
+    } finally {
+      this.#files.closeSync(fd);
+    }
   }
 }

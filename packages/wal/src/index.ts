@@ -1,4 +1,5 @@
 export { DiskThread, inlineDisk, threadDisk } from "./disk.ts";
+export { type DiskOp, DiskOps, type FileCalls } from "./disk-ops.ts";
 export { WalError, type WalErrorCode } from "./errors.ts";
 export { MAX_PAYLOAD_BYTES } from "./format.ts";
 export { type InspectedRecord, inspectWal, type WalInspection } from "./inspect.ts";

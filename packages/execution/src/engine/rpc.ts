@@ -1,7 +1,7 @@
 import { LIMITS } from "../limits.ts";
 import type { ExecutionClock, ExecutionMetrics } from "../ports.ts";
 import { type Answer, answered, type Failure, failed, printable } from "./failure.ts";
-import { type HttpReply, openEndpoint } from "./http.ts";
+import type { HttpEndpoint, HttpReply } from "./http.ts";
 import { signToken } from "./jwt.ts";
 
 export interface CallOptions {
@@ -26,12 +26,11 @@ export interface JsonRpc {
 
 /** `secret` null: no authentication. */
 export function openJsonRpc(
-  url: string,
+  endpoint: HttpEndpoint,
   secret: Uint8Array | null,
   clock: ExecutionClock,
   metrics: ExecutionMetrics | null,
 ): JsonRpc {
-  const endpoint = openEndpoint(url, clock);
   let lastId = 0;
 
   const post = async (label: string, body: unknown, options: CallOptions): Promise<Answer<unknown>> => {

@@ -7,12 +7,12 @@ import {
   type OpaquePool,
 } from "@quorate/execution";
 import type { LogPort } from "@quorate/gossip";
-import type { RpcMempool } from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
 import type { Clock } from "../clock.ts";
 import { NodeError } from "../errors.ts";
 import { requirePrivate } from "../home.ts";
 import type { Metrics } from "../metrics/index.ts";
+import type { OpenedExecution } from "../ports.ts";
 import type { NodeConfig } from "../types.ts";
 
 /** What the EL follower reads: decided blocks, each with the beacon root that all nodes derive for it. */
@@ -33,12 +33,6 @@ export function decidedBlocks(store: BlockStore, genesis: Genesis): DecidedBlock
     executedHeight: () => store.executedHeight(),
     setExecutedHeight: (height) => store.setExecutedHeight(height),
   };
-}
-
-export interface OpenedExecution {
-  readonly client: ExecutionClient;
-  /** The pool behind `broadcast_tx_*`; `null` where transactions enter through the EL alone. */
-  readonly mempool: RpcMempool | null;
 }
 
 /** The port's two implementations: Engine API over HTTP, or the built-in pool of a chain without EL. */

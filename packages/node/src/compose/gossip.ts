@@ -9,29 +9,19 @@ import {
   VoteType,
 } from "@quorate/chain";
 import type { Verifier } from "@quorate/crypto";
-import {
-  type ConsensusView,
-  createGossip,
-  type Gossip,
-  type GossipEvents,
-  type LogPort,
-  nodeKeyFromSeed,
-  type PeerStatus,
-  type SyncResponse,
-} from "@quorate/gossip";
+import type { ConsensusView, Gossip, GossipEvents, LogPort, PeerStatus, SyncResponse } from "@quorate/gossip";
 import type { BlockStore } from "@quorate/store";
 import type { Clock } from "../clock.ts";
 import { NodeError, reasonOf } from "../errors.ts";
-import { type HomePaths, loadNodeKey } from "../home.ts";
 import type { Metrics } from "../metrics/index.ts";
-import type { NodeConfig } from "../types.ts";
+import type { CreateGossip } from "../ports.ts";
 
 /** Version of the peer-to-peer protocol; a difference disconnects. */
 export const PROTOCOL_VERSION = 1;
 
 export interface GossipSources {
-  readonly config: NodeConfig;
-  readonly paths: HomePaths;
+  readonly moniker: string;
+  readonly create: CreateGossip;
   readonly genesis: Genesis;
   readonly store: BlockStore;
   readonly verifier: Verifier;
@@ -43,9 +33,8 @@ export interface GossipSources {
   chain(): ChainState;
 }
 
-export async function openGossip(sources: GossipSources): Promise<Gossip> {
-  const { config, genesis, store, metrics } = sources;
-  const { p2p } = config;
+export function openGossip(sources: GossipSources): Promise<Gossip> {
+  const { genesis, store, metrics } = sources;
   const genesisBytes = genesisHash(genesis);
   const upgradesBytes = upgradesHash(genesis.upgrades);
   const status = (): PeerStatus => ({
@@ -56,43 +45,32 @@ export async function openGossip(sources: GossipSources): Promise<Gossip> {
     elGenesisHash: genesis.elGenesisHash,
     height: sources.chain().lastHeight,
     earliestHeight: store.base,
-    moniker: config.moniker,
+    moniker: sources.moniker,
   });
-  return createGossip(
-    {
-      nodeKey: nodeKeyFromSeed(await loadNodeKey(sources.paths.nodeKey)),
-      listen: p2p.listen,
-      ...(p2p.announce.length === 0 ? {} : { announce: p2p.announce }),
-      persistentPeers: p2p.persistentPeers,
-      ...(p2p.allow.length === 0 ? {} : { allow: p2p.allow }),
-      validatorPeers: p2p.validatorPeers,
-      maxPeers: p2p.maxPeers,
-    },
-    {
-      verifier: sources.verifier,
-      view: sources.view,
-      events: sources.events,
-      serve: (from, count, maxBytes) => serveBlocks(store, from, count, maxBytes),
-      status,
-      log: sources.log,
-      metrics: {
-        message: (topic, verdict) => metrics.own.gossipMessages.inc({ topic, verdict }),
-        bytes: (direction, channel, bytes) => {
-          const counter = direction === "in" ? metrics.comet.p2p.receiveBytes : metrics.comet.p2p.sendBytes;
-          counter.inc({ message_type: channel }, bytes);
-        },
-        peers: (count) => metrics.comet.p2p.peers.set(count),
-        queue: (queue, length, limit) => metrics.queues.note(queue, length, limit),
-        vote: (kind, type) => {
-          const { duplicateVote, lateVotes } = metrics.comet.consensus;
-          if (kind === "duplicate") duplicateVote.inc();
-          else lateVotes.inc({ vote_type: type === VoteType.prevote ? "prevote" : "precommit" });
-        },
-        offence: (offence) => metrics.own.peerOffences.inc({ offence }),
+  return sources.create({
+    verifier: sources.verifier,
+    view: sources.view,
+    events: sources.events,
+    serve: (from, count, maxBytes) => serveBlocks(store, from, count, maxBytes),
+    status,
+    log: sources.log,
+    metrics: {
+      message: (topic, verdict) => metrics.own.gossipMessages.inc({ topic, verdict }),
+      bytes: (direction, channel, bytes) => {
+        const counter = direction === "in" ? metrics.comet.p2p.receiveBytes : metrics.comet.p2p.sendBytes;
+        counter.inc({ message_type: channel }, bytes);
       },
-      clock: sources.clock,
+      peers: (count) => metrics.comet.p2p.peers.set(count),
+      queue: (queue, length, limit) => metrics.queues.note(queue, length, limit),
+      vote: (kind, type) => {
+        const { duplicateVote, lateVotes } = metrics.comet.consensus;
+        if (kind === "duplicate") duplicateVote.inc();
+        else lateVotes.inc({ vote_type: type === VoteType.prevote ? "prevote" : "precommit" });
+      },
+      offence: (offence) => metrics.own.peerOffences.inc({ offence }),
     },
-  );
+    clock: sources.clock,
+  });
 }
 
 /** Starts it. An address that cannot be listened on is the operator's matter: exit 4 when it is taken, else 3. */

@@ -1,18 +1,10 @@
 /** Opens what is durable, in the one order that is safe: home lock and store, then sign state, then WAL. */
 import { access } from "node:fs/promises";
-import { type Genesis, stateFromGenesis } from "@quorate/chain";
 import { CORE_VERSION } from "@quorate/consensus";
 import type { LogPort } from "@quorate/gossip";
-import { FilePrivVal, type PrivVal, PrivvalError, type SlotDisk } from "@quorate/privval";
-import {
-  type BlockStore,
-  type HomeLock,
-  lockHome,
-  openStore,
-  rebuildIndex,
-  StoreError,
-} from "@quorate/store";
-import { type DiskThread, openWal, type Wal, WalError } from "@quorate/wal";
+import { FilePrivVal, type PrivVal, PrivvalError, type SigningKey, type SlotDisk } from "@quorate/privval";
+import { type BlockStore, type HomeLock, lockHome, type RebuildResult, StoreError } from "@quorate/store";
+import { openWal, type Wal, type WalDisk, WalError } from "@quorate/wal";
 import { NodeError, reasonOf } from "../errors.ts";
 import { type HomePaths, requirePrivate, unreadable } from "../home.ts";
 
@@ -29,25 +21,23 @@ export async function lockHomeOf(paths: HomePaths): Promise<HomeLock> {
 /** A damaged index is rebuilt from the bodies once; exit 3 when that fails too, 6 when the disk does. */
 export async function openStoreOf(
   paths: HomePaths,
-  genesis: Genesis,
-  disk: DiskThread,
   log: LogPort,
+  work: { readonly open: () => Promise<BlockStore>; readonly rebuild: () => Promise<RebuildResult> },
 ): Promise<BlockStore> {
-  const options = { dir: paths.store, writer: disk };
   try {
-    return await openStore(options);
+    return await work.open();
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     if (error.code !== "STORE_CORRUPT") throw storeFailure(error, paths);
     log.error("the block store's index is damaged: rebuilding it from the bodies", { reason: error.message });
   }
   try {
-    const { height, movedTo } = await rebuildIndex({ dir: paths.store }, stateFromGenesis(genesis));
+    const { height, movedTo } = await work.rebuild();
     log.warn("the block store's index was rebuilt; what is missing comes back from the other nodes", {
       height,
       movedTo,
     });
-    return await openStore(options);
+    return await work.open();
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     throw storeFailure(error, paths);
@@ -95,8 +85,17 @@ export async function openPrivVal(paths: HomePaths, disk: SlotDisk): Promise<Pri
     throw unreadable(paths.validatorKey, error);
   }
   await requirePrivate(paths.validatorKey);
+  return openPrivValWith(paths.validatorKey, paths, disk);
+}
+
+/** With a key that was found. Exit 5 when the sign state does not allow signing. */
+export async function openPrivValWith(
+  keyFile: string | SigningKey,
+  paths: HomePaths,
+  disk: SlotDisk,
+): Promise<PrivVal> {
   try {
-    return await FilePrivVal.open({ keyFile: paths.validatorKey, stateFile: paths.signState, disk });
+    return await FilePrivVal.open({ keyFile, stateFile: paths.signState, disk });
   } catch (error) {
     if (!(error instanceof PrivvalError)) throw error;
     throw privvalFailure(error);
@@ -133,7 +132,7 @@ function privvalFailure(error: PrivvalError): NodeError {
 
 export async function openWalOf(
   paths: HomePaths,
-  disk: DiskThread,
+  disk: WalDisk,
   privval: PrivVal | null,
   log: LogPort,
 ): Promise<Wal> {

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { OFFENCES } from "@quorate/gossip";
+import { OFFENCES } from "@quorate/gossip/core";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type CometMetrics, createCometMetrics } from "./cometbft.ts";
 import { exposition } from "./exposition.ts";

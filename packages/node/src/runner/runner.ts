@@ -289,8 +289,11 @@ export class Runner implements RunnerContext {
     const { sequence } = this.log(WalRecordType.input, encodeInput(input));
     if (input.kind === "start_height") this.begun = { height: input.height, sequence };
     const startedAt = clock.monotonicMs();
-    const { state, effects } = step(this.coreState, input);
+    const before = this.coreState;
+    const result = step(before, input);
+    const { state, effects } = result;
     this.coreState = state;
+    this.modules.onStep?.(input, before, result);
     metrics.own.coreStep.observe((clock.monotonicMs() - startedAt) / 1000);
     this.performAll(effects);
   }

@@ -1,0 +1,52 @@
+/**
+ * Everything outside that a node touches, so that one composition runs on a machine and in the simulator. What
+ * {@link systemPorts} gives is the machine.
+ */
+import type { Genesis } from "@quorate/chain";
+import type { Verifier } from "@quorate/crypto";
+import type { ExecutionClient } from "@quorate/execution";
+import type { Gossip, GossipModules } from "@quorate/gossip";
+import type { PrivVal } from "@quorate/privval";
+import type { RpcMempool } from "@quorate/rpc";
+import type { BlockStore } from "@quorate/store";
+import type { WalDisk } from "@quorate/wal";
+import type { Clock } from "./clock.ts";
+import type { StateDump } from "./last-exit.ts";
+import type { Metrics } from "./metrics/index.ts";
+import type { Node } from "./node.ts";
+import type { VoteTrace } from "./vote-trace.ts";
+
+/** A gossip layer over the network of this machine, wired and not started. */
+export type CreateGossip = (modules: GossipModules) => Promise<Gossip>;
+
+export interface OpenedExecution {
+  readonly client: ExecutionClient;
+  /** The pool behind `broadcast_tx_*`; `null` where transactions enter through the EL alone. */
+  readonly mempool: RpcMempool | null;
+}
+
+/** In the order in which they are opened; each may end the start with a NodeError. */
+export interface NodePorts {
+  readonly clock: Clock;
+  /** Takes the home before anything in it is opened; `null`: the host holds it. */
+  readonly lockHome: (() => Promise<{ release(): Promise<void> }>) | null;
+  loadGenesis(): Promise<{ readonly genesis: Genesis; readonly document: unknown }>;
+  /** Log, sign state and bodies write through one disk, in the order of their calls. */
+  openDisk(): WalDisk;
+  openStore(disk: WalDisk, genesis: Genesis): Promise<BlockStore>;
+  createMetrics(genesis: Genesis): Metrics;
+  /** `null` on a full node. */
+  openPrivVal(disk: WalDisk): Promise<PrivVal | null>;
+  openExecution(genesis: Genesis, store: BlockStore, metrics: Metrics): Promise<OpenedExecution>;
+  createVerifier(metrics: Metrics): Verifier;
+  openTrace(genesis: Genesis): VoteTrace | null;
+  readonly createGossip: CreateGossip;
+  /** Keeps what a fatal end leaves for the operator; answers what went wrong, if anything. */
+  dump(dump: StateDump): Promise<string | null>;
+  /** Serves RPC and metrics; `opened` is told of each server. Answers their URLs, empty where switched off. */
+  serve(
+    node: Node,
+    metrics: Metrics,
+    opened: (name: string, close: () => Promise<void>) => void,
+  ): Promise<{ readonly rpc: string; readonly metrics: string }>;
+}
