@@ -5,12 +5,14 @@
  */
 import { parseArgs } from "node:util";
 import { effectsCampaign } from "./effects/campaign.ts";
+import { signstateCampaign } from "./signstate/campaign.ts";
 import type { Campaign, CampaignReport } from "./support/report.ts";
 import { walCampaign } from "./wal/campaign.ts";
 
 const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
   wal: walCampaign,
   effects: effectsCampaign,
+  signstate: signstateCampaign,
 };
 
 const USAGE = `usage: npm run crash -- ${Object.keys(CAMPAIGNS).join("|")} [--all] [--seed N] [--json]`;
