@@ -4,7 +4,7 @@
  */
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
-import { type FileResult, judgeDirectory } from "./run.ts";
+import { type FileResult, judgeDirectory, summaryOf } from "./run.ts";
 
 /** Failed cases shown in full per file; the rest is counted. */
 const SHOWN = 20;
@@ -29,9 +29,6 @@ function options(): { readonly dir: string; readonly verbose: boolean } {
 }
 
 const { dir, verbose } = options();
-const count = (results: readonly FileResult[], outcome: string): number =>
-  results.reduce((sum, { cases }) => sum + cases.filter((each) => each.outcome === outcome).length, 0);
-
 function tell(result: FileResult): void {
   const name = relative(dir, result.file) || result.file;
   const lines: string[] = [];
@@ -44,10 +41,8 @@ function tell(result: FileResult): void {
       if (outcome === "skipped") skipped.set(note ?? "", (skipped.get(note ?? "") ?? 0) + 1);
     }
     const skips = [...skipped].map(([kind, n]) => `, ${n} skipped (${kind})`).join("");
-    const failed = count([result], "failed");
-    lines.push(
-      `${name}: ${result.taken}: ${count([result], "passed")} passed${failed > 0 ? `, ${failed} FAILED` : ""}${skips}`,
-    );
+    const { passed, failed } = summaryOf([result]);
+    lines.push(`${name}: ${result.taken}: ${passed} passed${failed > 0 ? `, ${failed} FAILED` : ""}${skips}`);
     const failures = result.cases.filter(({ outcome }) => outcome === "failed");
     for (const each of failures.slice(0, verbose ? failures.length : SHOWN)) {
       lines.push(`  FAILED ${each.name}: ${each.note}`);
@@ -68,10 +63,8 @@ try {
 } catch (error) {
   process.stdout.write(`cannot search ${dir}: ${error instanceof Error ? error.message : String(error)}\n`);
 }
-const [passed, failed, skipped] = ["passed", "failed", "skipped"].map((outcome) => count(results, outcome));
-const unreadable = results.filter((result) => result.unreadable).length;
+const { passed, failed, skipped, unreadable, ok } = summaryOf(results);
 if (unreadable > 0) process.stdout.write(`${unreadable} unreadable file${unreadable === 1 ? "" : "s"}\n`);
-const nothing = passed === 0 && failed === 0;
-if (nothing) process.stdout.write(`no vectors found in ${dir}\n`);
+if (passed + failed === 0) process.stdout.write(`no vectors found in ${dir}\n`);
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
-process.exitCode = failed === 0 && unreadable === 0 && !nothing ? 0 : 1;
+process.exitCode = ok ? 0 : 1;

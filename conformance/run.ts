@@ -1,6 +1,6 @@
 /** Judges files and counts cases. */
-import { ed25519PublicKey, ed25519Sign } from "@quorate/crypto";
-import { type Case, Mismatch } from "./case.ts";
+import { ed25519PublicKey, ed25519Sign, type SignatureCheck } from "@quorate/crypto";
+import { type Case, fail, Mismatch } from "./case.ts";
 import { type CollectionCase, collectionCases } from "./comet/collection.ts";
 import { judgeOf, SKIPPED_KINDS } from "./comet/index.ts";
 import { replayTrace } from "./driver/replay.ts";
@@ -48,6 +48,8 @@ export async function judgeCase(vector: Case): Promise<CaseResult> {
   const judge = judgeOf(vector);
   if (judge === null) return { name, outcome: "failed", note: "a kind or form that is not known here" };
   try {
+    const expected = Object.keys(vector.expect ?? {}).filter((field) => field !== "go_error");
+    if (expected.length === 0) fail("the vector expects nothing");
     await judge.run(vector.input, vector.expect);
     return { name, outcome: "passed" };
   } catch (error) {
@@ -123,13 +125,13 @@ async function judgeSignatureFile(
 async function judgeFile(
   file: string,
   found: Found,
-  paths: readonly VerifierPath[],
+  paths: () => readonly VerifierPath[],
   expected: ExpectedVerdicts,
 ): Promise<FileResult> {
   try {
     const signatures = signatureCases(found);
     if (signatures !== null) {
-      const cases = await judgeSignatureFile(signatures, paths, expected);
+      const cases = await judgeSignatureFile(signatures, paths(), expected);
       return { file, taken: `Ed25519 (${found.kind})`, cases };
     }
     switch (found.kind) {
@@ -203,14 +205,37 @@ export async function judgeFiles(
     }
   });
   const expected = merged(stated);
+  await using opened = new AsyncDisposableStack();
+  let paths: readonly VerifierPath[] | null = null;
+  const open = (): readonly VerifierPath[] => {
+    paths ??= opened.use(openPaths(companion())).paths;
+    return paths;
+  };
+  for (const { file, found } of readable) tell(await judgeFile(file, found, open, expected));
+}
+
+/** A signature that holds. */
+function companion(): SignatureCheck {
   const seed = new Uint8Array(32).fill(21);
   const text = new TextEncoder().encode("a signature that holds");
-  await using opened = openPaths({
-    publicKey: ed25519PublicKey(seed),
-    message: text,
-    signature: ed25519Sign(seed, text),
-  });
-  for (const { file, found } of readable) tell(await judgeFile(file, found, opened.paths, expected));
+  return { publicKey: ed25519PublicKey(seed), message: text, signature: ed25519Sign(seed, text) };
+}
+
+export interface Summary {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly unreadable: number;
+  /** Everything holds, everything could be read, and there was something. */
+  readonly ok: boolean;
+}
+
+export function summaryOf(results: readonly FileResult[]): Summary {
+  const count = (outcome: CaseResult["outcome"]): number =>
+    results.reduce((sum, { cases }) => sum + cases.filter((each) => each.outcome === outcome).length, 0);
+  const [passed, failed, skipped] = [count("passed"), count("failed"), count("skipped")];
+  const unreadable = results.filter((result) => result.unreadable).length;
+  return { passed, failed, skipped, unreadable, ok: failed + unreadable === 0 && passed > 0 };
 }
 
 /** Judges every file below a directory. */

@@ -8,10 +8,10 @@ import type { Found } from "./find.ts";
 import { filesBelow, look } from "./find.ts";
 import { type FileResult, judgeFiles } from "./run.ts";
 
-const DIRECTORY = fileURLToPath(new URL("../../shared/vectors/", import.meta.url));
+export const VECTORS: string = fileURLToPath(new URL("../../shared/vectors/", import.meta.url));
 
 /** Why the vector tests are skipped, or false when the vectors are there. */
-export const vectorsAbsent: string | false = existsSync(DIRECTORY)
+export const vectorsAbsent: string | false = existsSync(VECTORS)
   ? false
   : "skipped: no ../shared/vectors beside this repository";
 
@@ -21,7 +21,7 @@ export function testVectors(title: string, kinds: readonly Found["kind"][], atLe
     let judged = 0;
     test("every case holds", async (t) => {
       const found: { file: string; found: Found }[] = [];
-      for (const file of await filesBelow(DIRECTORY)) {
+      for (const file of await filesBelow(VECTORS)) {
         const each = { file, found: await look(file) };
         if (kinds.includes(each.found.kind) || each.found.kind === "expectations") found.push(each);
       }
