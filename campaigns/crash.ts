@@ -4,6 +4,7 @@
  * case held, 1 = one did not, 2 = wrong usage.
  */
 import { parseArgs } from "node:util";
+import { diskCampaign } from "./disk/campaign.ts";
 import { effectsCampaign } from "./effects/campaign.ts";
 import { signstateCampaign } from "./signstate/campaign.ts";
 import type { Campaign, CampaignReport } from "./support/report.ts";
@@ -12,6 +13,7 @@ import { walCampaign } from "./wal/campaign.ts";
 const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
   wal: walCampaign,
   effects: effectsCampaign,
+  disk: diskCampaign,
   signstate: signstateCampaign,
 };
 

@@ -12,6 +12,7 @@ import type { Clock } from "../../packages/node/src/clock.ts";
 import type { NodeError } from "../../packages/node/src/errors.ts";
 import { recover, takeUp } from "../../packages/node/src/lifecycle/recovery.ts";
 import { createMetrics, type Metrics } from "../../packages/node/src/metrics/index.ts";
+import { effectError } from "../../packages/node/src/runner/fatal.ts";
 import { initialLastCommit } from "../../packages/node/src/runner/last-commit.ts";
 import { Runner } from "../../packages/node/src/runner/runner.ts";
 import type { MadeBlock, TestChain } from "../../packages/node/test/support/chain.ts";
@@ -89,11 +90,19 @@ export class NodeUnderTest {
     world: NodeWorld,
   ): Promise<NodeUnderTest> {
     const log = silent("crash");
+    const fatals: NodeError[] = [];
+    let halt = (): void => undefined;
+    const fatal = (error: NodeError): void => {
+      halt();
+      fatals.push(error);
+    };
+    const onFailure = (error: Error): void => fatal(effectError("the disk failed", error));
     const store = await openStore({
       dir: "home",
       stepBytes: BODY_STEP_BYTES,
       disk: disk.bodies,
       index: disk.index,
+      onFailure,
     });
     const state: ChainState = (await store.state()) ?? chain.start;
     const privval = await FilePrivVal.open({ keyFile: key.keyFile, stateFile: STATE_FILE, disk });
@@ -103,13 +112,13 @@ export class NodeUnderTest {
         coreVersion: CORE_VERSION,
         segmentBytes: WAL_SEGMENT_BYTES,
         dependency: privval.state.dependency,
+        onFailure,
       },
       disk,
     );
     const execution = new FakeExecution();
     await execution.start(state);
     metrics ??= createMetrics(chain.genesis.chainId, "test");
-    const fatals: NodeError[] = [];
     let node: NodeUnderTest | null = null;
     const runner = new Runner(
       {
@@ -141,11 +150,12 @@ export class NodeUnderTest {
         },
         onCommit: () => undefined,
         onOwnMessage: () => undefined,
-        fatal: (error) => void fatals.push(error),
+        fatal,
       },
       state,
       await initialLastCommit(store, state),
     );
+    halt = () => runner.halt();
     const replay = await recover(runner, { wal, store, privval, log });
     node = new NodeUnderTest(key.index, { runner, store, wal, privval, fatals, replay: replay.kind });
     await takeUp(runner, replay);

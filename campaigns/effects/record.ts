@@ -40,17 +40,14 @@ export async function record(
   const random = seeded(seed);
   const disk = new ModelDisk(key.home, {
     onStep: (step) => note(`${step.kind} ${step.file}`, step),
-    ...(pace === "slow" ? { pace: () => later(scene, random) } : {}),
   });
   scene.onSend = (message) => note(`send ${message.kind}`, null);
-  const starting = NodeUnderTest.start(disk, key, chain, scene).then((node) => {
-    scene.node = node;
-  });
+  scene.node = await NodeUnderTest.start(disk, key, chain, scene);
+  if (pace === "slow") disk.hooks = { ...disk.hooks, pace: () => later(scene, random) };
   const done = await scene.run(
     () => [...scene.peers.values(), scene.node].every((each) => (each?.height ?? 0) > HEIGHTS),
     LIMIT_MS,
   );
-  await starting;
   const faults = [...scene.accusations, ...(scene.node?.fatals ?? []).map(({ what }) => what)];
   if (!done) faults.push("the script itself stalls");
   scene.node?.vanish();

@@ -4,7 +4,7 @@
  * every step can be waited for, watched and made to fail.
  */
 import type { SlotDisk } from "@quorate/privval";
-import type { BodyDisk, Index, IndexOperation, IndexRange } from "@quorate/store";
+import { type BodyDisk, type Index, type IndexOperation, type IndexRange, StoreError } from "@quorate/store";
 import type { WalDisk } from "@quorate/wal";
 import { type DiskStep, directoryOf, resized, type StoredContent, written } from "./disk-image.ts";
 
@@ -129,8 +129,13 @@ export class ModelDisk implements WalDisk, SlotDisk {
       entries: async (range) => this.entriesOf(range),
       write: (operations, { sync }) => {
         const turn = tail.then(async () => {
-          await this.take({ kind: "index", file: INDEX, operations });
-          if (sync) await this.take({ kind: "indexsync", file: INDEX });
+          try {
+            await this.take({ kind: "index", file: INDEX, operations });
+            if (sync) await this.take({ kind: "indexsync", file: INDEX });
+          } catch (error) {
+            const full = error instanceof Error && "code" in error && error.code === "ENOSPC";
+            throw new StoreError(full ? "STORE_FULL" : "STORE_IO", "the index was not written", {}, error);
+          }
         });
         tail = turn.catch(() => undefined);
         return turn;

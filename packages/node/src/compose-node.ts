@@ -75,7 +75,8 @@ async function open(
   const { genesis, document } = await ports.loadGenesis();
   const disk = ports.openDisk();
   opened.add("disk", () => disk.close());
-  const store = await ports.openStore(disk, genesis);
+  const diskFailed = (error: Error): void => opened.node?.diskFailed(error);
+  const store = await ports.openStore(disk, genesis, diskFailed);
   opened.add("store", () => store.close());
   const state = await loadState(store, genesis, config.home);
   requireSupported(state);
@@ -83,7 +84,7 @@ async function open(
   opened.add("metrics", () => Promise.resolve(metrics.close()));
   const privval = await ports.openPrivVal(disk);
   if (privval !== null) opened.add("privval", () => privval.close());
-  const wal = await openWalOf(paths, disk, privval, modules.log("wal"));
+  const wal = await openWalOf(paths, disk, privval, modules.log("wal"), diskFailed);
   opened.add("wal", () => wal.close());
   if (genesis.execution === "engine") await modules.startExecution?.(genesis);
   const { client: execution, mempool } = await ports.openExecution(genesis, store, metrics);

@@ -257,6 +257,11 @@ export class Node implements QuorateNode {
     return this.end(bugError("an unhandled error", error));
   }
 
+  /** A write of log or store failed that no effect waits for. */
+  diskFailed(error: Error): void {
+    void this.end(effectError("the disk failed", error));
+  }
+
   private gossip(): Gossip {
     if (this.gossipLayer === null) throw new Error("the network is not open");
     return this.gossipLayer;

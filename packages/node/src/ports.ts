@@ -33,7 +33,8 @@ export interface NodePorts {
   loadGenesis(): Promise<{ readonly genesis: Genesis; readonly document: unknown }>;
   /** Log, sign state and bodies write through one disk, in the order of their calls. */
   openDisk(): WalDisk;
-  openStore(disk: WalDisk, genesis: Genesis): Promise<BlockStore>;
+  /** `onFailure`: a write or sync failed, also one that nobody waits for. */
+  openStore(disk: WalDisk, genesis: Genesis, onFailure: (error: Error) => void): Promise<BlockStore>;
   createMetrics(genesis: Genesis): Metrics;
   /** `null` on a full node. */
   openPrivVal(disk: WalDisk): Promise<PrivVal | null>;

@@ -27,9 +27,9 @@ export function systemPorts(config: NodeConfig, modules: NodeModules): NodePorts
     lockHome: modules.homeLocked === true ? null : () => lockHomeOf(paths),
     loadGenesis: () => loadGenesis(paths.genesis),
     openDisk: threadDisk,
-    openStore: (disk, genesis) =>
+    openStore: (disk, genesis, onFailure) =>
       openStoreOf(paths, modules.log("store"), {
-        open: () => openStore({ dir: paths.store, writer: disk }),
+        open: () => openStore({ dir: paths.store, writer: disk, onFailure }),
         rebuild: () => rebuildIndex({ dir: paths.store }, stateFromGenesis(genesis)),
       }),
     createMetrics: (genesis) => createMetrics(genesis.chainId, config.version),

@@ -52,12 +52,15 @@ export class SegmentedBlockStore implements BlockStore {
   #failure: StoreError | null = null;
   #closing = false;
   #closed = false;
+  readonly #onFailure: (error: StoreError) => void;
 
   constructor(
     db: Index,
     bodies: BodyLog,
     opened: { readonly tip: Tip | null; readonly base: Height; readonly executed: Height },
+    onFailure: (error: StoreError) => void = () => undefined,
   ) {
+    this.#onFailure = onFailure;
     this.#db = db;
     this.#bodies = bodies;
     this.#tip = opened.tip;
@@ -322,7 +325,11 @@ export class SegmentedBlockStore implements BlockStore {
     try {
       await this.#db.write(operations, { sync });
     } catch (error) {
-      if (error instanceof StoreError) this.#failure = error;
+      if (error instanceof StoreError && this.#failure === null) {
+        this.#failure = error;
+        // Whoever asked may take it lightly, but no height can be committed any more.
+        this.#onFailure(error);
+      }
       throw error;
     }
   }

@@ -11,6 +11,8 @@ export interface BodyLogOptions {
   readonly segmentBytes: number;
   /** Bytes of zeros kept ready behind the last record. */
   readonly stepBytes: number;
+  /** Told once of a failure that no {@link BodyLog.put} waits for. */
+  readonly onFailure?: (error: StoreError) => void;
 }
 
 interface Pending {
@@ -272,7 +274,13 @@ export class BodyLog {
       .then(() => {
         this.#allocated = size;
       })
-      .catch((error: unknown) => this.#fail(storageError("extend", file, error), []))
+      .catch((error: unknown) => {
+        if (this.#failure !== null) return;
+        const failure = storageError("extend", file, error);
+        this.#fail(failure, []);
+        // Every later body is refused: a node must not find that out only when it has the next one.
+        this.#options.onFailure?.(failure);
+      })
       .finally(() => {
         this.#extending = null;
       });

@@ -5,6 +5,7 @@ import { type BodyDisk, type BodyWriter, fsBodyDisk } from "./body-disk.ts";
 import { BodyLog, type BodyLogOptions } from "./body-log.ts";
 import { FORMAT, type Tip } from "./commit-batch.ts";
 import { at, corrupt, decoded } from "./damage.ts";
+import type { StoreError } from "./errors.ts";
 import { type Index, IndexDb } from "./index-db.ts";
 import {
   BASE_KEY,
@@ -28,6 +29,8 @@ export interface StoreOptions {
   readonly stepBytes?: number;
   /** Writes and syncs bodies instead of the thread pool, for example the writer thread of the log. */
   readonly writer?: BodyWriter;
+  /** Told when a write or sync failed, also one that nobody waits for: the store takes no further body or height. */
+  readonly onFailure?: (error: StoreError) => void;
   /** All of the bodies' files, for tests; excludes `writer`. */
   readonly disk?: BodyDisk;
   /** Instead of the database below `dir`, for tests. */
@@ -44,6 +47,7 @@ export function bodyLogOptions(options: StoreOptions): BodyLogOptions {
     dir: join(options.dir, "blocks"),
     segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
     stepBytes: options.stepBytes ?? DEFAULT_STEP_BYTES,
+    ...(options.onFailure === undefined ? {} : { onFailure: options.onFailure }),
   };
 }
 
@@ -100,11 +104,12 @@ export async function openStore(options: StoreOptions): Promise<BlockStore> {
     const executed = await db.get(EXECUTED_KEY);
     bodies = await BodyLog.open(disk, bodyLogOptions(options), tip?.meta.body ?? null, tip?.meta.height ?? 0);
     if (tip !== null) await checkBodies(db, bodies, tip, base);
-    return new SegmentedBlockStore(db, bodies, {
+    const opened = {
       tip,
       base,
       executed: executed === null ? 0 : decoded("the executed height", () => decodeHeight(executed)),
-    });
+    };
+    return new SegmentedBlockStore(db, bodies, opened, options.onFailure);
   } catch (error) {
     await (bodies?.close() ?? disk.close());
     await db.close();

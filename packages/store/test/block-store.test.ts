@@ -343,6 +343,25 @@ test("after a power loss every body that was acknowledged is there and new ones 
   );
 });
 
+test("regression: a failure behind the last body is told at once, not only to the next body", async () => {
+  await withDir(async (dir) => {
+    const disk = new BodyFaultDisk();
+    disk.failExtend = "EIO";
+    const told: StoreError[] = [];
+    const [one, two] = chain(2);
+    assert.ok(one && two);
+    const used = await openStore({ dir, ...SMALL, disk, onFailure: (error) => told.push(error) });
+    await used.putBody(one.blockId, one.bytes);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(
+      told.map(({ code }) => code),
+      ["STORE_IO"],
+    );
+    await assert.rejects(used.putBody(two.blockId, two.bytes), isCode("STORE_IO"));
+    await used.close();
+  });
+});
+
 test("a body that ends in zeros is not written over after a restart", async () => {
   await withDir(async (dir) => {
     const zeros = new Uint8Array(600);

@@ -12,6 +12,8 @@ export class BodyFaultDisk implements BodyDisk {
   readonly files = new Map<string, FileState>();
   operations = 0;
   failAt: { readonly operation: number; readonly code: string } | null = null;
+  /** The next extension fails with it. */
+  failExtend: string | null = null;
 
   afterPowerLoss(keep: () => boolean): BodyFaultDisk {
     const copy = new BodyFaultDisk();
@@ -58,6 +60,7 @@ export class BodyFaultDisk implements BodyDisk {
   }
 
   async extend(file: string, size: number): Promise<void> {
+    if (this.failExtend !== null) throw Object.assign(new Error("injected"), { code: this.failExtend });
     const state = this.#file(file);
     state.visible = grown(state.visible, size);
     state.durable = grown(state.durable, size);

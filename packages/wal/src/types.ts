@@ -1,3 +1,5 @@
+import type { WalError } from "./errors.ts";
+
 /** Write-ahead log: an append-only sequence of typed records with a CRC chained over the previous one. */
 
 /** Position of a record: its sequence number and the chained CRC-32C at it. What a sign-state slot depends on. */
@@ -38,6 +40,8 @@ export interface WalOptions {
   readonly segmentBytes?: number;
   /** What the sign state depended on: a log that ends before it is damaged, not torn (DESIGN §5.6). */
   readonly dependency?: WalPosition;
+  /** Told when the log has failed (`WAL_IO`) in something that no {@link Wal.sync} waits for. */
+  readonly onFailure?: (error: WalError) => void;
 }
 
 export interface Wal {

@@ -85,6 +85,7 @@ class SegmentedWal implements Wal {
   #nextIndex: number;
   #failure: WalError | null = null;
   #closed = false;
+  readonly #onFailure: (error: WalError) => void;
 
   constructor(
     opened: OpenedLog,
@@ -104,6 +105,7 @@ class SegmentedWal implements Wal {
     this.#appended = opened.last;
     this.#synced = opened.last.sequence;
     this.#nextIndex = opened.nextIndex;
+    this.#onFailure = options.onFailure ?? (() => undefined);
   }
 
   get position(): WalPosition {
@@ -292,7 +294,10 @@ class SegmentedWal implements Wal {
     );
   }
 
-  /** The next segment, made while there is time. `null` when that failed: the rotation tries again and reports it. */
+  /**
+   * The next segment, made while there is time. `null` when that failed. For want of space or files the rotation tries
+   * again and reports it; any other failure is the disk's, and what it does afterwards proves nothing.
+   */
   async #createSpare(): Promise<Segment | null> {
     const index = this.#nextIndex;
     const before = this.#appended;
@@ -303,7 +308,11 @@ class SegmentedWal implements Wal {
       const segment = await made;
       this.#nextIndex = index + 1;
       return segment;
-    } catch {
+    } catch (error) {
+      if (!(error instanceof WalError) || !isShortage(error)) {
+        const failure = this.#fail(diskError("create", this.#dir, error));
+        this.#onFailure(failure);
+      }
       return null;
     }
   }
@@ -333,6 +342,11 @@ class SegmentedWal implements Wal {
   #closedError(): WalError {
     return new WalError("WAL_CLOSED", `the log in ${this.#dir} is closed`, { dir: this.#dir });
   }
+}
+
+/** Space or open files are short: that passes, and nothing that was acknowledged is in doubt. */
+function isShortage(error: WalError): boolean {
+  return ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"].includes(String(error.facts["errno"]));
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array {

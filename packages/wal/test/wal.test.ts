@@ -263,6 +263,28 @@ test("whichever write or sync fails, everything from there on is refused and not
   }
 });
 
+test("regression: a disk fault while the next segment is made ahead ends the log at once; only a shortage may pass", async () => {
+  for (const code of ["EIO", "EROFS", "ENOSPC", "EMFILE"]) {
+    const disk = new FaultDisk();
+    const told: string[] = [];
+    const onFailure = (error: WalError): void => void told.push(error.code);
+    const wal = await openWal({ dir: DIR, segmentBytes: 4096, coreVersion: 1, onFailure }, disk);
+    disk.failCreate = errno(code);
+    wal.append(1, new Uint8Array(3000));
+    await wal.sync();
+    await new Promise((resolve) => setImmediate(resolve));
+    const passes = code === "ENOSPC" || code === "EMFILE";
+    assert.deepEqual(told, passes ? [] : ["WAL_IO"], code);
+    disk.failCreate = null;
+    if (!passes) assert.throws(() => wal.append(1, new Uint8Array(1)), { code: "WAL_IO" });
+    else {
+      wal.append(1, new Uint8Array(3000));
+      await wal.sync();
+    }
+    await wal.close();
+  }
+});
+
 test("a disk too full for the next segment fails when that segment is needed", async () => {
   const disk = new FaultDisk();
   const wal = await openWal({ dir: DIR, coreVersion: 1, segmentBytes: 4096 }, disk);

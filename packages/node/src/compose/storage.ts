@@ -135,11 +135,17 @@ export async function openWalOf(
   disk: WalDisk,
   privval: PrivVal | null,
   log: LogPort,
+  onFailure: (error: WalError) => void,
 ): Promise<Wal> {
   try {
     const dependency = privval?.state.dependency;
     const wal = await openWal(
-      { dir: paths.wal, coreVersion: CORE_VERSION, ...(dependency === undefined ? {} : { dependency }) },
+      {
+        dir: paths.wal,
+        coreVersion: CORE_VERSION,
+        onFailure,
+        ...(dependency === undefined ? {} : { dependency }),
+      },
       disk,
     );
     reportCondition(wal, log);
