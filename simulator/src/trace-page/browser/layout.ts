@@ -7,7 +7,7 @@ export const FAULT_ROW = 18;
 const MOST_FAULT_ROWS = 5;
 const GAP = 8;
 const SMALLEST_LANE = 26;
-const LARGEST_LANE = 130;
+const LARGEST_LANE = 160;
 
 export interface Layout {
   /** Left edge of the diagram: lane names stand before it. */

@@ -3,7 +3,8 @@ import type { FaultSpan, Model, Violation } from "./model.ts";
 import type { HeightStory, RoundVotes } from "./rounds.ts";
 import { count, duration, listed, moment, plural } from "./text.ts";
 
-export type Tone = "plain" | "slow" | "bad";
+/** As usual; as usual but not everywhere; more rounds or slower than usual; a law broken. */
+export type Tone = "plain" | "late" | "slow" | "bad";
 
 export interface Chapter {
   readonly height: number;
@@ -54,9 +55,11 @@ export function chapters(model: Model, stories: readonly HeightStory[]): Chapter
     const tone: Tone =
       laws.length > 0 || disagree(story)
         ? "bad"
-        : first === null || first.round > 0 || slow || stragglers !== ""
+        : first === null || first.round > 0 || slow
           ? "slow"
-          : "plain";
+          : stragglers !== ""
+            ? "late"
+            : "plain";
     const sentences = [
       ...laws.map(({ law, text }) => `Law broken, ${law}: ${text}.`),
       ...(disagree(story) ? [disagreement(model, story)] : []),

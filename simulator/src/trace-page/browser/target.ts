@@ -11,6 +11,7 @@ import type {
   StepSpan,
   Violation,
 } from "./model.ts";
+import { stateAt } from "./model.ts";
 import { byteCount, count, duration, listed, moment } from "./text.ts";
 
 export type Target =
@@ -174,14 +175,23 @@ function describeMessage(model: Model, row: number, name: (node: number) => stri
   return {
     title: texts[messages.what[row]!] ?? "",
     facts: [
-      ["from", name(messages.from[row]!)],
-      ["to", name(messages.to[row]!)],
+      ["from", `${name(messages.from[row]!)}${doing(model, messages.from[row]!, sent)}`],
+      ["to", `${name(messages.to[row]!)}${doing(model, messages.to[row]!, end)}`],
       ["sent", moment(sent)],
       ["arrived", `${outcome}${messages.copy[row] === 1 ? " (a duplicate)" : ""}`],
       ["kind", `${MESSAGE_KINDS[messages.kind[row]!]!.label}, by ${texts[messages.channel[row]!]}`],
       ["size", byteCount(messages.bytes[row]!)],
     ],
   };
+}
+
+/** ", then in 4/1 Prevote" */
+function doing(model: Model, node: number, t: number): string {
+  const lane = model.lanes[node];
+  if (lane === undefined) return "";
+  const { span, outage } = stateAt(lane, t);
+  if (outage !== null) return outage.kind === "crash" ? ", then down" : ", then paused";
+  return span === null ? "" : `, then in ${span.height}/${span.round} ${span.step}`;
 }
 
 /** What arrived at a node during a step, by kind. */

@@ -123,6 +123,10 @@ export function goTo(app: App, target: Target): void {
   const [from, until] = timesOf(app.model, target);
   app.selected = target;
   if (target.kind === "height" || until - from > 50) setView(app, frame(from, until, app.model.end));
-  else setView(app, { from: from - 600, until: until + 300 });
+  else {
+    const height = app.model.heights.find((span) => span.until >= from);
+    const room = Math.max(300, Math.min(1500, height === undefined ? 0 : height.until - height.from));
+    setView(app, { from: from - room, until: until + room / 2 });
+  }
   app.changed("selection");
 }

@@ -3,7 +3,7 @@ import { decodeTrace } from "../codec.ts";
 import { buildModel } from "../model.ts";
 import { heightStories } from "../rounds.ts";
 import { chapters, summary } from "../story.ts";
-import { describe } from "../target.ts";
+import { describe, type Target } from "../target.ts";
 import { count, duration, moment } from "../text.ts";
 import { frame } from "../viewport.ts";
 import { type App, type Change, createApp, goTo, resize, setView } from "./app.ts";
@@ -46,6 +46,7 @@ async function start(): Promise<void> {
   const help = find("#help", HTMLDialogElement);
 
   let wanted = false;
+  let described: Target | null = null;
   const repaint = (): void => {
     wanted = false;
     const ratio = devicePixelRatio;
@@ -61,7 +62,10 @@ async function start(): Promise<void> {
     if (what === "theme") palette = readPalette();
     if (what === "selection" || what === "theme") panel.refresh(palette);
     if (what === "view" || what === "filters" || what === "selection") controls.refresh();
-    if (what === "hover" || what === "view") showTooltip(app, tooltip, canvas);
+    if (app.hover !== described) {
+      described = app.hover;
+      showTooltip(app, tooltip, canvas);
+    }
     if (!wanted) {
       wanted = true;
       requestAnimationFrame(repaint);
@@ -81,8 +85,8 @@ async function start(): Promise<void> {
   find("#help-button", HTMLButtonElement).addEventListener("click", () => help.showModal());
   listenToCopy();
   new ResizeObserver(() => resize(app, size())).observe(canvas);
-  openAtHash(app);
-  window.addEventListener("hashchange", () => openAtHash(app));
+  openAt(app);
+  window.addEventListener("hashchange", () => openAt(app));
   panel.refresh(palette);
   controls.refresh();
   repaint();
@@ -157,12 +161,17 @@ function listenToCopy(): void {
   });
 }
 
-/** `#height=7` or `#t=12000,15500` (ms) opens there, so that a place in a trace can be linked to. */
-function openAtHash(app: App): void {
+/**
+ * `#height=7` or `#t=12000,15500` (ms) opens there, so that a place in a trace can be linked to. Without either, a run
+ * that broke a law opens where it first did.
+ */
+function openAt(app: App): void {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const height = Number(wanted.get("height") ?? Number.NaN);
   const span = app.model.heights.find((s) => s.height === height);
   if (span !== undefined) goTo(app, { kind: "height", span });
+  const [violation] = app.model.violations;
+  if (location.hash.length < 2 && violation !== undefined) goTo(app, { kind: "violation", violation });
   const [from = Number.NaN, until = Number.NaN] = (wanted.get("t") ?? "").split(",").map(Number);
   if (until > from) setView(app, frame(from, until, app.model.end));
 }

@@ -1,7 +1,7 @@
 /** A lane per node: the steps it went through, its locks, signatures, decisions and absences. */
 import { laneMiddle } from "../layout.ts";
 import { firstAfter, type Lane, stateAt } from "../model.ts";
-import { xOf } from "../viewport.ts";
+import { timeAt, xOf } from "../viewport.ts";
 import type { App } from "./app.ts";
 import { barHeight } from "./paint-messages.ts";
 import { blockColour, type Palette } from "./palette.ts";
@@ -62,6 +62,10 @@ function paintSteps(
   const { spans } = lane;
   ctx.font = `10px ${palette.font}`;
   const first = Math.max(0, firstAfter(spans, view.from, ({ from }) => from) - 1);
+  if (firstAfter(spans, view.until, ({ from }) => from) - first > layout.width) {
+    paintDenseSteps(ctx, app, palette, lane, middle);
+    return;
+  }
   for (let i = first; i < spans.length; i++) {
     const span = spans[i]!;
     if (span.from > view.until) break;
@@ -100,6 +104,26 @@ function paintSteps(
         ctx.fillText(label, visible + 3, middle + 0.5);
       }
     }
+  }
+  ctx.globalAlpha = 1;
+}
+
+/** More steps than pixels: each column shows the step at its middle, so that the lane is a texture and not a blur. */
+function paintDenseSteps(
+  ctx: CanvasRenderingContext2D,
+  app: App,
+  palette: Palette,
+  lane: Lane,
+  middle: number,
+): void {
+  const { layout, view } = app;
+  const tall = barHeight(layout.laneHeight);
+  ctx.globalAlpha = 0.62;
+  for (let x = 0; x < layout.width; x++) {
+    const { span } = stateAt(lane, timeAt(x + 0.5, view, 0, layout.width));
+    if (span === null) continue;
+    ctx.fillStyle = span.round > 0 ? palette.round : (palette.steps[span.step] ?? palette.otherStep);
+    ctx.fillRect(layout.left + x, middle - tall / 2, 1, tall);
   }
   ctx.globalAlpha = 1;
 }
@@ -246,10 +270,11 @@ function paintDecisions(
   const { layout, view } = app;
   const size = Math.max(4, Math.min(7, barHeight(layout.laneHeight) / 2));
   const first = firstAfter(lane.decisions, view.from, ({ t }) => t - 1e-9);
+  const last = firstAfter(lane.decisions, view.until, ({ t }) => t);
+  if ((last - first) * size * 2 > layout.width) return;
   ctx.font = `600 10px ${palette.font}`;
-  for (let i = first; i < lane.decisions.length; i++) {
+  for (let i = first; i < last; i++) {
     const decision = lane.decisions[i]!;
-    if (decision.t > view.until) break;
     const x = xOf(decision.t, view, layout.left, layout.width);
     ctx.fillStyle = palette.decided;
     ctx.strokeStyle = palette.background;
@@ -272,7 +297,7 @@ function paintDecisions(
       (next === undefined ? layout.left + layout.width : xOf(next.t, view, layout.left, layout.width)) - x;
     if (room > 130 && layout.laneHeight >= 48) {
       ctx.fillStyle = palette.decided;
-      ctx.fillText(decision.block, x + size + 3, middle - barHeight(layout.laneHeight) / 2 - 8);
+      ctx.fillText(decision.block, x + 2, middle + barHeight(layout.laneHeight) / 2 + 10);
     }
   }
 }
@@ -308,6 +333,6 @@ function stateText(app: App, lane: Lane, node: number): string {
   const { span, outage, lock, decided } = stateAt(lane, Math.min(app.cursor, app.model.end));
   if (outage !== null) return outage.kind === "crash" ? "down" : "paused";
   if (span === null) return decided === null ? "not yet started" : `decided ${decided.height}`;
-  const held = lock === null ? "" : ` 🔒${lock.block}`;
+  const held = lock === null ? "" : `, lock ${lock.block.slice(0, 4)}`;
   return `${span.height}/${span.round} ${span.step}${held}`;
 }

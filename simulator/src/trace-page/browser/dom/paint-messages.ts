@@ -1,5 +1,6 @@
 /** Messages as lines from sender to receiver, with what became of them. */
 import { distanceToLine, laneMiddle } from "../layout.ts";
+import type { Target } from "../target.ts";
 import { xOf } from "../viewport.ts";
 import type { App } from "./app.ts";
 import type { Palette } from "./palette.ts";
@@ -37,10 +38,9 @@ export function lineOf(app: App, row: number): Line | null {
   };
 }
 
-/** Whether a message belongs to what is selected, pointed at or looked for; null: nothing is. */
-function emphasis(app: App): ((row: number) => boolean) | null {
+/** Whether a message belongs to what is selected or looked for; null: nothing is. */
+function emphasis(app: App, focus: Target | null): ((row: number) => boolean) | null {
   const { messages } = app.model;
-  const focus = app.selected ?? app.hover;
   if (focus?.kind === "message") {
     const what = messages.what[focus.row];
     return (row) => messages.what[row] === what;
@@ -49,22 +49,22 @@ function emphasis(app: App): ((row: number) => boolean) | null {
     const what = app.model.texts.indexOf(focus.signature.what);
     return (row) => messages.what[row] === what;
   }
-  if (app.found !== null) {
-    const found = app.found;
-    return (row) => found.has(messages.what[row]!);
-  }
   return null;
 }
 
 export function paintMessages(ctx: CanvasRenderingContext2D, app: App, palette: Palette): void {
   const rows = app.chosen.rows;
   const { messages } = app.model;
-  const emphasised = emphasis(app);
+  const { found } = app;
+  const selected =
+    emphasis(app, app.selected) ?? (found === null ? null : (row: number) => found.has(messages.what[row]!));
+  const pointed = emphasis(app, app.hover);
   const arrows = rows.length <= ARROWS_BELOW;
-  const base = rows.length > 3500 ? 0.22 : rows.length > 1200 ? 0.4 : rows.length > 300 ? 0.62 : 0.85;
+  const crowd = Math.max(rows.length, app.chosen.matching / 4);
+  const base = Math.min(0.85, Math.max(0.06, 450 / crowd));
   const groups = new Map<number, number[]>();
   for (const row of rows) {
-    const strong = emphasised === null ? 1 : emphasised(row) ? 2 : 0;
+    const strong = pointed?.(row) ? 2 : selected === null ? 1 : selected(row) ? 2 : 0;
     const key = ((strong * 3 + messages.fate[row]!) * 2 + messages.nil[row]!) * 32 + messages.kind[row]!;
     const list = groups.get(key);
     if (list === undefined) groups.set(key, [row]);
@@ -82,7 +82,8 @@ export function paintMessages(ctx: CanvasRenderingContext2D, app: App, palette: 
     ctx.fillStyle = ctx.strokeStyle;
     ctx.setLineDash(fate !== 0 ? [5, 3] : nil && arrows ? [2, 2.5] : []);
     strokeAll(ctx, app, list, arrows || strong === 2);
-    if (fate === 1) crossAll(ctx, app, palette, list, strong === 0);
+    if (fate === 1)
+      crossAll(ctx, app, palette, list, strong === 0 ? 0.25 : Math.min(0.95, Math.max(0.2, base * 1.6)));
   }
   ctx.setLineDash([]);
   ctx.globalAlpha = 1;
@@ -119,20 +120,21 @@ function crossAll(
   app: App,
   palette: Palette,
   rows: readonly number[],
-  faint: boolean,
+  alpha: number,
 ): void {
   ctx.setLineDash([]);
   ctx.strokeStyle = palette.lost;
-  ctx.globalAlpha = faint ? 0.25 : 0.95;
-  ctx.lineWidth = 1.6;
+  ctx.globalAlpha = alpha;
+  ctx.lineWidth = rows.length > 200 ? 1 : 1.6;
+  const arm = rows.length > 200 ? 2.2 : 3.5;
   ctx.beginPath();
   for (const row of rows) {
     const line = lineOf(app, row);
     if (line === null) continue;
-    ctx.moveTo(line.x2 - 3.5, line.y2 - 3.5);
-    ctx.lineTo(line.x2 + 3.5, line.y2 + 3.5);
-    ctx.moveTo(line.x2 + 3.5, line.y2 - 3.5);
-    ctx.lineTo(line.x2 - 3.5, line.y2 + 3.5);
+    ctx.moveTo(line.x2 - arm, line.y2 - arm);
+    ctx.lineTo(line.x2 + arm, line.y2 + arm);
+    ctx.moveTo(line.x2 + arm, line.y2 - arm);
+    ctx.lineTo(line.x2 - arm, line.y2 + arm);
   }
   ctx.stroke();
 }

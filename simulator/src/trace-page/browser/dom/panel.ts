@@ -8,8 +8,13 @@ import { type App, goTo, select } from "./app.ts";
 import { find, make } from "./elements.ts";
 import { blockColour, type Palette } from "./palette.ts";
 
-const MARKS = { plain: "●", slow: "▲", bad: "✖" } as const;
-const TONES = { plain: "as usual", slow: "delayed", bad: "a law was broken" } as const;
+const MARKS = { plain: "●", late: "○", slow: "▲", bad: "✖" } as const;
+const TONES = {
+  plain: "as usual",
+  late: "late on some nodes",
+  slow: "delayed",
+  bad: "a law was broken",
+} as const;
 
 export interface Panel {
   /** Call after the selection or the theme changed. */
@@ -121,44 +126,47 @@ function detailsOf(app: App, target: Target, palette: Palette): HTMLElement[] {
   return parts;
 }
 
+/** Beyond so many nodes they stand one below the other, else side by side: what fits beside the diagram. */
+const SIDE_BY_SIDE = 6;
+
 /** Who signed what in each round: the reason why a round decided or not, in one look. */
 function voteTable(app: App, story: HeightStory, palette: Palette): HTMLElement {
-  const rounds = story.rounds.filter(
-    ({ proposer, prevotes, precommits }) =>
-      proposer !== null || prevotes.some((v) => v.length > 0) || precommits.some((v) => v.length > 0),
-  );
-  const head = make("tr", {}, make("td"));
-  const sub = make("tr", {}, make("td"));
-  for (const { round } of rounds) {
-    head.append(make("th", { colspan: "2", scope: "colgroup" }, `round ${round}`));
-    sub.append(make("th", { scope: "col" }, "prevote"), make("th", { scope: "col" }, "precommit"));
+  const lanes = app.model.lanes;
+  const lines: { readonly label: string; readonly cells: readonly HTMLElement[] }[] = [];
+  for (const { round, proposer, prevotes, precommits } of story.rounds) {
+    if (proposer === null && ![...prevotes, ...precommits].some((votes) => votes.length > 0)) continue;
+    const star = (node: number): HTMLElement | null =>
+      node === proposer ? make("span", { class: "proposer", title: "proposed in this round" }, "★") : null;
+    lines.push({
+      label: `round ${round} prevote`,
+      cells: lanes.map(({ index }) => voteCell(prevotes[index] ?? [], palette, star(index))),
+    });
+    lines.push({
+      label: "precommit",
+      cells: lanes.map(({ index }) => voteCell(precommits[index] ?? [], palette, null)),
+    });
   }
-  head.append(make("th", { scope: "col" }, "decided"));
-  sub.append(make("td"));
-  const body = make("tbody");
-  for (const lane of app.model.lanes) {
-    const row = make("tr", {}, make("th", { scope: "row" }, lane.name));
-    for (const { prevotes, precommits, proposer } of rounds) {
-      const star =
-        proposer === lane.index ? make("span", { class: "proposer", title: "proposer" }, "★") : null;
-      row.append(voteCell(prevotes[lane.index] ?? [], palette, star));
-      row.append(voteCell(precommits[lane.index] ?? [], palette, null));
-    }
-    const decision = story.decisions[lane.index] ?? null;
-    row.append(voteCell(decision === null ? [] : [decision.block], palette, null));
-    body.append(row);
-  }
-  return make(
-    "div",
-    { class: "votes" },
-    make(
-      "table",
-      {},
-      make("caption", {}, "Who signed what (★ proposed)"),
-      make("thead", {}, head, sub),
-      body,
+  lines.push({
+    label: "decided",
+    cells: story.decisions.map((decision) =>
+      voteCell(decision === null ? [] : [decision.block], palette, null),
     ),
-  );
+  });
+  const head = make("tr", {}, make("td"));
+  const body = make("tbody");
+  if (lanes.length <= SIDE_BY_SIDE) {
+    for (const { name } of lanes) head.append(make("th", { scope: "col" }, name));
+    for (const { label, cells } of lines)
+      body.append(make("tr", {}, make("th", { scope: "row" }, label), ...cells));
+  } else {
+    for (const { label } of lines) head.append(make("th", { scope: "col" }, label));
+    for (const { name, index } of lanes) {
+      const cells = lines.flatMap((line) => line.cells[index] ?? []);
+      body.append(make("tr", {}, make("th", { scope: "row" }, name), ...cells));
+    }
+  }
+  const caption = make("caption", {}, "Who signed what (★ proposed)");
+  return make("div", { class: "votes" }, make("table", {}, caption, make("thead", {}, head), body));
 }
 
 function voteCell(votes: readonly string[], palette: Palette, star: HTMLElement | null): HTMLElement {
