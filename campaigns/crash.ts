@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { diskCampaign } from "./disk/campaign.ts";
 import { effectsCampaign } from "./effects/campaign.ts";
+import { schedulesCampaign } from "./schedules/campaign.ts";
 import { signstateCampaign } from "./signstate/campaign.ts";
 import type { Campaign, CampaignReport } from "./support/report.ts";
 import { walCampaign } from "./wal/campaign.ts";
@@ -15,6 +16,7 @@ const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
   effects: effectsCampaign,
   disk: diskCampaign,
   signstate: signstateCampaign,
+  schedules: schedulesCampaign,
 };
 
 const USAGE = `usage: npm run crash -- ${Object.keys(CAMPAIGNS).join("|")} [--all] [--seed N] [--json]`;

@@ -27,8 +27,13 @@ import {
   step,
   type Timeout,
 } from "@quorate/consensus";
-import { type Ed25519Signer, ed25519Signer } from "@quorate/crypto";
-import { type MadeBlock, nextBlock, type TestChain } from "../../packages/node/test/support/chain.ts";
+import type { Ed25519Signer } from "@quorate/crypto";
+import {
+  type MadeBlock,
+  nextBlock,
+  signerOf,
+  type TestChain,
+} from "../../packages/node/test/support/chain.ts";
 
 export type Message =
   | { readonly kind: "vote"; readonly vote: Vote }
@@ -59,16 +64,6 @@ export interface PeerWorld {
   findBlock(blockId: BlockId): MadeBlock | null;
   /** The peer has seen what must never be. */
   accuse(what: string): void;
-}
-
-/** By seed: opening a key costs more than signing with it. */
-const signers = new Map<string, Ed25519Signer>();
-
-function signerOf(seed: Uint8Array): Ed25519Signer {
-  const key = Buffer.from(seed).toString("hex");
-  const signer = signers.get(key) ?? ed25519Signer(seed);
-  signers.set(key, signer);
-  return signer;
 }
 
 export function freshPeer(chain: TestChain): PeerState {

@@ -27,7 +27,7 @@ import {
   voteSignBytes,
   ZERO_TIME,
 } from "@quorate/chain";
-import { addressOf, bytesEqual, ed25519PublicKey, ed25519Sign } from "@quorate/crypto";
+import { addressOf, bytesEqual, type Ed25519Signer, ed25519Signer } from "@quorate/crypto";
 
 export const GENESIS_MS = 1_767_225_600_000;
 const ZERO32 = new Uint8Array(32);
@@ -50,6 +50,16 @@ export interface TestChain {
   readonly start: ChainState;
 }
 
+/** By seed: opening a key costs more than signing with it. */
+const signers = new Map<string, Ed25519Signer>();
+
+export function signerOf(seed: Uint8Array): Ed25519Signer {
+  const name = Buffer.from(seed).toString("hex");
+  const signer = signers.get(name) ?? ed25519Signer(seed);
+  signers.set(name, signer);
+  return signer;
+}
+
 export function makeChain(
   validators = 4,
   params: Partial<ChainParams> = {},
@@ -68,7 +78,7 @@ export function makeChain(
     depositContractAddress: new Uint8Array(20),
     params: { ...DEFAULT_PARAMS, blockIntervalMs: 0, ...params },
     validators: seeds.map((seed, i) => ({
-      pubKey: ed25519PublicKey(seed),
+      pubKey: signerOf(seed).publicKey,
       power: 10n,
       name: `v${i}`,
       owner: new Uint8Array(20).fill(i + 1),
@@ -78,7 +88,7 @@ export function makeChain(
   };
   const start = stateFromGenesis(genesis);
   const ordered = start.validators.validators.map(({ address }) => {
-    const seed = seeds.find((each) => bytesEqual(addressOf(ed25519PublicKey(each)), address));
+    const seed = seeds.find((each) => bytesEqual(addressOf(signerOf(each).publicKey), address));
     if (seed === undefined) throw new Error("a validator without a key");
     return seed;
   });
@@ -134,7 +144,7 @@ export class Signers {
       ...unsigned,
       validatorIndex: index,
       validatorAddress: this.address(index),
-      signature: ed25519Sign(this.seed(index), voteSignBytes(this.chain.genesis.chainId, unsigned)),
+      signature: signerOf(this.seed(index)).sign(voteSignBytes(this.chain.genesis.chainId, unsigned)),
     };
   }
 
@@ -149,7 +159,7 @@ export class Signers {
     const seed = this.seed(proposerIndex(this.state, round));
     return {
       ...unsigned,
-      signature: ed25519Sign(seed, proposalSignBytes(this.chain.genesis.chainId, unsigned)),
+      signature: signerOf(seed).sign(proposalSignBytes(this.chain.genesis.chainId, unsigned)),
     };
   }
 

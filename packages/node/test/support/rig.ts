@@ -1,5 +1,6 @@
 /** A runner with hand-made ports: real core, real log and real guard, over a disk, a store, an EL and a clock in memory. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -118,6 +119,30 @@ export interface RigOptions {
   };
 }
 
+interface Key {
+  readonly keyFile: string;
+  /** Content of a sign state that has signed nothing. */
+  readonly state: Uint8Array;
+}
+
+/** Made once per seed: writing a key and its state durably takes longer than many a test. */
+const keys = new Map<string, Promise<Key>>();
+
+function keyOf(seed: Uint8Array): Promise<Key> {
+  const name = Buffer.from(seed).toString("hex");
+  const known = keys.get(name) ?? makeKey(seed);
+  keys.set(name, known);
+  return known;
+}
+
+async function makeKey(seed: Uint8Array): Promise<Key> {
+  const dir = await mkdtemp(join(tmpdir(), "quorate-rig-"));
+  process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
+  const paths = { keyFile: join(dir, "key.json"), stateFile: join(dir, "state.bin") };
+  await createKeyAndState(paths, seed);
+  return { keyFile: paths.keyFile, state: await fileSlotDisk().read(paths.stateFile) };
+}
+
 export async function makeRig(options: RigOptions = {}): Promise<Rig> {
   const { gate, after } = options;
   const pace = gate?.pace ?? options.pace ?? atOnce;
@@ -145,18 +170,15 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
   const published: Published = { votes: [], proposals: [], certificates: [], wanted: [] };
   const store = new MemoryStore(pace, note);
   if (after !== undefined) store.load(after.store);
-  const dir = await mkdtemp(join(tmpdir(), "quorate-rig-"));
   const disk = new MemoryDisk(pace, note);
   if (after !== undefined) disk.load(after.disk);
-  const keyFile = join(dir, "key.json");
   let privval: FilePrivVal | null = null;
-  if (own >= 0) {
-    const stateFile = join(dir, "state.bin");
-    await createKeyAndState({ keyFile, stateFile }, chain.keys.seeds[own]);
-    if (!disk.names().includes(STATE_FILE)) disk.put(STATE_FILE, await fileSlotDisk().read(stateFile));
+  const seed = chain.keys.seeds[own];
+  if (seed !== undefined) {
+    const { keyFile, state } = await keyOf(seed);
+    if (!disk.names().includes(STATE_FILE)) disk.put(STATE_FILE, state);
     privval = await FilePrivVal.open({ keyFile, stateFile: STATE_FILE, disk });
   }
-  await rm(dir, { recursive: true });
   const dependency = privval?.state.dependency;
   const wal = await openWal(
     {
@@ -296,7 +318,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
 const laterOf = (a: Time, b: Time): Time => (a > b ? a : b);
 
 /** `prevote 0 nil`, `precommit 2 1a2b3c4d`. */
-export function nameOf(vote: Vote): string {
+export function nameOf(vote: Pick<Vote, "type" | "round" | "blockId">): string {
   const type = vote.type === VoteType.prevote ? "prevote" : "precommit";
   return `${type} ${vote.round} ${shortId(vote.blockId)}`;
 }
