@@ -108,7 +108,7 @@ function paintSteps(
   ctx.globalAlpha = 1;
 }
 
-/** More steps than pixels: each column shows the step at its middle, so that the lane is a texture and not a blur. */
+/** More steps than pixels: which step is not to be told, but whether the node ran, and in which rounds. */
 function paintDenseSteps(
   ctx: CanvasRenderingContext2D,
   app: App,
@@ -118,11 +118,22 @@ function paintDenseSteps(
 ): void {
   const { layout, view } = app;
   const tall = barHeight(layout.laneHeight);
-  ctx.globalAlpha = 0.62;
   for (let x = 0; x < layout.width; x++) {
-    const { span } = stateAt(lane, timeAt(x + 0.5, view, 0, layout.width));
-    if (span === null) continue;
-    ctx.fillStyle = span.round > 0 ? palette.round : (palette.steps[span.step] ?? palette.otherStep);
+    const from = timeAt(x, view, 0, layout.width);
+    const until = timeAt(x + 1, view, 0, layout.width);
+    const first = Math.max(0, firstAfter(lane.spans, from, (span) => span.from) - 1);
+    const last = firstAfter(lane.spans, until, (span) => span.from);
+    let running = false;
+    let later = false;
+    for (let i = first; i < last; i++) {
+      const span = lane.spans[i]!;
+      if (span.until < from) continue;
+      running = true;
+      if (span.round > 0) later = true;
+    }
+    if (!running) continue;
+    ctx.globalAlpha = later ? 0.9 : 0.35;
+    ctx.fillStyle = later ? palette.round : palette.decided;
     ctx.fillRect(layout.left + x, middle - tall / 2, 1, tall);
   }
   ctx.globalAlpha = 1;
