@@ -267,6 +267,7 @@ describe("choosing what to draw", () => {
     const chosen = choose(model.messages, index, whole(model.end), all, 1200, 40);
     assert.equal(chosen.rows.length, 40);
     assert.equal(chosen.matching, model.messages.count);
+    assert.ok(chosen.beyond > 0 && chosen.beyond <= chosen.matching - 40);
     const lost = chosen.rows.filter((row) => model.messages.fate[row] === 1).length;
     assert.equal(lost, model.lost);
   });

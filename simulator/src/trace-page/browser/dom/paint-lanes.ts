@@ -92,7 +92,8 @@ function paintSteps(
       ctx.lineWidth = 2;
       ctx.strokeRect(x1, top - 1, wide, tall + 2);
     }
-    const visible = Math.max(x1, layout.left);
+    // A height begins where a decision's mark stands.
+    const visible = Math.max(x1, layout.left) + (span.step === "NewHeight" ? 6 : 0);
     const room = Math.min(x2, layout.left + layout.width) - visible - 6;
     if (room > 22 && tall >= 10) {
       const where = `${span.height}/${span.round}`;
@@ -224,8 +225,10 @@ function paintLocks(
   }
 }
 
-export function signatureY(middle: number, laneHeight: number): number {
-  return middle - barHeight(laneHeight) / 2 - 7;
+/** Proposals stand above votes: a proposer mostly votes at once, and the marks would hide each other. */
+export function signatureY(word: string, middle: number, laneHeight: number): number {
+  const row = word === "proposal" && laneHeight >= 48 ? 17 : 7;
+  return middle - barHeight(laneHeight) / 2 - row;
 }
 
 /** A filled dot for a block, a ring for nil, a square for a proposal. */
@@ -237,7 +240,6 @@ function paintSignatures(
   middle: number,
 ): void {
   const { layout, view } = app;
-  const y = signatureY(middle, layout.laneHeight);
   const first = firstAfter(lane.signatures, view.from, ({ t }) => t - 1e-9);
   const last = firstAfter(lane.signatures, view.until, ({ t }) => t);
   if (last - first > layout.width / 5) return;
@@ -245,6 +247,7 @@ function paintSignatures(
     const signature = lane.signatures[i]!;
     if (signature.height < app.filters.fromHeight || signature.height > app.filters.untilHeight) continue;
     const x = xOf(signature.t, view, layout.left, layout.width);
+    const y = signatureY(signature.word, middle, layout.laneHeight);
     const colour =
       signature.word === "proposal"
         ? palette.steps["Propose"]
