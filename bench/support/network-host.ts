@@ -14,7 +14,7 @@ const PROTOCOL = "/costs/1";
 export type Order =
   | { readonly kind: "dial"; readonly addresses: readonly string[] }
   /**
-   * One message of this size every `everyMs`, flooded over the topic or written to a stream of each peer; "nothing" only
+   * Three messages of this size every `everyMs`, flooded over the topic or written to a stream of each peer; "nothing" only
    * lets the time pass.
    */
   | {
@@ -88,19 +88,25 @@ async function obey(order: Order): Promise<void> {
   }
 }
 
+/** Messages of one timer's tick, each in a turn of its own, so that none shares a packet with the next. */
+const BURST = 3;
+
 function send(order: Extract<Order, { kind: "send" }>): Promise<void> {
   return new Promise((resolve, reject) => {
     let sent = 0;
-    const timer = setInterval(() => {
+    const one = (left: number): void => {
       const data = new Uint8Array(order.bytes);
       // No two alike: gossipsub drops what it has seen.
       new DataView(data.buffer).setFloat64(0, performance.now() + sent / 1e6);
       if (order.how === "stream") for (const stream of streams) stream.send(data);
       else if (order.how === "topic") network.topics.publish(TOPIC, data).catch(reject);
       sent++;
-      if (sent < order.count) return;
-      clearInterval(timer);
-      resolve();
+      if (sent === order.count) resolve();
+      else if (left > 1) setImmediate(one, left - 1);
+    };
+    const timer = setInterval(() => {
+      if (sent < order.count) one(BURST);
+      else clearInterval(timer);
     }, order.everyMs);
   });
 }
