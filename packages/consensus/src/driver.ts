@@ -153,13 +153,11 @@ function decision({ state }: Work): MachineInput | null {
 }
 
 function roundSkip({ context, state }: Work): MachineInput | null {
-  const { machine, votes, own } = state;
-  const begins = machine.step === "NewHeight";
-  const round = skipTarget(votes, context, begins ? -1 : machine.round);
+  const { machine, votes } = state;
+  const reached = machine.step === "NewHeight" ? -1 : machine.round;
+  const round = skipTarget(votes, context, reached);
   if (round === null) return null;
-  // A height that is begun again goes on no lower than where it signed last.
-  const least = begins ? (own.watermark?.round ?? 0) : machine.round;
-  return { kind: "new_round", round: Math.max(round, least, machine.round) };
+  return { kind: "new_round", round: Math.max(round, machine.round) };
 }
 
 /** The first proposal of this round that settles the prevote; the others wait for body, verdict or polka. */

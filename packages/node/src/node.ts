@@ -19,7 +19,7 @@ import { isAbsent, type LinkFacts, linkedEnough } from "./lifecycle/links.ts";
 import { Owner } from "./lifecycle/owner.ts";
 import { recover, takeUp } from "./lifecycle/recovery.ts";
 import type { Metrics } from "./metrics/index.ts";
-import { ProposalTimes } from "./metrics/proposals.ts";
+import { recordProposal } from "./metrics/proposals.ts";
 import { sampleNode } from "./metrics/samples.ts";
 import type { CreateGossip } from "./ports.ts";
 import { createRpcView } from "./rpc-view.ts";
@@ -292,13 +292,12 @@ export class Node implements QuorateNode {
 
   private gossipEvents(): GossipEvents {
     const { parts, runner } = this;
-    const times = new ProposalTimes(parts.metrics, parts.modules.log("consensus"));
     return {
       proposal: (proposal, receivedAtMs) => {
         const { validators, params } = runner.chain();
         const { address } = proposerOf(validators, proposal.round);
         parts.trace?.proposal("in", proposal, address);
-        times.received(params, proposal, address, receivedAtMs);
+        recordProposal(parts.metrics, params, proposal, address, receivedAtMs);
         runner.submit({ kind: "proposal", proposal, receivedAtMs });
         runner.wakeEmptyHeight();
       },

@@ -3,6 +3,8 @@ export { FilePrivVal, type FilePrivValOptions, type SigningKey } from "./file-pr
 export { type Place, stepName } from "./guard.ts";
 export { keyFileText, type PublicKeyInfo, readPublicKey } from "./key-file.ts";
 export { fileSlotDisk, type SlotDisk } from "./slot-disk.ts";
+export { decodeStateFile, type StateFile } from "./slots.ts";
+export { BLANK_STATE, writeFreshState } from "./state-file.ts";
 export {
   createKeyAndState,
   type ExportedState,

@@ -3,8 +3,6 @@ import {
   createEngineClient,
   createNoExecution,
   type DecidedBlocks,
-  type ExecutionClient,
-  type OpaquePool,
 } from "@quorate/execution";
 import type { LogPort } from "@quorate/gossip";
 import type { BlockStore } from "@quorate/store";
@@ -44,8 +42,7 @@ export async function openExecution(
   metrics: Metrics,
   log: LogPort,
 ): Promise<OpenedExecution> {
-  const blocks = decidedBlocks(store, genesis);
-  if (genesis.execution === "none") return opaque(createNoExecution({ store: blocks, log }));
+  if (genesis.execution === "none") return openNoExecution(genesis, store, log);
   const { execution } = config;
   if (execution === undefined) {
     throw new NodeError({
@@ -57,7 +54,7 @@ export async function openExecution(
   }
   await requirePrivate(execution.jwtFile);
   const client = createEngineClient(execution, {
-    store: blocks,
+    store: decidedBlocks(store, genesis),
     genesis,
     clock,
     log,
@@ -69,7 +66,9 @@ export async function openExecution(
   return { client, mempool: null };
 }
 
-function opaque(client: ExecutionClient & OpaquePool): OpenedExecution {
+/** The built-in pool of a chain without EL. */
+export function openNoExecution(genesis: Genesis, store: BlockStore, log: LogPort): OpenedExecution {
+  const client = createNoExecution({ store: decidedBlocks(store, genesis), log });
   return {
     client,
     mempool: {

@@ -34,11 +34,14 @@ function beginAtZero({ consensus }: CometMetrics, own: QuorateMetrics): void {
   for (const offence of Object.keys(OFFENCES)) own.peerOffences.inc({ offence }, 0);
 }
 
-/** One registry per node: nothing global, so several nodes can live in one process. */
-export function createMetrics(chainId: string, version: string): Metrics {
+/**
+ * One registry per node: nothing global, so several nodes can live in one process. `ofProcess` false leaves out what is
+ * the process's own (memory, CPU, event loop), which no simulated node has.
+ */
+export function createMetrics(chainId: string, version: string, ofProcess: boolean = true): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ chain_id: chainId });
-  collectDefaultMetrics({ register: registry });
+  if (ofProcess) collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   const comet = createCometMetrics(registry);
   const own = createQuorateMetrics(registry);
@@ -47,7 +50,7 @@ export function createMetrics(chainId: string, version: string): Metrics {
   const queues = new QueueFill(own.queueFill);
   const samples: (() => void | Promise<void>)[] = [];
   const delay = monitorEventLoopDelay({ resolution: 2 });
-  delay.enable();
+  if (ofProcess) delay.enable();
   return {
     comet,
     own,
