@@ -65,6 +65,13 @@ const KEY_FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   ed25519Keygen: ["crypto", "privval", "gossip"],
 };
 
+/** The simulated world: virtual time, seeded randomness and memory alone, or the same seed would not be the same run. */
+const SIMULATED =
+  /^src\/(?:core|network|disk|crypto|cluster|faults|invariants)\/|^src\/(?:judge|recorder|witness)\.ts$/;
+const SIMULATED_BREACH =
+  /(?<![\w$.])(setTimeout|setInterval|performance|Worker|fetch)(?=\s*[.(])|Date\s*\.\s*now|new\s+Date\s*\(\s*\)|Math\s*\.\s*random|AbortSignal\s*\.\s*timeout/g;
+const SIMULATED_MODULES: ReadonlySet<string> = new Set(["node:crypto", "node:path/posix"]);
+
 export interface PackageSource {
   readonly name: string;
   readonly dependencies: readonly string[];
@@ -176,6 +183,22 @@ function sourcesOf(folder: string): { readonly path: string; readonly text: stri
     .map((path) => ({ path, text: readFileSync(join(folder, path), "utf8") }));
 }
 
+/** What in the simulated world reaches out of it. */
+export function breachesSimulated(
+  files: readonly { readonly path: string; readonly text: string }[],
+): string[] {
+  return files
+    .filter(({ path }) => SIMULATED.test(path))
+    .flatMap(({ path, text }) => [
+      ...importsOf(text)
+        .filter(({ from }) => from.startsWith("node:") && !SIMULATED_MODULES.has(from))
+        .map(({ from }) => `simulator: ${path} imports ${from}, but the simulated world is memory alone`),
+      ...[...codeOnly(text).matchAll(SIMULATED_BREACH)].map(
+        ([name]) => `simulator: ${path} uses ${name.trim()}, but its time and randomness are the seed's`,
+      ),
+    ]);
+}
+
 export function readPackages(root: string): PackageSource[] {
   return readdirSync(join(root, "packages"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -195,7 +218,11 @@ export function readPackages(root: string): PackageSource[] {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const root = join(import.meta.dirname, "..");
   const packages = readPackages(root);
-  const found = [...breaches(packages), ...breachesApart(sourcesOf(join(root, APART)))];
+  const found = [
+    ...breaches(packages),
+    ...breachesApart(sourcesOf(join(root, APART))),
+    ...breachesSimulated(sourcesOf(join(root, "simulator"))),
+  ];
   for (const line of found) process.stderr.write(`boundary: ${line}\n`);
   const files = packages.reduce((sum, { files }) => sum + files.length, 0);
   process.stdout.write(`boundaries: ${packages.length} packages, ${files} files, ${found.length} breaches\n`);

@@ -4,12 +4,11 @@
  * starts on it again, contradicts nothing it sent, keeps its locks, and decides with its peers. A spread of the cases
  * crashes a second time, behind each step of its start.
  */
-import type { TestChain } from "../../packages/node/test/support/chain.ts";
+import { makeChain, type TestChain } from "../../packages/node/test/support/chain.ts";
 import { type CampaignOptions, type CampaignReport, inShare, Tally } from "../support/report.ts";
 import { makeNodeKey, type NodeKey } from "./node-under-test.ts";
 import { type DiskPace, imagesOf, record } from "./record.ts";
 import { restart } from "./restart.ts";
-import { crashChain } from "./script.ts";
 
 const PACES: readonly DiskPace[] = ["prompt", "slow"];
 /** One case in so many crashes again while it starts. */
@@ -18,7 +17,7 @@ const PROGRESS_EVERY = 500;
 
 export async function effectsCampaign(options: CampaignOptions): Promise<CampaignReport> {
   const tally = new Tally();
-  const chain = crashChain();
+  const chain = makeChain(4);
   let index = 0;
   for (let underTest = 0; underTest < chain.keys.seeds.length; underTest++) {
     const key = await makeNodeKey(chain, underTest);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { breaches, breachesApart, importsOf, type PackageSource } from "../boundaries.ts";
+import { breaches, breachesApart, breachesSimulated, importsOf, type PackageSource } from "../boundaries.ts";
 
 function source(name: string, text: string, dependencies: string[] = []): PackageSource {
   return { name, dependencies, files: [{ path: `packages/${name}/src/x.ts`, text }] };
@@ -75,4 +75,13 @@ test("the mutants import Node's modules and their own only", () => {
   for (const from of ["@quorate/chain", "../../packages/chain/src/index.ts", "fast-check"]) {
     assert.equal(breachesApart(files(`import { a } from "${from}";\n`)).length, 1, from);
   }
+});
+
+test("the simulated world reads no clock and no file of the system", () => {
+  const found = breachesSimulated([
+    { path: "src/core/machine.ts", text: 'import { readFile } from "node:fs/promises";\nDate.now();\n' },
+    { path: "src/main.ts", text: 'import { readFile } from "node:fs/promises";\nDate.now();\n' },
+  ]);
+  assert.equal(found.length, 2);
+  assert.ok(found.every((line) => line.includes("src/core/machine.ts")));
 });

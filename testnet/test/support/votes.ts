@@ -34,29 +34,18 @@ export function judgeVotes(homes: readonly string[]): VoteVerdict {
   return { conflicts: [...conflicts], signed };
 }
 
-/** What a node that wrote a trace saw of one validator's votes and proposals. */
-export function messagesOf(home: string, address: string): TracedMessage[] {
-  const lines = readFileSync(join(home, "data", "vote-trace.ndjson"), "utf8").split("\n");
-  return lines.flatMap((line) => {
-    const entry = parse(line);
-    return entry?.validator === address ? [entry] : [];
-  });
-}
-
-export interface TracedMessage {
+interface Entry {
   readonly validator: string;
   readonly height: number;
   readonly round: number;
-  readonly type: "proposal" | "prevote" | "precommit";
-  /** Hash of the block, `null` for nil. */
-  readonly block: string | null;
+  readonly type: string;
   readonly sign_bytes: string;
 }
 
 /** `null` for an empty line and for the torn last line of a killed node, onto which its next run wrote. */
-function parse(line: string): TracedMessage | null {
+function parse(line: string): Entry | null {
   try {
-    return JSON.parse(line) as TracedMessage;
+    return JSON.parse(line) as Entry;
   } catch {
     return null;
   }

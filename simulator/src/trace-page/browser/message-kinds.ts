@@ -10,8 +10,7 @@ export interface About {
   readonly block: string;
 }
 
-/** First word; then, wherever it stands, "height/round" and the word after it. */
-const SHAPE = /^(\S+)(?:.*?\b(\d+)\/(\d+)(?: ([0-9a-zA-Z]\S*))?)?/;
+const SHAPE = /^(\S+)(?: (\d+)(?:\/(\d+))?)?(?: (\S+))?/;
 
 export function aboutOf(what: string): About {
   const found = SHAPE.exec(what);
@@ -58,7 +57,7 @@ export const MESSAGE_KINDS: readonly MessageKind[] = [
   {
     id: "state",
     label: "round state",
-    words: ["round_state", "status", "want_body", "want", "have", "binding", "goodbye"],
+    words: ["round_state", "status", "want", "have"],
     weight: 1,
     chatter: true,
   },

@@ -1,0 +1,63 @@
+import { DEFAULT_PARAMS, type Genesis, timeFromMs } from "@quorate/chain";
+import { sha256 } from "@quorate/crypto";
+import type { SigningKey } from "@quorate/privval";
+import { EPOCH_MS } from "../core/machine.ts";
+import type { CryptoScheme } from "../crypto/keyed-hash.ts";
+
+export interface Timeouts {
+  readonly proposeMs: number;
+  readonly prevoteMs: number;
+  readonly precommitMs: number;
+}
+
+export interface ChainShape {
+  readonly powers: readonly number[];
+  readonly blockIntervalMs: number;
+  readonly timeouts: Timeouts;
+  readonly execution: "none" | "engine";
+}
+
+export const CHAIN_ID = "quorate-sim";
+const ZERO32 = new Uint8Array(32);
+const encoder = new TextEncoder();
+
+/** The same keys in every run: what a seed draws must not depend on them. */
+export function validatorKey(scheme: CryptoScheme, index: number): SigningKey {
+  return scheme.key(sha256(encoder.encode(`simulator validator ${index}`)));
+}
+
+/** Hash of block 0 of every simulated execution client. */
+export const EL_GENESIS: Uint8Array = sha256(encoder.encode("simulated execution client, block 0"));
+
+export function makeGenesis(shape: ChainShape, keys: readonly SigningKey[]): Genesis {
+  const { timeouts } = shape;
+  const engine = shape.execution === "engine";
+  return {
+    chainId: CHAIN_ID,
+    genesisTime: timeFromMs(EPOCH_MS - 2_000),
+    initialHeight: 1,
+    execution: shape.execution,
+    evmChainId: engine ? 1337 : 0,
+    elGenesisHash: engine ? EL_GENESIS : ZERO32,
+    anchorNumber: 0,
+    anchorHash: engine ? EL_GENESIS : ZERO32,
+    depositContractAddress: new Uint8Array(20),
+    params: {
+      ...DEFAULT_PARAMS,
+      blockIntervalMs: shape.blockIntervalMs,
+      timeoutProposeMs: timeouts.proposeMs,
+      timeoutProposeDeltaMs: Math.ceil(timeouts.proposeMs / 2),
+      timeoutPrevoteMs: timeouts.prevoteMs,
+      timeoutPrevoteDeltaMs: Math.ceil(timeouts.prevoteMs / 2),
+      timeoutPrecommitMs: timeouts.precommitMs,
+      timeoutPrecommitDeltaMs: Math.ceil(timeouts.precommitMs / 2),
+    },
+    validators: keys.map((key, index) => ({
+      pubKey: key.signer.publicKey,
+      power: BigInt(shape.powers[index] ?? 1),
+      name: `node${index}`,
+      owner: new Uint8Array(20).fill(index + 1),
+    })),
+    upgrades: [],
+  };
+}

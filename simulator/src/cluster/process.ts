@@ -1,0 +1,260 @@
+/** One life of a node: the product's composition on ports that lead into the simulated world. */
+import type { Genesis, Proposal, Vote } from "@quorate/chain";
+import { stateFromGenesis } from "@quorate/chain";
+import { toHexUpper } from "@quorate/crypto";
+import { assembleGossip, type LogPort } from "@quorate/gossip/core";
+import {
+  composeNode,
+  homePaths,
+  type Metrics,
+  NodeError,
+  type NodeExit,
+  type NodeModules,
+  type NodePorts,
+  type OpenedExecution,
+  openPrivValWith,
+  openStoreOf,
+  type QuorateNode,
+} from "@quorate/node/composition";
+import type { SigningKey } from "@quorate/privval";
+import {
+  type BlockStore,
+  type CommitBatch,
+  openStore,
+  rebuildIndex,
+  type StoreOptions,
+} from "@quorate/store";
+import type { DiskOp } from "@quorate/wal";
+import { Machine, machineClock, type Skew } from "../core/machine.ts";
+import type { Random } from "../core/random.ts";
+import type { Scheduler } from "../core/scheduler.ts";
+import type { CryptoScheme } from "../crypto/keyed-hash.ts";
+import { backendOf, type CryptoCosts, costlyKey, simulatedVerifier } from "../crypto/ports.ts";
+import { bodyFiles, type Disk, writerThread } from "../disk/disk.ts";
+import { indexOn } from "../disk/key-values.ts";
+import type { Endpoint, Internet, Outgoing } from "../network/internet.ts";
+
+/** Homes differ in nothing but the machine they are on. */
+export const PATHS: ReturnType<typeof homePaths> = homePaths("/home");
+
+/** Where a crash can strike: at a call of a port, before it takes effect. */
+export type Boundary = DiskOp["op"] | "index" | "send" | "sign";
+
+/** What a node is, life after life. */
+export interface Identity {
+  readonly index: number;
+  readonly name: string;
+  readonly peerId: string;
+  /** `null`: a full node. */
+  readonly key: SigningKey | null;
+}
+
+export interface ProcessModules {
+  readonly scheduler: Scheduler;
+  readonly internet: Internet;
+  readonly genesis: Genesis;
+  readonly identities: readonly Identity[];
+  readonly scheme: CryptoScheme;
+  readonly costs: CryptoCosts;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly skew: Skew;
+  readonly metrics: Metrics;
+  readonly log: (module: string) => LogPort;
+  readonly outgoing: Outgoing;
+  openExecution(process: Process, genesis: Genesis, store: BlockStore): OpenedExecution;
+  /** A port was called; a crash may end the process there. */
+  readonly boundary: (process: Process, boundary: Boundary, file: string) => void;
+  readonly onStep: NonNullable<NodeModules["onStep"]>;
+  readonly onCommit: NonNullable<NodeModules["onCommit"]>;
+  readonly onStored: (batch: CommitBatch) => void;
+  readonly onSigned: (message: Vote | Proposal) => void;
+  /** The process ended by itself. */
+  readonly onExit: (process: Process, exit: NodeExit) => void;
+}
+
+/** Small files: rollover, pruning and reading back happen within few heights. */
+const SEGMENT_BYTES = 256 * 1024;
+
+export class Process {
+  readonly machine: Machine;
+  readonly identity: Identity;
+  readonly #modules: ProcessModules;
+  #endpoint: Endpoint | null = null;
+  #node: QuorateNode | null = null;
+
+  constructor(identity: Identity, modules: ProcessModules) {
+    this.identity = identity;
+    this.machine = new Machine(modules.scheduler);
+    this.#modules = modules;
+  }
+
+  get node(): QuorateNode | null {
+    return this.#node;
+  }
+
+  /** Starts it; how it ends is told to `onExit`. */
+  start(): void {
+    const { identity, machine } = this;
+    const { metrics: _metrics, ...modules } = this.#modules;
+    const others = modules.identities.filter((each) => each !== identity);
+    const config = {
+      home: "/home",
+      moniker: identity.name,
+      version: "0.0.0-simulated",
+      p2p: {
+        listen: [],
+        announce: [],
+        persistentPeers: [],
+        allow: [],
+        validatorPeers: validatorPeers(modules.identities),
+        maxPeers: 2 * others.length + 8,
+        gossipTxs: true,
+      },
+      rpcListen: "",
+      metricsListen: "",
+      verifyWorkers: 1,
+    };
+    const alive =
+      <A extends unknown[]>(call: (...args: A) => void) =>
+      (...args: A): void => {
+        if (!machine.dead) call(...args);
+      };
+    const hosted: NodeModules = {
+      log: modules.log,
+      homeLocked: true,
+      onStep: alive(modules.onStep),
+      onCommit: alive(modules.onCommit),
+    };
+    composeNode(config, hosted, this.#ports(config.p2p.validatorPeers, others, alive)).then(
+      (node) => {
+        this.#node = node;
+        void node.exited.then((exit) => this.#exited(exit));
+      },
+      (error: unknown) => {
+        if (!(error instanceof NodeError)) throw error;
+        this.#exited({ code: error.exitCode, what: error.what, do: error.do });
+      },
+    );
+  }
+
+  /** SIGTERM. */
+  async stop(): Promise<void> {
+    await this.#node?.stop();
+  }
+
+  /** The process is gone between two effects, or inside one. `silent`: nobody tells its peers. */
+  kill(silent: boolean): void {
+    this.machine.dead = true;
+    this.#endpoint?.crash(silent);
+  }
+
+  #exited(exit: NodeExit): void {
+    if (this.machine.dead) return;
+    this.kill(false);
+    this.#modules.onExit(this, exit);
+  }
+
+  #ports(
+    peers: Readonly<Record<string, string>>,
+    others: readonly Identity[],
+    alive: <A extends unknown[]>(call: (...args: A) => void) => (...args: A) => void,
+  ): NodePorts {
+    const { identity, machine } = this;
+    const modules = this.#modules;
+    const { disk, genesis, scheme } = modules;
+    const at = (boundary: Boundary, file: string): void => modules.boundary(this, boundary, file);
+    const clock = machineClock(machine, modules.skew);
+    const signed = alive(modules.onSigned);
+    return {
+      clock,
+      lockHome: null,
+      loadGenesis: async () => ({ genesis, document: null }),
+      openDisk: () => writerThread(disk, machine, at),
+      openStore: (writer) => {
+        const options: StoreOptions = {
+          dir: PATHS.store,
+          disk: bodyFiles(disk, machine, writer),
+          index: indexOn(disk, machine, () => at("index", "db")),
+          segmentBytes: SEGMENT_BYTES,
+          stepBytes: SEGMENT_BYTES / 16,
+        };
+        const stored = alive(modules.onStored);
+        return openStoreOf(PATHS, modules.log("store"), {
+          open: async () => watchCommits(await openStore(options), stored),
+          rebuild: () => {
+            disk.keyValues.clear();
+            return rebuildIndex(options, stateFromGenesis(genesis), backendOf(scheme));
+          },
+        });
+      },
+      createMetrics: () => modules.metrics,
+      openPrivVal: async (writer) => {
+        const { key } = identity;
+        if (key === null) return null;
+        const watched: SigningKey = {
+          address: key.address,
+          signer: {
+            publicKey: key.signer.publicKey,
+            sign: (message) => {
+              at("sign", "");
+              return key.signer.sign(message);
+            },
+          },
+        };
+        return openPrivValWith(costlyKey(watched, machine, modules.costs), PATHS, writer);
+      },
+      openExecution: async (_genesis, store) => modules.openExecution(this, genesis, store),
+      createVerifier: () => simulatedVerifier(machine, scheme, modules.costs),
+      openTrace: () => ({
+        vote: (direction, vote) => direction === "out" && signed(vote),
+        proposal: (direction, proposal) => direction === "out" && signed(proposal),
+        close: () => Promise.resolve(),
+      }),
+      createGossip: async (gossip) => {
+        const { gossip: layer } = await assembleGossip(
+          {
+            self: identity.peerId,
+            persistentPeers: others.map(({ peerId }) => ({ peer: peerId, address: null })),
+            validatorPeers: peers,
+            maxPeers: 2 * others.length + 8,
+            random: () => modules.random.unit(),
+          },
+          gossip,
+          async (asked) => {
+            const outgoing: Outgoing = (to, protocol, bytes) => {
+              at("send", protocol);
+              return machine.dead ? [] : modules.outgoing(to, protocol, bytes);
+            };
+            this.#endpoint = modules.internet.endpoint(identity.peerId, machine, outgoing, asked);
+            return this.#endpoint;
+          },
+        );
+        return layer;
+      },
+      dump: async () => null,
+      serve: async () => ({ rpc: "", metrics: "" }),
+    };
+  }
+}
+
+/** The store itself, with an ear at what is committed. */
+function watchCommits(store: BlockStore, stored: (batch: CommitBatch) => void): BlockStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      if (name !== "commit") return value.bind(target);
+      return (batch: CommitBatch) => {
+        stored(batch);
+        return target.commit(batch);
+      };
+    },
+  });
+}
+
+function validatorPeers(identities: readonly Identity[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    identities.flatMap(({ key, peerId }) => (key === null ? [] : [[toHexUpper(key.address), peerId]])),
+  );
+}

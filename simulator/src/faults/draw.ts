@@ -1,0 +1,185 @@
+/** The swarm: every seed draws its own network, its own timeouts and its own mix of faults. */
+import type { Timeouts } from "../cluster/genesis.ts";
+import type { Boundary } from "../cluster/process.ts";
+import type { Skew } from "../core/machine.ts";
+import { Random } from "../core/random.ts";
+import type { DiskSpeed } from "../disk/disk.ts";
+import type { Survival } from "../disk/file-system.ts";
+import type { PathQuality } from "../network/paths.ts";
+import { FAULT_GROUPS, type Fault, type FaultKind } from "./fault.ts";
+
+export interface Plan {
+  readonly seed: number;
+  readonly validators: number;
+  readonly powers: readonly number[];
+  readonly heights: number;
+  readonly blockIntervalMs: number;
+  readonly timeouts: Timeouts;
+  readonly execution: "none" | "engine";
+  readonly quality: PathQuality;
+  readonly disk: DiskSpeed;
+  readonly skews: readonly Skew[];
+  readonly faults: readonly Fault[];
+  /** Faults end at this time at the latest. */
+  readonly faultsForMs: number;
+}
+
+export interface Wishes {
+  /** Instead of the seed's own. */
+  readonly validators?: number;
+  readonly heights?: number;
+}
+
+export const DEFAULT_HEIGHTS = 50;
+const SURVIVALS: readonly Survival[] = ["none", "all", "some"];
+const BOUNDARIES: readonly Boundary[] = ["write", "fdatasync", "sign", "send", "index", "rename"];
+
+/** Everything that the seed decides. The same for ever, whatever is wished for is not drawn from the same stream. */
+export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
+  const random = new Random(`seed ${seed}`);
+  const shape = random.split("shape");
+  const drawn = shape.pick([4, 4, 4, 4, 4, 4, 5, 7, 1, 6]);
+  const validators = wishes.validators ?? drawn;
+  const powers = drawPowers(random.split("powers"), validators);
+  const blockIntervalMs = shape.pick([0, 0, 100, 250, 1000]);
+  const propose = shape.pick([300, 300, 300, 500, 1000]);
+  const timeouts: Timeouts = { proposeMs: propose, prevoteMs: propose / 2, precommitMs: propose / 2 };
+  const heights = wishes.heights ?? DEFAULT_HEIGHTS;
+  const faultsForMs = Math.min(120_000, heights * (blockIntervalMs + 200) + 5_000);
+  const network = random.split("network");
+  const calm = network.chance(0.3);
+  const quality: PathQuality = {
+    minMs: network.pick([0.1, 1, 5, 20]),
+    jitterMs: network.pick([0.1, 1, 5, 20, 60]),
+    loss: calm ? 0 : network.pick([0, 0.01, 0.05, 0.1, 0.3]),
+    duplication: calm ? 0 : network.pick([0, 0.05, 0.2, 0.5]),
+    reorder: network.chance(0.7),
+    bytesPerMs: network.pick([1_000, 10_000, 100_000]),
+  };
+  const disks = random.split("disk");
+  const disk: DiskSpeed = { writeMs: disks.pick([0.01, 0.05]), syncMs: disks.pick([0.1, 0.5, 2, 8]) };
+  const clocks = random.split("clock");
+  const skewed = clocks.chance(0.5);
+  const skews = Array.from(
+    { length: validators },
+    (): Skew =>
+      skewed
+        ? { offsetMs: Math.round(clocks.real(-200, 200)), drift: clocks.real(-0.0005, 0.0005) }
+        : { offsetMs: 0, drift: 0 },
+  );
+  // Whose clock is wrong is as good as Byzantine: a third of the power with wrong clocks may decide times far ahead.
+  const untrue = minority(random.split("untrue clocks"), powers);
+  const faults = drawFaults(random.split("faults"), { nodes: validators, untrue }, faultsForMs);
+  return {
+    seed,
+    validators,
+    powers,
+    heights,
+    blockIntervalMs,
+    timeouts,
+    execution: "none",
+    quality,
+    disk,
+    skews,
+    faults,
+    faultsForMs,
+  };
+}
+
+function drawPowers(random: Random, validators: number): number[] {
+  if (random.chance(0.6)) return Array.from({ length: validators }, () => 10);
+  const powers = Array.from({ length: validators }, () => random.between(5, 15));
+  return powers;
+}
+
+/** Nodes that together have less than a third of the power. */
+function minority(random: Random, powers: readonly number[]): number[] {
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  const chosen: number[] = [];
+  let power = 0;
+  for (const node of random.sample([...powers.keys()], powers.length)) {
+    const more = power + (powers[node] ?? 0);
+    if (more * 3 >= total) continue;
+    chosen.push(node);
+    power = more;
+  }
+  return chosen.sort((a, b) => a - b);
+}
+
+interface Scope {
+  readonly nodes: number;
+  /** Nodes whose wall clock may jump. */
+  readonly untrue: readonly number[];
+}
+
+/** The mix: each group of faults is drawn in or out, then each of its kinds gets its own frequency. */
+function drawFaults(random: Random, scope: Scope, forMs: number): Fault[] {
+  const kinds: { readonly kind: FaultKind; readonly everyMs: number }[] = [];
+  for (const [group, members] of Object.entries(FAULT_GROUPS)) {
+    const mix = random.split(group);
+    if (mix.chance(0.25)) continue;
+    for (const kind of members) {
+      if (mix.chance(0.4)) kinds.push({ kind, everyMs: mix.pick([1_500, 3_000, 6_000, 12_000]) });
+    }
+  }
+  const times: { readonly kind: FaultKind; readonly atMs: number }[] = [];
+  for (const { kind, everyMs } of kinds) {
+    const when = random.split(`when ${kind}`);
+    for (let at = 300 + when.exponential(everyMs); at < forMs; at += 100 + when.exponential(everyMs)) {
+      times.push({ kind, atMs: Math.round(at) });
+    }
+  }
+  times.sort((a, b) => a.atMs - b.atMs);
+  return times.map(({ kind, atMs }, id) => drawFault(random.split(`fault ${id}`), id, kind, atMs, scope));
+}
+
+function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, scope: Scope): Fault {
+  const { nodes, untrue } = scope;
+  const all = Array.from({ length: nodes }, (_, i) => i);
+  const node = random.below(nodes);
+  const other = nodes === 1 ? node : (node + random.between(1, nodes - 1)) % nodes;
+  const forMs = Math.round(random.pick([50, 300, 1_000, 3_000, 8_000]) * random.real(0.5, 1.5));
+  const timed = { id, atMs, forMs };
+  const pair = { from: node, to: other };
+  switch (kind) {
+    case "partition":
+      return {
+        ...timed,
+        kind,
+        side: random.sample(all, random.between(1, Math.max(1, Math.floor(nodes / 2)))).sort(),
+        oneWay: random.chance(0.3),
+      };
+    case "cut":
+    case "disconnect":
+    case "dead-topics":
+      return { ...timed, kind, ...pair };
+    case "slow-link":
+      return { ...timed, kind, ...pair, times: random.pick([5, 20, 100]) };
+    case "kill":
+    case "stop":
+      return { ...timed, kind, node };
+    case "pause":
+      return { ...timed, kind, node };
+    case "power-loss":
+      return { ...timed, kind, node, survival: random.pick(SURVIVALS) };
+    case "crash-at":
+      return {
+        ...timed,
+        kind,
+        node,
+        boundary: random.pick(BOUNDARIES),
+        count: random.between(1, 40),
+        survival: random.pick(SURVIVALS),
+      };
+    case "clock-jump":
+      if (untrue.length === 0) return { ...timed, kind: "pause", node };
+      return {
+        ...timed,
+        kind,
+        node: random.pick(untrue),
+        byMs: Math.round(random.pick([-3_600_000, -2_000, -300, 300, 2_000, 3_600_000])),
+      };
+    case "slow-disk":
+      return { ...timed, kind, node, times: random.pick([10, 50, 200]) };
+  }
+}

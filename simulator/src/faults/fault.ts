@@ -1,0 +1,91 @@
+/** Everything that can go wrong, as data: drawn from a seed, applied by apply.ts, taken away one by one by shrinking. */
+import type { Boundary } from "../cluster/process.ts";
+import type { Survival } from "../disk/file-system.ts";
+
+interface Timed {
+  /** Number in the plan of its seed: names it on the command line. */
+  readonly id: number;
+  /** Virtual ms. */
+  readonly atMs: number;
+  readonly forMs: number;
+}
+
+export type Fault = Timed &
+  (
+    | /** Nothing passes from one side to the other; one way only when `oneWay`. */ {
+        readonly kind: "partition";
+        readonly side: readonly number[];
+        readonly oneWay: boolean;
+      }
+    /** One way from one node to another is cut. */
+    | { readonly kind: "cut"; readonly from: number; readonly to: number }
+    | { readonly kind: "slow-link"; readonly from: number; readonly to: number; readonly times: number }
+    /** A connection breaks and what is under way on it is lost. */
+    | { readonly kind: "disconnect"; readonly from: number; readonly to: number }
+    /** The streams behind the topics die while the connection lives. */
+    | { readonly kind: "dead-topics"; readonly from: number; readonly to: number }
+    /** kill -9: what was written is there. */
+    | { readonly kind: "kill"; readonly node: number }
+    /** Power loss: what was not synced is lost so far. */
+    | { readonly kind: "power-loss"; readonly node: number; readonly survival: Survival }
+    /** Power loss at a call of a port, before it takes effect. */
+    | {
+        readonly kind: "crash-at";
+        readonly node: number;
+        readonly boundary: Boundary;
+        readonly count: number;
+        readonly survival: Survival;
+      }
+    /** SIGTERM and a start later. */
+    | { readonly kind: "stop"; readonly node: number }
+    | { readonly kind: "pause"; readonly node: number }
+    /** The wall clock jumps, and back after a while. */
+    | { readonly kind: "clock-jump"; readonly node: number; readonly byMs: number }
+    | { readonly kind: "slow-disk"; readonly node: number; readonly times: number }
+  );
+
+export type FaultKind = Fault["kind"];
+
+/** Names for the command line. */
+export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
+  network: ["partition", "cut", "slow-link", "disconnect", "dead-topics"],
+  crash: ["kill", "power-loss", "crash-at", "stop"],
+  pause: ["pause"],
+  clock: ["clock-jump"],
+  disk: ["slow-disk"],
+};
+
+export function nodesOf(fault: Fault): readonly number[] {
+  if ("side" in fault) return fault.side;
+  return "from" in fault ? [fault.from, fault.to] : [fault.node];
+}
+
+/** A line for people. */
+export function faultText(fault: Fault): string {
+  switch (fault.kind) {
+    case "partition":
+      return `partition {${fault.side.join(",")}} from the rest${fault.oneWay ? ", one way" : ""}`;
+    case "cut":
+      return `cut ${fault.from} -> ${fault.to}`;
+    case "slow-link":
+      return `link ${fault.from} -> ${fault.to} ${fault.times} times slower`;
+    case "disconnect":
+      return `disconnect ${fault.from} and ${fault.to}`;
+    case "dead-topics":
+      return `gossip streams between ${fault.from} and ${fault.to} die`;
+    case "kill":
+      return `kill -9 of node ${fault.node}`;
+    case "power-loss":
+      return `power loss of node ${fault.node}, unsynced writes survive: ${fault.survival}`;
+    case "crash-at":
+      return `power loss of node ${fault.node} at ${fault.boundary} number ${fault.count}, unsynced writes survive: ${fault.survival}`;
+    case "stop":
+      return `stop of node ${fault.node}`;
+    case "pause":
+      return `pause of node ${fault.node}`;
+    case "clock-jump":
+      return `wall clock of node ${fault.node} jumps by ${fault.byMs} ms`;
+    case "slow-disk":
+      return `disk of node ${fault.node} ${fault.times} times slower`;
+  }
+}

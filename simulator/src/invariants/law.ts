@@ -1,0 +1,31 @@
+/** What every law is made of: it hears what happens and reports what must not. */
+import type { Proposal, Vote } from "@quorate/chain";
+import type { ConsensusState, Input, StepResult } from "@quorate/consensus";
+import type { CommitInfo, NodeExit } from "@quorate/node/composition";
+import type { CommitBatch } from "@quorate/store";
+import type { Cluster } from "../cluster/cluster.ts";
+
+export interface Law {
+  /** After every step of the core of an honest node. */
+  step?(node: number, input: Input, before: ConsensusState, after: StepResult): void;
+  /** A message that carries `node`'s own signature leaves it; once per receiver and copy. */
+  spoke?(node: number, message: Vote | Proposal): void;
+  /** A decided block is about to be written. */
+  stored?(node: number, batch: CommitBatch): void;
+  committed?(node: number, commit: CommitInfo): void;
+  exited?(node: number, exit: NodeExit): void;
+  crashed?(node: number): void;
+}
+
+export interface LawModules {
+  readonly cluster: Cluster;
+  /** Nodes that keep to the protocol. */
+  readonly honest: (node: number) => boolean;
+  readonly violated: (text: string, nodes: readonly number[]) => void;
+}
+
+export type MakeLaw = (modules: LawModules) => Law;
+
+export function isVote(message: Vote | Proposal): message is Vote {
+  return "validatorIndex" in message;
+}

@@ -1,0 +1,91 @@
+import { type BlockId, quorum, stateFromGenesis, VoteType } from "@quorate/chain";
+import type { Input } from "@quorate/consensus";
+import { addressOf, toHex } from "@quorate/crypto";
+import { idText, voteName } from "../network/describe.ts";
+import { isVote, type MakeLaw } from "./law.ts";
+
+interface Lock {
+  readonly round: number;
+  readonly id: string;
+}
+
+/**
+ * The paper's lock, judged by what was ever sent: a precommit for a block needs a polka for it in its round (L36); who
+ * precommitted a block prevotes another one later only with a polka for that one since (L23, L29); within a life the
+ * core's locked round never falls at one height.
+ */
+export const lockRules: MakeLaw = ({ cluster, violated, honest }) => {
+  const { validators } = cluster.options.genesis;
+  const total = validators.reduce((sum, { power }) => sum + power, 0n);
+  const needed = quorum(total);
+  const set = stateFromGenesis(cluster.options.genesis).validators.validators;
+  const addresses = validators.map(({ pubKey }) => toHex(addressOf(pubKey)));
+  const nodeOf = (address: Uint8Array): number => addresses.indexOf(toHex(address));
+  const inOrder = set.map(({ address }) => nodeOf(address));
+  /** Node of a set index: the set of a simulated chain never changes. */
+  const inSetOrder = (index: number): number => inOrder[index] ?? -1;
+  const powerOf = (node: number): bigint => validators[node]?.power ?? 0n;
+  /** Prevoters by height/round/id; of Byzantine nodes every vote they ever sent to anybody. */
+  const prevoters = new Map<string, Set<number>>();
+  const locks = new Map<string, Lock>();
+
+  const hasPolka = (height: number, round: number, id: string): boolean => {
+    let power = 0n;
+    for (const node of prevoters.get(`${height}/${round}/${id}`) ?? []) power += powerOf(node);
+    return power >= needed;
+  };
+
+  const notePrevote = (height: number, round: number, blockId: BlockId | null, node: number): void => {
+    const key = `${height}/${round}/${idText(blockId)}`;
+    const known = prevoters.get(key) ?? new Set();
+    prevoters.set(key, known.add(node));
+  };
+
+  /** A vote that counted in an honest core was made, though nobody may have seen it leave. */
+  const noteCounted = (input: Input): void => {
+    if (input.kind === "vote" || input.kind === "signed_vote") {
+      const { type, height, round, blockId, validatorAddress } = input.vote;
+      if (type === VoteType.prevote) notePrevote(height, round, blockId, nodeOf(validatorAddress));
+    } else if (input.kind === "certificate" && input.certificate.type === VoteType.prevote) {
+      const { height, round, blockId, signatures } = input.certificate;
+      for (const { validatorIndex } of signatures)
+        notePrevote(height, round, blockId, inSetOrder(validatorIndex));
+    }
+  };
+
+  return {
+    spoke(node, message) {
+      if (!isVote(message)) return;
+      const { height, round, type, blockId } = message;
+      const id = idText(blockId);
+      if (type === VoteType.prevote) notePrevote(height, round, blockId, node);
+      if (!honest(node) || blockId === null) return;
+      const at = `${node}/${height}`;
+      const lock = locks.get(at);
+      if (type === VoteType.prevote) {
+        if (lock === undefined || lock.id === id || round <= lock.round) return;
+        for (let pol = lock.round; pol < round; pol++) if (hasPolka(height, pol, id)) return;
+        violated(
+          `node ${node} sent ${voteName(message)} though it precommitted another block in round ${lock.round}`,
+          [node],
+        );
+        return;
+      }
+      if (!hasPolka(height, round, id)) {
+        violated(`node ${node} sent ${voteName(message)} without a polka in that round`, [node]);
+      }
+      if (lock === undefined || round > lock.round) locks.set(at, { round, id });
+    },
+    step(node, input, before, { state }) {
+      if (!honest(node)) return;
+      noteCounted(input);
+      if (before.context === null || state.context === null) return;
+      if (before.context.height !== state.context.height) return;
+      const [was, is] = [before.machine.locked, state.machine.locked];
+      if (was === is || was === null) return;
+      if (is === null || is.round < was.round) {
+        violated(`node ${node} fell back from its lock of round ${was.round}`, [node]);
+      }
+    },
+  };
+};

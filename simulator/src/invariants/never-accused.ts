@@ -1,0 +1,35 @@
+import { addressOf, bytesEqual } from "@quorate/crypto";
+import { voteName } from "../network/describe.ts";
+import type { MakeLaw } from "./law.ts";
+
+/** Nobody holds proof against a node that keeps to the protocol, and no honest node takes its own key for stolen. */
+export const neverAccused: MakeLaw = ({ cluster, violated, honest }) => {
+  const addresses = cluster.options.genesis.validators.map(({ pubKey }) => addressOf(pubKey));
+  const nodeOf = (address: Uint8Array): number => addresses.findIndex((each) => bytesEqual(each, address));
+  return {
+    step(node, _input, _before, { effects, state }) {
+      if (!honest(node)) return;
+      for (const effect of effects) {
+        if (effect.kind === "duplicate_vote") {
+          const accused = nodeOf(effect.first.validatorAddress);
+          if (honest(accused)) {
+            violated(
+              `node ${node} accuses node ${accused} of ${voteName(effect.first)} and ${voteName(effect.second)}`,
+              [node, accused],
+            );
+          }
+        } else if (effect.kind === "duplicate_proposal") {
+          const proposer = state.context?.validators.validators.find((v) => v === state.proposer);
+          const accused = proposer === undefined ? -1 : nodeOf(proposer.address);
+          const sameRound = effect.first.round === state.machine.round;
+          if (sameRound && honest(accused)) {
+            violated(
+              `node ${node} accuses node ${accused} of two proposals for ${effect.first.height}/${effect.first.round}`,
+              [node, accused],
+            );
+          }
+        }
+      }
+    },
+  };
+};

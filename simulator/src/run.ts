@@ -1,0 +1,264 @@
+/** One seed from start to verdict. */
+import type { LogPort } from "@quorate/gossip/core";
+import { Cluster } from "./cluster/cluster.ts";
+import { makeGenesis, validatorKey } from "./cluster/genesis.ts";
+import { Random } from "./core/random.ts";
+import { Scheduler } from "./core/scheduler.ts";
+import { type CryptoScheme, keyedHashes, realEd25519 } from "./crypto/keyed-hash.ts";
+import { DEFAULT_COSTS } from "./crypto/ports.ts";
+import { FaultPlayer } from "./faults/apply.ts";
+import { drawPlan, type Plan } from "./faults/draw.ts";
+import { FAULT_GROUPS, type Fault, faultText } from "./faults/fault.ts";
+import { Judge, type Violation } from "./judge.ts";
+import { Recorder } from "./recorder.ts";
+import type { Trace, TraceEvent, Verdict } from "./trace.ts";
+import type { Witness } from "./witness.ts";
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Default: the seed's own number. */
+  readonly validators?: number;
+  /** Default 50. */
+  readonly heights?: number;
+  /** Which faults of the seed's plan happen: names of groups or kinds, numbers of the plan, "all" (default), "none". */
+  readonly faults?: readonly string[];
+  readonly crypto?: "hash" | "real";
+  /** Keeps every event. */
+  readonly trace?: boolean;
+  /** Hashes every event, whether it is kept or not. */
+  readonly hash?: boolean;
+  /** The product's own log, line by line. */
+  readonly log?: (line: string) => void;
+}
+
+export interface SimResult {
+  readonly seed: number;
+  readonly verdict: Verdict;
+  readonly violations: readonly Violation[];
+  readonly validators: number;
+  readonly heights: number;
+  /** Lowest height that every honest node reached. */
+  readonly reached: number;
+  /** Virtual ms of the whole run, and when the faults ended. */
+  readonly virtual_ms: number;
+  readonly healed_ms: number;
+  /** Virtual ms after healing until every honest node was three heights further; `null` when it never was. */
+  readonly recovery_ms: number | null;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly faults: readonly string[];
+  readonly witness: Witness;
+  /** SHA-256 of the trace; empty unless asked for. */
+  readonly trace_hash: string;
+  /** The command that replays this run. */
+  readonly replay: string;
+  readonly wall_ms: number;
+  readonly trace: Trace | null;
+}
+
+/** Heights that every honest node has to gain after healing. */
+const LIVE_HEIGHTS = 3;
+/** R03, at timeouts of 300/150/150 ms. */
+const LIVE_BOUND_MS = 30_000;
+const BOUND_TIMEOUT_MS = 300;
+/** Heights left for after the healing. */
+const CALM_HEIGHTS = 10;
+
+export async function runSeed(options: RunOptions): Promise<SimResult> {
+  const startedAt = performance.now();
+  const plan = drawPlan(options.seed, wishesOf(options));
+  const faults = chosenFaults(plan.faults, options.faults ?? ["all"]);
+  const scheduler = new Scheduler();
+  const recorder = new Recorder(() => scheduler.now, {
+    keep: options.trace === true,
+    hashed: options.hash === true,
+  });
+  const judge = new Judge(recorder);
+  const cluster = makeCluster(plan, options, scheduler, judge);
+  judge.watch(cluster, () => true);
+  const stray = catchStray((reason) =>
+    judge.violated("clean-exits", `an unhandled rejection: ${reason}`, []),
+  );
+  try {
+    const outcome = await play(plan, faults, cluster, judge, recorder);
+    return {
+      ...outcome,
+      seed: plan.seed,
+      violations: judge.violations,
+      validators: plan.validators,
+      heights: plan.heights,
+      reached: Math.min(...judge.heights),
+      virtual_ms: Math.round(scheduler.now),
+      messages: judge.messages.count,
+      bytes: judge.messages.bytes,
+      faults: faults.map(faultText),
+      witness: judge.witness.result(),
+      trace_hash: recorder.hash(),
+      replay: replayOf(options, plan, faults),
+      wall_ms: Math.round(performance.now() - startedAt),
+      trace: options.trace === true ? traceOf(plan, cluster, faults, outcome.verdict, recorder.events) : null,
+    };
+  } finally {
+    stray.stop();
+  }
+}
+
+interface Outcome {
+  readonly verdict: Verdict;
+  readonly healed_ms: number;
+  readonly recovery_ms: number | null;
+}
+
+async function play(
+  plan: Plan,
+  faults: readonly Fault[],
+  cluster: Cluster,
+  judge: Judge,
+  recorder: Recorder,
+): Promise<Outcome> {
+  const { scheduler } = cluster;
+  const player = new FaultPlayer(cluster, recorder);
+  const broken = (): boolean => judge.violations.length > 0;
+  await cluster.begin();
+  player.play(faults);
+  const target = Math.max(1, plan.heights - CALM_HEIGHTS);
+  const lastFault = faults.reduce((latest, { atMs }) => Math.max(latest, atMs + 1), 0);
+  // Faults go on until the chain is near its end; one that does not get there at all is healed in time.
+  await scheduler.run(plan.faultsForMs, () => broken() || Math.max(...judge.heights) >= target);
+  if (scheduler.now < lastFault && Math.max(...judge.heights) < target) {
+    await scheduler.run(plan.faultsForMs, broken);
+  }
+  player.heal();
+  const healedAt = scheduler.now;
+  const from = Math.max(...judge.heights);
+  const bound = LIVE_BOUND_MS * Math.max(1, plan.timeouts.proposeMs / BOUND_TIMEOUT_MS);
+  const lowest = (): number => Math.min(...judge.heights);
+  const three = plan.blockIntervalMs * LIVE_HEIGHTS;
+  const how = await scheduler.run(
+    healedAt + bound + three,
+    () => broken() || lowest() >= from + LIVE_HEIGHTS,
+  );
+  const recovery = how === "done" && !broken() ? scheduler.now - healedAt : null;
+  if (recovery !== null) {
+    const rest = Math.max(0, plan.heights - lowest());
+    const enough = scheduler.now + bound + rest * (plan.blockIntervalMs + 2_000);
+    await scheduler.run(enough, () => broken() || lowest() >= plan.heights);
+  }
+  const live = lowest() >= plan.heights && recovery !== null;
+  return {
+    verdict: broken() ? "violation" : live ? "ok" : "stall",
+    healed_ms: Math.round(healedAt),
+    recovery_ms: recovery === null ? null : Math.round(recovery),
+  };
+}
+
+function makeCluster(plan: Plan, options: RunOptions, scheduler: Scheduler, judge: Judge): Cluster {
+  const scheme: CryptoScheme = options.crypto === "real" ? realEd25519 : keyedHashes;
+  const keys = Array.from({ length: plan.validators }, (_, index) => validatorKey(scheme, index));
+  const identities = keys.map((key, index) => ({ index, name: `node${index}`, peerId: `peer${index}`, key }));
+  return new Cluster(
+    {
+      genesis: makeGenesis(plan, keys),
+      identities,
+      scheme,
+      costs: DEFAULT_COSTS,
+      quality: plan.quality,
+      disk: plan.disk,
+      skews: plan.skews.map((skew) => ({ ...skew })),
+      log: (node, module) => logPort(options.log, scheduler, node, module),
+    },
+    scheduler,
+    judge,
+    new Random(`seed ${plan.seed}/run`),
+  );
+}
+
+function wishesOf({ validators, heights }: RunOptions): Parameters<typeof drawPlan>[1] {
+  return {
+    ...(validators === undefined ? {} : { validators }),
+    ...(heights === undefined ? {} : { heights }),
+  };
+}
+
+/** @throws Error when a name is none. */
+export function chosenFaults(faults: readonly Fault[], chosen: readonly string[]): readonly Fault[] {
+  if (chosen.includes("all")) return faults;
+  const kinds = new Set<string>();
+  const ids = new Set<number>();
+  for (const name of chosen) {
+    if (name === "none" || name === "") continue;
+    if (/^\d+$/.test(name)) ids.add(Number(name));
+    else for (const kind of kindsOf(name)) kinds.add(kind);
+  }
+  return faults.filter((fault) => kinds.has(fault.kind) || ids.has(fault.id));
+}
+
+function kindsOf(name: string): readonly string[] {
+  const group = FAULT_GROUPS[name];
+  if (group !== undefined) return group;
+  const all = Object.values(FAULT_GROUPS).flat();
+  const kind = all.find((each) => each === name);
+  if (kind !== undefined) return [kind];
+  throw new Error(
+    `"${name}" is no fault; there are ${[...Object.keys(FAULT_GROUPS), ...all].join(", ")}, all, none`,
+  );
+}
+
+function replayOf(options: RunOptions, plan: Plan, faults: readonly Fault[]): string {
+  const parts = [`npm run sim -- --seed ${plan.seed}`];
+  if (options.validators !== undefined) parts.push(`--validators ${plan.validators}`);
+  if (options.heights !== undefined) parts.push(`--heights ${plan.heights}`);
+  if (faults.length < plan.faults.length) {
+    parts.push(`--faults ${faults.length === 0 ? "none" : faults.map(({ id }) => id).join(",")}`);
+  }
+  if (options.crypto === "real") parts.push("--crypto real");
+  return parts.join(" ");
+}
+
+function traceOf(
+  plan: Plan,
+  cluster: Cluster,
+  faults: readonly Fault[],
+  verdict: Verdict,
+  events: readonly TraceEvent[],
+): Trace {
+  return {
+    header: {
+      seed: plan.seed,
+      validators: plan.validators,
+      names: cluster.members.map(({ identity }) => identity.name),
+      heights: plan.heights,
+      faults: faults.map(faultText),
+      verdict,
+    },
+    events,
+  };
+}
+
+/** A promise that nobody waits for and that fails is a bug of the product, whoever's it is. */
+function catchStray(found: (reason: string) => void): { stop(): void } {
+  const listener = (reason: unknown): void =>
+    found(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason));
+  process.on("unhandledRejection", listener);
+  return { stop: () => void process.off("unhandledRejection", listener) };
+}
+
+function logPort(
+  write: ((line: string) => void) | undefined,
+  scheduler: Scheduler,
+  node: number,
+  module: string,
+): LogPort {
+  const nothing = (): void => undefined;
+  if (write === undefined) return { debug: nothing, info: nothing, warn: nothing, error: nothing };
+  const say =
+    (level: string) =>
+    (message: string, facts: Readonly<Record<string, unknown>> = {}): void => {
+      const shown = JSON.stringify(facts, (_key, value: unknown) => {
+        if (typeof value === "bigint") return value.toString();
+        return value instanceof Uint8Array ? Buffer.from(value.subarray(0, 4)).toString("hex") : value;
+      });
+      write(`${scheduler.now.toFixed(3)} node${node} ${level} ${module}: ${message} ${shown}`);
+    };
+  return { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") };
+}
