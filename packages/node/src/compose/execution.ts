@@ -1,9 +1,5 @@
 import { type Genesis, genesisHash } from "@quorate/chain";
-import {
-  createEngineClient,
-  createNoExecution,
-  type DecidedBlocks,
-} from "@quorate/execution";
+import { createEngineClient, createNoExecution, type DecidedBlocks } from "@quorate/execution";
 import type { LogPort } from "@quorate/gossip";
 import type { BlockStore } from "@quorate/store";
 import type { Clock } from "../clock.ts";
