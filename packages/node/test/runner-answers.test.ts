@@ -1,7 +1,7 @@
 /** What answers, refusals and faults of the ports lead to. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Block, type BlockId, makePartSet, VoteType } from "@quorate/chain";
+import { type Block, type BlockId, encodeBlock, makePartSet, VoteType } from "@quorate/chain";
 import { summary } from "@quorate/consensus";
 import { forkProof } from "../src/runner/fatal.ts";
 import { Signers } from "./support/chain.ts";
@@ -155,6 +155,35 @@ test("a body that breaks a chain rule earns nil and is never shown to the execut
     await rig.propose(rig.block({ change }));
     assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
     assert.equal(rig.execution.validated, 0);
+  });
+});
+
+for (const [what, header] of [
+  ["at the end of the year 9999", { time: 253_402_300_799_999_000_000n }],
+  ["in the year 1", { time: -62_135_596_800_000_000_000n }],
+  ["one nanosecond beyond what the log can hold", { time: 2n ** 63n }],
+] as const) {
+  test(`regression: a proposal for a block ${what} stopped every node; it earns nil`, async () => {
+    await withRig({}, async (rig) => {
+      await rig.begin();
+      await rig.propose(
+        rig.block({ change: (block) => ({ ...block, header: { ...block.header, ...header } }) }),
+      );
+      assert.deepEqual(rig.fatals, []);
+      assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
+    });
+  });
+}
+
+test("regression: a body whose header names no validators has no hash and threw; it earns nil", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const { block } = rig.block();
+    const bytes = encodeBlock({ ...block, header: { ...block.header, validatorsHash: new Uint8Array(0) } });
+    const blockId = { hash: new Uint8Array(32).fill(9), parts: makePartSet(bytes).header };
+    await rig.propose({ block, bytes, blockId });
+    assert.deepEqual(rig.fatals, []);
+    assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
   });
 });
 

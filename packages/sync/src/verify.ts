@@ -115,10 +115,13 @@ function candidateOf(state: ChainState, item: Fetched): Candidate | Fault {
   const fault = (offence: "bad_commit" | "malformed", reason: string): Fault => {
     return { kind: "peer", height, peerId, offence, reason };
   };
-  const decoded = attempt(() => ({ block: decodeBlock(bytes), commit: decodeCommit(item.commit) }));
+  const decoded = attempt(() => {
+    const block = decodeBlock(bytes);
+    // A header without validators decodes, but has no hash.
+    return { block, blockId: blockIdOf(block, bytes), commit: decodeCommit(item.commit) };
+  });
   if (!decoded.ok) return fault("malformed", decoded.reason);
-  const { block, commit } = decoded.value;
-  const blockId = blockIdOf(block, bytes);
+  const { block, blockId, commit } = decoded.value;
   const checks = attempt(() =>
     commitChecks(state.chainId, state.validators, blockId, state.lastHeight + 1, commit, "all"),
   );

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decodeBlock, encodeBlock } from "@quorate/chain";
 import { testChain } from "./support/chain.ts";
 import { honest, never, peer, TestNode, type TestPeer, VirtualClock } from "./support/network.ts";
 
@@ -40,6 +41,14 @@ const LIARS: Readonly<Record<string, (id: string, clock: VirtualClock) => TestPe
   "serves a bad block in the middle of a range": (id) =>
     peer(id, LENGTH, async (from, count) =>
       served(from, count).map((item, index) => (index === 3 ? { ...item, block: junk.block } : item)),
+    ),
+  "serves headers without validators, which have no hash": (id) =>
+    peer(id, LENGTH, async (from, count) =>
+      served(from, count).map((item) => {
+        const block = decodeBlock(item.block);
+        const header = { ...block.header, validatorsHash: new Uint8Array(0) };
+        return { ...item, block: encodeBlock({ ...block, header }) };
+      }),
     ),
   "serves bad commits": (id) =>
     peer(id, LENGTH, async (from, count) =>

@@ -46,12 +46,7 @@ export class Bodies {
     const before = this.held.get(key);
     if (before !== undefined) return before;
     const block = known ?? decodeOrNull(bytes);
-    if (
-      block === null ||
-      block.header.height !== height ||
-      !bytesEqual(headerHash(block.header), blockId.hash)
-    )
-      return null;
+    if (block === null || !isBlockOf(block, height, blockId)) return null;
     const synced = this.sink.putBody(blockId, bytes);
     synced.catch(this.onFailure);
     const body: HeldBody = { height, blockId, bytes, block, synced };
@@ -101,4 +96,14 @@ function decodeOrNull(bytes: Uint8Array): Block | null {
     if (error instanceof ChainError) return null;
     throw error;
   }
+}
+
+/**
+ * Whether a decoded block is the one of this id and height. A header without validators has no hash, and one whose time
+ * is outside the years 1677 to 2262 has no place in the log: a proposer can send both, and neither is a block.
+ */
+function isBlockOf({ header }: Block, height: number, blockId: BlockId): boolean {
+  if (header.height !== height || header.validatorsHash.length === 0) return false;
+  if (BigInt.asIntN(64, header.time) !== header.time) return false;
+  return bytesEqual(headerHash(header), blockId.hash);
 }
