@@ -334,3 +334,59 @@ describe("the scanner of gossip streams", () => {
     );
   });
 });
+
+describe("regression: a stream that comes byte by byte", () => {
+  // With the old way of joining chunks these took minutes, and held an object for every byte.
+  const BYTES = 400_000;
+  const LIMIT_MS = 4000;
+
+  it("costs a frame no more than its bytes", () => {
+    const content = new Uint8Array(BYTES).map((_, i) => i % 251);
+    const stream = frame(content);
+    const decoder = new FrameDecoder(LIMITS.frameBytes);
+    const found: Uint8Array[] = [];
+    const one = new Uint8Array(1);
+    const started = performance.now();
+    for (const byte of stream) {
+      // The same array each time: what came must have been copied, not kept in pieces.
+      one[0] = byte;
+      decoder.push(one, (bytes) => found.push(bytes));
+    }
+    assert.ok(performance.now() - started < LIMIT_MS);
+    assert.equal(found.length, 1);
+    assert.equal(Buffer.compare(found[0]!, content), 0);
+    assert.equal(decoder.partial, false);
+  });
+
+  it("costs the scanner of gossip streams no more than its bytes", () => {
+    const varint = (value: number): number[] =>
+      value < 128 ? [value] : [(value % 128) | 128, ...varint(value >> 7)];
+    // Field 4 of an RPC: bytes that are not looked into.
+    const field = [0x22, ...varint(BYTES), ...new Uint8Array(BYTES)];
+    const scanner = new GossipStreamScanner(LIMITS.frameBytes);
+    const one = new Uint8Array(1);
+    const started = performance.now();
+    for (const byte of [...varint(field.length), ...field]) {
+      one[0] = byte;
+      if (scanner.push(one) !== null) assert.fail("the stream is sound");
+    }
+    assert.ok(performance.now() - started < LIMIT_MS);
+  });
+
+  it("is cut into the same frames as one that comes whole", () => {
+    const stream = Uint8Array.from(
+      [[], [1], [2, 3], [], [4, 5, 6, 7, 8]].flatMap((each) => [...frame(Uint8Array.from(each))]),
+    );
+    const framesBy = (size: number): string[] => {
+      const decoder = new FrameDecoder(100);
+      const found: string[] = [];
+      for (let at = 0; at < stream.length; at += size) {
+        decoder.push(stream.slice(at, at + size), (bytes) => found.push(bytes.join()));
+      }
+      return found;
+    };
+    for (let size = 1; size <= stream.length; size++) {
+      assert.deepEqual(framesBy(size), ["", "1", "2,3", "", "4,5,6,7,8"]);
+    }
+  });
+});

@@ -1,4 +1,5 @@
 import type { Stream } from "@libp2p/interface";
+import { Gather } from "../wire/gather.ts";
 import { chunkOf } from "../wire/stream-frames.ts";
 
 /** What an inspection found wrong with a gossipsub stream. */
@@ -8,7 +9,7 @@ export type GossipFault = "malformed" | "oversized";
  * Reads a protobuf varint; `null` = more bytes are needed, -1 = no varint of up to 32 bits.
  */
 function varint(
-  bytes: Uint8Array,
+  bytes: ArrayLike<number>,
   at: number,
 ): { readonly value: number; readonly next: number } | null | -1 {
   let value = 0;
@@ -63,40 +64,37 @@ function wellFormed(bytes: Uint8Array, top: boolean): boolean {
 
 /**
  * gossipsub drops an RPC that it cannot decode, and a frame that is too large, without telling anybody who sent it.
- * This scanner follows the framing of an inbound stream beside it and names the fault. It keeps at most one frame.
+ * This scanner follows the framing of an inbound stream beside it and names the fault. It keeps at most one frame, and
+ * its work is linear in the bytes that come, however they are cut.
  */
 export class GossipStreamScanner {
   readonly #limit: number;
-  #buffer = new Uint8Array(0);
+  #prefix: number[] = [];
+  #frame: Gather | null = null;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   push(chunk: Uint8Array): GossipFault | null {
-    let bytes = chunk;
-    if (this.#buffer.length > 0) {
-      bytes = new Uint8Array(this.#buffer.length + chunk.length);
-      bytes.set(this.#buffer);
-      bytes.set(chunk, this.#buffer.length);
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#frame === null) {
+        this.#prefix.push(chunk[at++]!);
+        const length = varint(this.#prefix, 0);
+        if (length === -1) return "malformed";
+        if (length === null) continue;
+        if (length.value > this.#limit) return "oversized";
+        this.#prefix = [];
+        this.#frame = new Gather(length.value);
+      }
+      at += this.#frame.add(chunk, at);
+      if (!this.#frame.done) return null;
+      if (!wellFormed(this.#frame.bytes, true)) return "malformed";
+      this.#frame = null;
     }
-    let at = 0;
-    while (at < bytes.length) {
-      const length = varint(bytes, at);
-      if (length === -1) return "malformed";
-      if (length === null) break;
-      if (length.value > this.#limit) return "oversized";
-      const end = length.next + length.value;
-      if (end > bytes.length) break;
-      if (!wellFormed(bytes.subarray(length.next, end), true)) return "malformed";
-      at = end;
-    }
-    this.#buffer = at === bytes.length ? EMPTY : bytes.slice(at);
     return null;
   }
 }
-
-const EMPTY = new Uint8Array(0);
 
 /** Watches an inbound gossipsub stream; the stream must be paused until its own reader is attached. */
 export function inspectGossipStream(
