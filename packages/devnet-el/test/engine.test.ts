@@ -346,6 +346,8 @@ describe("authentication", () => {
       "future token": jwt(SECRET, { iat: now() + 65 }),
       "missing issued-at": jwt(SECRET, {}),
       "signing method none is invalid": jwt(SECRET, { iat: now() }, "none"),
+      // Once a name that no String() gets through ended the process.
+      "signing method of no name is invalid": `${Buffer.from('{"alg":{"toString":null}}').toString("base64url")}.e30.AA`,
       "token is expired": jwt(SECRET, { iat: now(), exp: now() - 5 }),
     };
     for (const [reason, token] of Object.entries(cases)) {

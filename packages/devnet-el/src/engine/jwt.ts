@@ -27,7 +27,9 @@ export function jwtFault(header: string | undefined, secret: Uint8Array, nowMs: 
     return "token is malformed";
   }
   const algorithm = json(head)?.["alg"];
-  if (algorithm !== "HS256") return `signing method ${String(algorithm)} is invalid`;
+  if (algorithm !== "HS256") {
+    return `signing method ${typeof algorithm === "string" ? algorithm.slice(0, 32) : "of no name"} is invalid`;
+  }
   const expected = createHmac("sha256", secret).update(`${head}.${claims}`).digest();
   const given = Buffer.from(signature, "base64url");
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) return "signature is invalid";

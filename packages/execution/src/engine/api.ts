@@ -15,7 +15,7 @@ import { engineMethods } from "../payload/methods.ts";
 import { attributesToJson, newPayloadParams } from "../payload/to-engine.ts";
 import type { EngineTiming, ExecutionMetrics } from "../ports.ts";
 import type { ExecutionPayload } from "../types.ts";
-import { type Answer, answered, failed, printable } from "./failure.ts";
+import { type Answer, answered, failed, printable, textOf } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
 import type { JsonRpc } from "./rpc.ts";
 
@@ -177,5 +177,5 @@ function readStrings(result: unknown): readonly string[] {
 
 function readClient(result: unknown): string {
   const first = readRecord(readArray(result, "client versions", 16)[0], "client version");
-  return printable(`${String(first["name"])} ${String(first["version"])}`).slice(0, 80);
+  return printable(`${textOf(first["name"])} ${textOf(first["version"])}`).slice(0, 80);
 }

@@ -177,3 +177,8 @@ function rpcError(code: number, message: string, endpoint: string): Diagnosis {
 export function printable(text: string): string {
   return text.slice(0, LIMITS.messageChars).replace(/[^\x20-\x7e]/g, "?");
 }
+
+/** A foreign JSON value that should be text: text and numbers as they are, anything else as nothing. */
+export function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}

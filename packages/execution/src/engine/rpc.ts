@@ -1,6 +1,6 @@
 import { LIMITS } from "../limits.ts";
 import type { ExecutionClock, ExecutionMetrics } from "../ports.ts";
-import { type Answer, answered, type Failure, failed, printable } from "./failure.ts";
+import { type Answer, answered, type Failure, failed, printable, textOf } from "./failure.ts";
 import type { HttpEndpoint, HttpReply } from "./http.ts";
 import { signToken } from "./jwt.ts";
 
@@ -118,7 +118,7 @@ function readResponse(reply: unknown, id: number): Answer<unknown> {
     const code = Number(error["code"]);
     const data = error["data"];
     const detail = isRecord(data) && typeof data["err"] === "string" ? `: ${data["err"]}` : "";
-    return failed({ kind: "rpc", code, message: printable(`${String(error["message"] ?? "")}${detail}`) });
+    return failed({ kind: "rpc", code, message: printable(`${textOf(error["message"])}${detail}`) });
   }
   if (!("result" in reply)) return failed({ kind: "malformed", reason: "neither result nor error" });
   return answered(reply["result"]);

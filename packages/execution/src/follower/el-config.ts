@@ -1,4 +1,5 @@
 import { bytesEqual, toHex } from "@quorate/crypto";
+import { textOf } from "../engine/failure.ts";
 import { readData, readNumber, readQuantity, readRecord, ShapeError } from "../payload/hex.ts";
 
 export interface ElConfigExpectation {
@@ -41,7 +42,7 @@ function compare(answer: unknown, expected: ElConfigExpectation): string | null 
       : !bytesEqual(readData(deposit, "deposit", 20), expected.depositContractAddress)
   ) {
     const wanted = toHex(expected.depositContractAddress);
-    return `the execution client's deposit contract is ${String(deposit)}, the chain's is 0x${wanted}`;
+    return `the execution client's deposit contract is ${textOf(deposit) || "none"}, the chain's is 0x${wanted}`;
   }
 
   const osaka = "P256VERIFY" in readRecord(current["precompiles"], "precompiles");
@@ -53,7 +54,7 @@ function compare(answer: unknown, expected: ElConfigExpectation): string | null 
     const next = config["next"];
     const time = next === null ? null : readRecord(next, "next")["activationTime"];
     if (time !== expected.forkOsaka) {
-      return `the execution client's next fork comes at ${String(time)}, the chain's Osaka at ${expected.forkOsaka}`;
+      return `the execution client's next fork comes at ${textOf(time) || "no time"}, the chain's Osaka at ${expected.forkOsaka}`;
     }
   }
   return expected.blobSchedule === null ? null : compareBlobs(current["blobSchedule"], expected.blobSchedule);

@@ -1,7 +1,7 @@
 import type { ChainState, EnvelopeV1, PayloadAttributes, Withdrawal } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import type { ExecutionPayload } from "../types.ts";
-import { readArray, readData, readNumber, readQuantity, readRecord } from "./hex.ts";
+import { readArray, readData, readNumber, readQuantity, readRecord, readU64, ShapeError } from "./hex.ts";
 
 /** Result of engine_getPayloadV4/V5 without blobs. @throws ShapeError */
 export function payloadFromJson(result: unknown): ExecutionPayload {
@@ -17,18 +17,16 @@ export function payloadFromJson(result: unknown): ExecutionPayload {
     logsBloom: readData(payload["logsBloom"], "logsBloom", 256),
     prevRandao: hash("prevRandao"),
     blockNumber: readNumber(payload["blockNumber"], "blockNumber"),
-    gasLimit: readQuantity(payload["gasLimit"], "gasLimit"),
-    gasUsed: readQuantity(payload["gasUsed"], "gasUsed"),
+    gasLimit: readU64(payload["gasLimit"], "gasLimit"),
+    gasUsed: readU64(payload["gasUsed"], "gasUsed"),
     timestamp: readNumber(payload["timestamp"], "timestamp"),
     extraData: readData(payload["extraData"], "extraData", { max: 32 }),
     baseFeePerGas: readQuantity(payload["baseFeePerGas"], "baseFeePerGas"),
     blockHash: hash("blockHash"),
-    blobGasUsed: readQuantity(payload["blobGasUsed"], "blobGasUsed"),
-    excessBlobGas: readQuantity(payload["excessBlobGas"], "excessBlobGas"),
+    blobGasUsed: readU64(payload["blobGasUsed"], "blobGasUsed"),
+    excessBlobGas: readU64(payload["excessBlobGas"], "excessBlobGas"),
     withdrawals: readArray(payload["withdrawals"], "withdrawals", 16).map(readWithdrawal),
-    executionRequests: readArray(reply["executionRequests"], "executionRequests", 16).map((request) =>
-      readData(request, "executionRequests", { max: MAX_BYTES }),
-    ),
+    executionRequests: readRequests(reply["executionRequests"]),
   };
   const transactions = readArray(payload["transactions"], "transactions", MAX_TXS).map((tx) =>
     readData(tx, "transactions", { max: MAX_BYTES }),
@@ -40,13 +38,26 @@ export function payloadFromJson(result: unknown): ExecutionPayload {
 const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_TXS = 1_000_000;
 
+/** Each a type byte and data, types strictly ascending (EIP-7685): others have no place in an envelope. */
+function readRequests(value: unknown): Uint8Array[] {
+  let previous = -1;
+  return readArray(value, "executionRequests", 16).map((entry) => {
+    const request = readData(entry, "executionRequests", { max: MAX_BYTES });
+    const [type = -1] = request;
+    if (request.length < 2 || type <= previous)
+      throw new ShapeError("executionRequests: out of order or empty");
+    previous = type;
+    return request;
+  });
+}
+
 function readWithdrawal(value: unknown): Withdrawal {
   const withdrawal = readRecord(value, "withdrawal");
   return {
-    index: readQuantity(withdrawal["index"], "index"),
-    validatorIndex: readQuantity(withdrawal["validatorIndex"], "validatorIndex"),
+    index: readU64(withdrawal["index"], "index"),
+    validatorIndex: readU64(withdrawal["validatorIndex"], "validatorIndex"),
     address: readData(withdrawal["address"], "address", 20),
-    amountGwei: readQuantity(withdrawal["amount"], "amount"),
+    amountGwei: readU64(withdrawal["amount"], "amount"),
   };
 }
 

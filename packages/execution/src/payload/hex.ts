@@ -37,6 +37,13 @@ export function readQuantity(value: unknown, field: string): bigint {
   return BigInt(value);
 }
 
+/** QUANTITY below 2^64. */
+export function readU64(value: unknown, field: string): bigint {
+  const wide = readQuantity(value, field);
+  if (wide >= 1n << 64n) throw new ShapeError(`${field}: too large`);
+  return wide;
+}
+
 /** QUANTITY that fits a number exactly. */
 export function readNumber(value: unknown, field: string): number {
   const wide = readQuantity(value, field);
