@@ -19,6 +19,7 @@ const MAGIC = Uint8Array.of(0x51, 0x52, 0x54, 0x53, 0x49, 0x47, 0x4e, 0x01);
 const ADDRESS_BYTES = 20;
 const HASH_BYTES = 32;
 const SIGNATURE_BYTES = 64;
+const CRC_BYTES = 4;
 
 /** Slot 0 or 1 that a generation goes into. */
 export function slotOffset(generation: bigint): number {
@@ -50,6 +51,11 @@ export function encodeSlot(state: SignState, address: Uint8Array): Uint8Array {
   }
   writer.u64(state.dependency.sequence).u32(state.dependency.crc);
   const content = writer.finish();
+  if (content.length > SLOT_BYTES - CRC_BYTES) {
+    throw new ChainError("ENCODE", `sign bytes of this length have no place in the sign state`, {
+      length: content.length,
+    });
+  }
   const slot = new Uint8Array(SLOT_BYTES);
   slot.set(content);
   new DataView(slot.buffer).setUint32(content.length, crc32c(content));
@@ -89,7 +95,7 @@ function readLock(reader: ByteReader): SignState["lock"] {
 export function decodeSlot(bytes: Uint8Array): Slot | null {
   if (bytes.length !== SLOT_BYTES || !bytesEqual(bytes.subarray(0, MAGIC.length), MAGIC)) return null;
   // Copied, because values that are kept must not hold on to the file's buffer.
-  const reader = new ByteReader(new Uint8Array(bytes.subarray(MAGIC.length)));
+  const reader = new ByteReader(new Uint8Array(bytes.subarray(MAGIC.length, SLOT_BYTES - CRC_BYTES)));
   let slot: Slot;
   try {
     const generation = reader.u64();

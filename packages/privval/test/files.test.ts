@@ -10,6 +10,7 @@ import {
   PrivvalError,
   readPublicKey,
 } from "../src/index.ts";
+import { decodeSlot, encodeSlot } from "../src/slots.ts";
 import { blockId, CHAIN, NOTHING, open, SlotMemory, vote, withHome } from "./fakes.ts";
 
 function isCode(code: string): (error: unknown) => boolean {
@@ -243,4 +244,57 @@ test("a closed signer signs nothing", async () => {
     await signer.close();
     await assert.rejects(signer.signVote(CHAIN, vote(), NOTHING), isCode("CLOSED"));
   });
+});
+
+test("regression: a slot whose content leaves no place for its CRC is damage; reading it threw", () => {
+  const address = new Uint8Array(20);
+  const slotOf = (length: number): Uint8Array => {
+    const signed = {
+      height: 1,
+      round: 0,
+      step: 2,
+      timestamp: 0n,
+      signBytes: new Uint8Array(100).fill(7),
+      signature: new Uint8Array(64).fill(8),
+    } as const;
+    const state = { generation: 1n, lastSigned: signed, lock: null, dependency: { sequence: 0n, crc: 0 } };
+    const slot = encodeSlot(state, address);
+    // A longer message, up to the slot's end and beyond.
+    new DataView(slot.buffer).setUint16(58, length);
+    return slot;
+  };
+  assert.notEqual(decodeSlot(slotOf(100)), null);
+  for (let length = 3850; length <= 4096; length++) {
+    assert.equal(decodeSlot(slotOf(length)), null);
+    // With a signature behind it, all that follows zero: sound but for the CRC, which has no place.
+    const damaged = slotOf(length);
+    damaged.fill(0, 60);
+    damaged[60 + length] = 64;
+    assert.equal(decodeSlot(damaged), null);
+  }
+});
+
+test("sign bytes that fill a slot to its last byte are kept, longer ones refused", () => {
+  const address = new Uint8Array(20);
+  const withBytes = (length: number): Uint8Array =>
+    encodeSlot(
+      {
+        generation: 1n,
+        lastSigned: {
+          height: 1,
+          round: 0,
+          step: 2,
+          timestamp: 0n,
+          signBytes: new Uint8Array(length).fill(7),
+          signature: new Uint8Array(64).fill(8),
+        },
+        lock: null,
+        dependency: { sequence: 0n, crc: 0 },
+      },
+      address,
+    );
+  // 60 bytes stand before the sign bytes, 78 and the CRC behind them.
+  const longest = 4096 - 60 - 78 - 4;
+  assert.equal(decodeSlot(withBytes(longest))?.state.lastSigned?.signBytes.length, longest);
+  assert.throws(() => withBytes(longest + 1), { name: "ChainError" });
 });
