@@ -18,8 +18,12 @@ export function editDistance(a: string, b: string): number {
   return last[b.length]!;
 }
 
+/** Longer words are no misspelling of any option or command, and comparing costs the product of both lengths. */
+const LONGEST_WORD = 64;
+
 /** The known word that was probably meant: closest, and no further than half of its length; else `null`. */
 export function nearest(word: string, known: Iterable<string>): string | null {
+  if (word.length > LONGEST_WORD) return null;
   let best: string | null = null;
   let bestDistance = Number.POSITIVE_INFINITY;
   const folded = word.toLowerCase().replaceAll("_", "-");

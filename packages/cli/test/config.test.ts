@@ -55,6 +55,12 @@ test("an unknown section is refused", () => {
   assert.match(refusal(() => parseConfig("[mempool]\nsize = 1\n", "c")).what, /unknown key "mempool"/);
 });
 
+test("regression: a section named like something that every object has is unknown, even when it is empty", () => {
+  for (const name of ["toString", "constructor", "hasOwnProperty"]) {
+    assert.match(refusal(() => parseConfig(`[${name}]\n`, "c")).what, new RegExp(`unknown key "${name}"`));
+  }
+});
+
 test("a syntax error names line and column", () => {
   const error = refusal(() => parseConfig('moniker = "a"\nlog_level = \n', "/h/config.toml"));
   assert.equal(error.exitCode, 3);

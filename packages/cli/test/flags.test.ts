@@ -104,3 +104,9 @@ test("a word broken off is completed, a transposition recognised", () => {
   assert.equal(nearest("satus", ["start", "status"]), "status");
   assert.equal(nearest("zzz", ["start", "status"]), null);
 });
+
+test("regression: a word of thousands of letters is compared with nothing; it took seconds", () => {
+  const started = performance.now();
+  assert.equal(nearest("a".repeat(200_000), ["a".repeat(60), "status"]), null);
+  assert.ok(performance.now() - started < 1000);
+});

@@ -45,7 +45,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 
 /** Why a method does not exist, and what to call instead. */
 export function methodNotFound(name: string, methods: ReadonlyMap<string, Method>): CallError {
-  const hint = REFUSED[name];
+  const hint = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined;
   if (hint !== undefined) return new CallError(RpcCode.methodNotFound, `${name} is not served: ${hint}`);
   const nearest = nearestName(name, [...methods.keys()]);
   const shown = JSON.stringify(name.slice(0, 64));

@@ -46,6 +46,10 @@ function toEntry(value: unknown): Entry {
   if (typeof id !== "string" && typeof id !== "number") {
     return { kind: "invalid", id: null, reason: "id must be a string or a number" };
   }
+  // A larger number is another one by now: the answer would carry the id of a different call.
+  if (typeof id === "number" && !Number.isSafeInteger(id)) {
+    return { kind: "invalid", id: null, reason: "a number as id must be a whole one up to 2^53-1" };
+  }
   if ("jsonrpc" in value && value.jsonrpc !== "2.0") {
     return { kind: "invalid", id, reason: 'jsonrpc must be "2.0"' };
   }

@@ -356,6 +356,27 @@ describe("the protocol", () => {
     assert.equal((await client.post("constructor")).error?.code, -32601);
   });
 
+  it("regression: refuses numbers as ids that it could not give back: two calls would share an answer", async () => {
+    for (const id of ["9007199254740993", "1e400", "1.5", "-9007199254740993"]) {
+      const { status, text } = await client.raw(`{"jsonrpc":"2.0","id":${id},"method":"health"}`);
+      assert.equal(status, 200);
+      const { error, ...rest } = JSON.parse(text) as Reply;
+      assert.deepEqual([error?.code, rest], [-32600, { jsonrpc: "2.0", id: null }], id);
+    }
+    for (const id of ["9007199254740991", '"9007199254740993"', "-1", "0"]) {
+      const { text } = await client.raw(`{"jsonrpc":"2.0","id":${id},"method":"health"}`);
+      assert.ok(text.startsWith(`{"jsonrpc":"2.0","id":${id},"result":`), text);
+    }
+  });
+
+  it("regression: a method named like something that every object has is no method, without a hint from inside", async () => {
+    for (const name of ["constructor", "toString", "__proto__"]) {
+      const { error } = await client.post(name);
+      assert.equal(error?.code, -32601);
+      assert.match(error?.data ?? "", new RegExp(`^"${name}" is no method`));
+    }
+  });
+
   it("refuses params of a wrong shape and surplus ones", async () => {
     for (const params of ["x", 5, ["1", "2"], { height: "x" }, { height: 1.5 }, { height: {} }]) {
       assert.equal((await client.post("block", params)).error?.code, -32602, JSON.stringify(params));

@@ -59,7 +59,7 @@ export function parseConfig(text: string, file: string): OptionValues {
       const key = `${prefix}${name}`;
       const spec = OPTIONS.find((option) => option.key === key);
       if (spec !== undefined) values.set(key, checkValue(spec, value, file));
-      else if (prefix === "" && name in SECTIONS && isTable(value)) visit(value, `${name}.`);
+      else if (prefix === "" && Object.hasOwn(SECTIONS, name) && isTable(value)) visit(value, `${name}.`);
       else throw unknownKey(key, prefix, file);
     }
   };
