@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { fuzzTarget, inputOf } from "../engine.ts";
+import { Random } from "../random.ts";
+import { refusable, type Target, Violation } from "../target.ts";
+import { TARGETS } from "../targets/index.ts";
+
+/** Inputs per target; a quarter of a second each. */
+const COUNT = 1500;
+const SECONDS = 0.3;
+const seed = Number(process.env["QUORATE_SEED"] ?? Date.now() % 2 ** 31);
+
+describe(`every decoder holds the laws on a share of inputs that begins at seed ${seed}`, () => {
+  for (const target of TARGETS) {
+    test(`${target.name}: ${target.what}`, async () => {
+      const report = await fuzzTarget(target, { seed, count: COUNT, seconds: SECONDS });
+      assert.deepEqual(report.failures, []);
+      assert.equal(report.failed, 0);
+      assert.ok(report.accepted > 0 && report.refused > 0, "inputs are taken and refused");
+    });
+  }
+});
+
+describe("the fuzzer", () => {
+  const blank: Target = {
+    name: "x",
+    what: "x",
+    valid: (random) => random.bytes(4),
+    mutate: (bytes) => bytes,
+    run: () => "accepted",
+  };
+  const first = { seed: 1, count: 300, seconds: null };
+
+  test("gives the same input for the same seed, whatever ran before", () => {
+    for (const target of TARGETS) {
+      assert.deepEqual(inputOf(target, 123_456), inputOf(target, 123_456), target.name);
+    }
+    const some = TARGETS.map((target) => Buffer.from(inputOf(target, 77)).toString("hex"));
+    assert.notDeepEqual(
+      some,
+      TARGETS.map((target) => Buffer.from(inputOf(target, 78)).toString("hex")),
+    );
+  });
+
+  test("notices an error that is no refusal, with the input and its seed", async () => {
+    const report = await fuzzTarget(
+      {
+        ...blank,
+        run: (input) =>
+          refusable([SyntaxError], () => {
+            if (input[0]! < 100) throw new TypeError("boom");
+            if (input[0]! < 200) throw new SyntaxError("refused");
+          }),
+      },
+      first,
+    );
+    assert.ok(report.failed > 0 && report.refused > 0 && report.accepted > 0);
+    assert.match(report.failures[0]!.what, /^TypeError: boom/);
+    const { seed: at, hex } = report.failures[0]!;
+    assert.equal(Buffer.from(inputOf(blank, at)).toString("hex"), hex);
+  });
+
+  test("notices a broken law and a decoder that takes too long every time", async () => {
+    const broken = await fuzzTarget(
+      {
+        ...blank,
+        run: () => {
+          throw new Violation("encodes to other bytes");
+        },
+      },
+      { ...first, count: 3 },
+    );
+    assert.equal(broken.failed, 3);
+    const slow = await fuzzTarget(
+      {
+        ...blank,
+        maxMs: 1,
+        run: () => {
+          const until = performance.now() + 3;
+          while (performance.now() < until);
+          return "accepted";
+        },
+      },
+      { ...first, count: 2 },
+    );
+    assert.equal(slow.failed, 2);
+  });
+
+  test("forgives one pause", async () => {
+    let calls = 0;
+    const report = await fuzzTarget(
+      {
+        ...blank,
+        maxMs: 5,
+        run: () => {
+          const until = performance.now() + (calls++ === 2 ? 20 : 0);
+          while (performance.now() < until);
+          return "accepted";
+        },
+      },
+      { ...first, count: 5 },
+    );
+    assert.equal(report.failed, 0);
+  });
+
+  test("notices a heap that grows", async () => {
+    const kept: number[][] = [];
+    const report = await fuzzTarget(
+      {
+        ...blank,
+        run: () => {
+          kept.push(new Array<number>(30_000).fill(kept.length));
+          return "accepted";
+        },
+      },
+      first,
+    );
+    assert.match(report.failures.at(-1)?.what ?? "", /^the heap grew by/);
+  });
+
+  test("draws numbers without a pattern that shows", () => {
+    const counts = new Array<number>(10).fill(0);
+    for (let i = 0; i < 10_000; i++) counts[new Random(i).below(10)]!++;
+    for (const count of counts) assert.ok(count > 800 && count < 1200, counts.join());
+  });
+});
+
+describe("npm run fuzz", () => {
+  const command = (...args: readonly string[]): { code: number | null; lines: string[] } => {
+    const file = fileURLToPath(new URL("../command.ts", import.meta.url));
+    const child = spawnSync(process.execPath, ["--conditions=quorate-source", file, ...args], {
+      encoding: "utf8",
+    });
+    return { code: child.status, lines: child.stdout.trimEnd().split("\n") };
+  };
+
+  test("counts per target and says in its last line where to go on", () => {
+    const { code, lines } = command("--target", "vote", "--target", "base64", "--count", "50", "--seed", "5");
+    assert.equal(code, 0);
+    assert.match(lines[0]!, /^✔ vote +50 inputs: \d+ accepted, \d+ refused, 0 failed/);
+    assert.deepEqual(JSON.parse(lines.at(-1)!), {
+      campaign: "fuzz",
+      unit: "inputs",
+      count: 100,
+      failed: 0,
+      next_seed: 55,
+    });
+  });
+
+  test("refuses what it does not know", () => {
+    assert.equal(command("--target", "nothing").code, 2);
+    assert.equal(command("--count", "1", "--seconds", "1").code, 2);
+    assert.equal(command("--input", "00").code, 2);
+  });
+});
