@@ -1,7 +1,7 @@
 /** Own signatures: what may be asked of the signer, and what to think of a message that carries our key. */
 import { type BlockId, blockIdEquals, type Proposal, type Vote, VoteType } from "@quorate/chain";
 import { LIMITS } from "./limits.ts";
-import { change, type OwnSignatures, type Work } from "./state.ts";
+import { change, type OwnSignatures, sameBytes, type Work } from "./state.ts";
 import type { RoundValue, SignedWatermark, UnsignedProposal, UnsignedVote } from "./types.ts";
 
 export const SIGNED_STEP: { readonly proposal: 0; readonly prevote: 1; readonly precommit: 2 } = {
@@ -84,11 +84,17 @@ export function rememberSigned(work: Work, point: SignedWatermark, vote: Vote | 
   change(work, { own: { ...own, votes, watermark: laterWatermark(own.watermark, point) } });
 }
 
-/** §5.7 of the design for a vote that came from outside. */
+/**
+ * §5.7 of the design for a vote that came from outside. A second signature for one place is another instance's even when
+ * it is for the same block: the guard gives out the first one again.
+ */
 export function judgeOwnVote(work: Work, vote: Vote): "known" | "recovered" | "foreign" {
   const { own, machine } = work.state;
   const known = ownVote(own, vote);
-  if (known) return blockIdEquals(known.blockId, vote.blockId) ? "known" : "foreign";
+  if (known) {
+    const same = blockIdEquals(known.blockId, vote.blockId) && sameBytes(known.signature, vote.signature);
+    return same ? "known" : "foreign";
+  }
   if (!own.watermark || compareWatermarks(pointOfVote(vote), own.watermark) > 0) return "foreign";
   const { locked } = machine;
   const againstLock =

@@ -151,6 +151,19 @@ test("no vote is asked for twice or for two values, whatever asks", () => {
   assert.equal(work.effects.length, 1);
 });
 
+test("regression: a second signature of the own key for a known vote stops the node, though it is for the same block", () => {
+  const core = Core.inRound0(3);
+  core.good(0, A);
+  core.sign();
+  const known = prevote(core.set, 3, 0, A);
+  assert.deepEqual(core.votes([known]), []);
+  const other = { ...known, signature: new Uint8Array(64).fill(99) };
+  assert.equal(of(core.votes([other]), "foreign_signature").length, 1);
+  const proof = certificate(VoteType.prevote, 0, A, [0, 1, 3]);
+  const forged = proof.signatures.map((each) => ({ ...each, signature: new Uint8Array(64).fill(98) }));
+  assert.equal(of(core.certificate({ ...proof, signatures: forged }), "foreign_signature").length, 1);
+});
+
 test("an own vote from outside that conflicts with a known one stops the node", () => {
   const core = Core.inRound0(3);
   core.good(0, A);

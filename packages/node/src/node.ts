@@ -18,6 +18,7 @@ import type { StateDump } from "./last-exit.ts";
 import { isAbsent, type LinkFacts, linkedEnough } from "./lifecycle/links.ts";
 import { Owner } from "./lifecycle/owner.ts";
 import { recover, takeUp } from "./lifecycle/recovery.ts";
+import type { Replay } from "./lifecycle/replay.ts";
 import type { Metrics } from "./metrics/index.ts";
 import { recordProposal } from "./metrics/proposals.ts";
 import { sampleNode } from "./metrics/samples.ts";
@@ -37,7 +38,11 @@ const LINK_LOOK_MS = 200;
 /** The whole stop takes this long at most, ms: the host ends a process after 10 s. */
 const STOP_LIMIT_MS = 8_000;
 /** The first height waits this long for links at most, ms: behind sentries not every link can be seen. */
-const LINK_WAIT_MS = 60_000;
+const FIRST_LINK_WAIT_MS = 60_000;
+/** A height that is taken up again waits this long, ms: the others may be waiting for this node. */
+const LINK_WAIT_MS = 5_000;
+/** So long a peer that claims to be ahead may take to show a block, ms. */
+const CATCH_UP_WAIT_MS = 10_000;
 
 export interface NodeParts {
   readonly config: NodeConfig;
@@ -238,14 +243,9 @@ export class Node implements QuorateNode {
       return;
     }
     this.relay.start();
-    if (replay.kind === "fresh" && state.lastHeight + 1 === parts.genesis.initialHeight) {
-      this.waitForLinks(parts.clock.monotonicMs() + LINK_WAIT_MS);
-      return;
-    }
-    await takeUp(runner, replay);
-    if (this.isStopping) return;
-    this.owner.enterConsensus();
-    this.watchLinks();
+    const isFirst = replay.kind === "fresh" && state.lastHeight + 1 === parts.genesis.initialHeight;
+    const waitMs = isFirst ? FIRST_LINK_WAIT_MS : LINK_WAIT_MS;
+    this.waitForLinks(replay, parts.clock.monotonicMs() + waitMs);
   }
 
   stop(): Promise<NodeExit> {
@@ -351,22 +351,34 @@ export class Node implements QuorateNode {
   private toldAbsent = "";
 
   /**
-   * The first height waits for links to more than 2/3 of the power before its timers start; not for ever, and not when
-   * a peer is past it: that one is to be caught up with.
+   * No timer starts and nothing is signed before there are links to more than 2/3 of the power; not for ever, and not
+   * when a peer is past this height: that one is to be caught up with.
    */
-  private waitForLinks(untilMs: number): void {
+  private waitForLinks(replay: Replay, untilMs: number): void {
     if (this.stopping !== null) return;
-    const { clock, genesis } = this.parts;
+    const { clock } = this.parts;
     const facts = this.linkFacts();
-    const begun = facts.peers.some(({ status }) => (status?.height ?? 0) >= genesis.initialHeight);
+    const passed = facts.peers.some(({ status }) => (status?.height ?? 0) >= facts.height);
     const late = clock.monotonicMs() >= untilMs;
-    if (linkedEnough(facts) || !this.isValidator() || begun || late) {
-      this.runner.start();
-      this.owner.enterConsensus();
-      this.watchLinks();
+    if (linkedEnough(facts) || !this.isValidator() || passed || late) {
+      this.enter(replay).catch((error: unknown) =>
+        this.end(effectError("the height could not be taken up", error)),
+      );
       return;
     }
-    this.cancelLinks = clock.timer(LINK_LOOK_MS, () => this.waitForLinks(untilMs));
+    this.cancelLinks = clock.timer(LINK_LOOK_MS, () => this.waitForLinks(replay, untilMs));
+  }
+
+  /** Catches up first; then goes on with the height of the log, unless it was decided meanwhile. */
+  private async enter(replay: Replay): Promise<void> {
+    const { owner, runner } = this;
+    const before = runner.chain();
+    await owner.catchUp(CATCH_UP_WAIT_MS);
+    if (this.isStopping) return;
+    if (runner.chain() === before && !runner.running) await takeUp(runner, replay);
+    if (this.isStopping) return;
+    owner.enterConsensus();
+    this.watchLinks();
   }
 
   /** Proposer absence is looked at again while a round waits. */

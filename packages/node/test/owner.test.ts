@@ -1,6 +1,7 @@
 /** The one owner of the life cycle: when the round is left for block sync, and how the node comes back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Commit, timeFromMs } from "@quorate/chain";
 import { type BlockSync, SyncError } from "@quorate/sync";
 import type { NodeError } from "../src/errors.ts";
 import { Owner } from "../src/lifecycle/owner.ts";
@@ -128,6 +129,54 @@ test("an own signature in a synced commit raises the sign state before the block
     const generation = rig.privval?.state.generation;
     await owner.raise({ ...rig.runner.lastCommit().commit, height: 4, signatures: [] });
     assert.equal(rig.privval?.state.generation, generation, "not for the commits of others");
+  });
+});
+
+test("an own signature in a synced commit that is newer than this process, and not its own, stops the node: another one signs", async () => {
+  await withOwner(async ({ rig, owner, fatals }) => {
+    const [made] = decidedChain(rig.chain, 1);
+    assert.ok(made !== undefined);
+    const at = (ms: number): Commit => {
+      const timestamp = timeFromMs(rig.clock.wallMs() + ms);
+      return { ...made.commit, signatures: made.commit.signatures.map((s) => ({ ...s, timestamp })) };
+    };
+    await owner.raise({ ...at(-60_000), height: 1 });
+    assert.deepEqual(fatals, [], "signed before this process: by itself, in an earlier life");
+    await rig.privval?.raise(2, 0, 2);
+    await owner.raise({ ...at(1), height: 2 });
+    assert.deepEqual(fatals, [], "known to the sign state");
+    await owner.raise({ ...at(1), height: 3 });
+    assert.deepEqual(
+      fatals.map(({ exitCode, code }) => [exitCode, code]),
+      [[5, "DOUBLE_INSTANCE"]],
+    );
+    assert.equal(rig.privval?.state.lastSigned?.height, 2);
+  });
+});
+
+test("before anything is signed the node takes what its peers have; a claim without a block costs a bounded time", async () => {
+  await withOwner(async ({ rig, owner, sync, bring }) => {
+    await owner.catchUp(1_000);
+    assert.equal(sync.runs, 0, "nobody is ahead");
+    sync.target = 2;
+    let over = false;
+    const claimed = owner.catchUp(1_000).then(() => {
+      over = true;
+    });
+    await rig.pass(900);
+    assert.equal(over, false);
+    await rig.pass(200);
+    await claimed;
+    await sync.end(0);
+    const catching = owner.catchUp(1_000);
+    await bring(1);
+    await rig.pass(5_000);
+    await bring(2);
+    sync.target = 2;
+    await sync.end(2);
+    await catching;
+    assert.equal(rig.runner.chain().lastHeight, 2);
+    assert.equal(owner.phase, "consensus");
   });
 });
 

@@ -81,6 +81,24 @@ test("a replayed height is the height as it was, timers and questions included",
   });
 });
 
+test("regression: a body that comes while a height is being taken up again is told to the core", async () => {
+  const rig = await makeRig();
+  await rig.begin();
+  const block = rig.block();
+  rig.runner.submit({
+    kind: "proposal",
+    proposal: rig.signers.proposal(block),
+    receivedAtMs: rig.clock.wallMs(),
+  });
+  await rig.wal.sync();
+  await withRig(crashed(rig, "written"), async (again) => {
+    again.runner.receiveBody(1, block.blockId, block.bytes);
+    assert.equal((await again.recover()).kind, "resumed");
+    assert.deepEqual(votesOf(again), [`prevote 0 ${shortId(block.blockId)}`]);
+  });
+  await rig.free();
+});
+
 test("regression: messages that came early for the next height are part of its replay", async () => {
   await withRig({}, async (rig) => {
     await rig.begin();

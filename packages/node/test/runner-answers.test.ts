@@ -94,6 +94,21 @@ test("UNKNOWN is no verdict: the prevote waits, and is nil only when timeoutProp
   });
 });
 
+test("regression: what peers send before the height begins here is not lost: gossip brings it once", async () => {
+  await withRig({}, async (rig) => {
+    const block = rig.block();
+    await rig.propose(block);
+    await rig.votes(prevote, block.blockId, rig.others);
+    assert.deepEqual(rig.published.votes, []);
+    await rig.begin();
+    assert.deepEqual(rig.published.votes.map(nameOf), [
+      `prevote 0 ${shortId(block.blockId)}`,
+      `precommit 0 ${shortId(block.blockId)}`,
+    ]);
+    assert.deepEqual(rig.published.wanted, []);
+  });
+});
+
 test("regression: an error while a block is judged leaves the question open: it is asked again until it is answered", async () => {
   await withRig({}, async (rig) => {
     let failures = 2;

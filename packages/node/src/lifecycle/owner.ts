@@ -4,15 +4,15 @@
  * nothing; it comes back by itself at the tip (DESIGN §6).
  */
 import type { Block, BlockId, Commit } from "@quorate/chain";
-import { CommitFlag } from "@quorate/chain";
+import { CommitFlag, timeToMs } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import type { LogPort } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
 import { type BlockSync, SyncError } from "@quorate/sync";
-import type { Clock } from "../clock.ts";
+import { type Clock, within } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
 import type { Metrics } from "../metrics/index.ts";
-import { effectError, safetyError } from "../runner/fatal.ts";
+import { effectError, foreignSignatureError, safetyError } from "../runner/fatal.ts";
 import type { Runner } from "../runner/runner.ts";
 import type { NodePhase } from "../types.ts";
 
@@ -38,12 +38,14 @@ export class Owner {
   private readonly modules: OwnerModules;
   private current: NodePhase = "starting";
   private behindSinceMs: number | null = null;
+  private readonly startedAtMs: number;
   private syncing: Promise<void> | null = null;
   private readonly abort = new AbortController();
   private cancelLook: (() => void) | null = null;
 
   constructor(modules: OwnerModules) {
     this.modules = modules;
+    this.startedAtMs = modules.clock.wallMs();
     this.show();
   }
 
@@ -65,6 +67,19 @@ export class Owner {
     if (this.current === "stopping") return;
     this.setPhase("consensus");
     this.look();
+  }
+
+  /**
+   * Before anything is signed: what the peers have decided already is taken from them, own signatures in it included.
+   * Whoever comes back with an old home, or runs beside its twin, learns so here. A claim without a block costs `ms`.
+   */
+  async catchUp(ms: number): Promise<void> {
+    if (this.stopped || this.behind() <= 0) return;
+    this.startSync();
+    if (this.syncing === null) return;
+    await within(this.modules.clock, ms, this.syncing);
+    // One block has proven itself: then all of them.
+    if (this.phase === "syncing") await this.syncing;
   }
 
   /** A peer's status changed: look at the distance now. */
@@ -102,14 +117,26 @@ export class Owner {
     await this.syncing;
   }
 
-  /** An own signature in a commit is one we must never contradict (DESIGN §3a, watermark). */
+  /**
+   * An own signature in a commit is one we must never contradict (DESIGN §3a, watermark). One that is newer than all we
+   * signed, and made while this process was running, was made by somebody else (§5.7).
+   */
   async raise(commit: Commit): Promise<void> {
     const { privval } = this.modules;
     if (privval === null) return;
-    const mine = commit.signatures.some(
+    const mine = commit.signatures.find(
       (s) => s.flag !== CommitFlag.absent && bytesEqual(s.validatorAddress, privval.address),
     );
-    if (!mine) return;
+    if (mine === undefined) return;
+    const { height, round } = commit;
+    if (isAbove(privval, height, round) && timeToMs(mine.timestamp) > this.startedAtMs) {
+      this.modules.fatal(
+        foreignSignatureError(
+          `block sync brought a precommit of this validator's key for height ${height} round ${round} that was signed while this node ran, and not by this node`,
+        ),
+      );
+      return;
+    }
     try {
       await privval.raise(commit.height, commit.round, 2);
     } catch (error) {
@@ -182,4 +209,11 @@ export class Owner {
     }
     metrics.comet.blocksync.syncing.set(this.current === "syncing" ? 1 : 0);
   }
+}
+
+/** Whether a precommit of this height and round is newer than everything that the sign state knows of. */
+function isAbove({ state }: PrivVal, height: number, round: number): boolean {
+  const last = state.lastSigned;
+  if (last === null || height !== last.height) return height > (last?.height ?? 0);
+  return round > last.round || (round === last.round && last.step < 2);
 }

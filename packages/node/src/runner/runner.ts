@@ -18,6 +18,7 @@ import {
   type Effect,
   encodeInput,
   encodeSnapshot,
+  hasBody,
   type Input,
   initialState,
   proposalsOfRound,
@@ -47,6 +48,9 @@ import { Validation } from "./validate.ts";
 /** Inputs that wait for the core are bounded: gossip must slow its peers down before this is reached. */
 const MAX_QUEUED_INPUTS = 65_536;
 
+/** Messages kept while the height has not begun here: gossip delivers each once. */
+const MAX_EARLY_INPUTS = 4_096;
+
 export type RunnerMode = "paused" | "running" | "stopped";
 
 export class Runner implements RunnerContext {
@@ -59,6 +63,8 @@ export class Runner implements RunnerContext {
   private last: LastCommit;
   private mode: RunnerMode = "paused";
   private queue: Input[] = [];
+  /** What peers sent before the height began here. */
+  private early: Input[] = [];
   private draining = false;
   private committing: Promise<void> = Promise.resolve();
   /** Signatures leave one after the other, in the order in which the core asked. */
@@ -170,6 +176,10 @@ export class Runner implements RunnerContext {
     this.submit({ kind: "sign_state", height, ...signStateAt(this.modules.privval, height) });
     this.submitLastVote();
     this.performAll(pending);
+    for (const body of this.bodies.at(height)) {
+      if (!hasBody(this.coreState, body.blockId)) this.submitBody(body);
+    }
+    this.submitEarly();
   }
 
   /** Leaves the round for block sync: nothing is signed until {@link start}. */
@@ -203,7 +213,11 @@ export class Runner implements RunnerContext {
   }
 
   submit(input: Input): void {
-    if (this.mode !== "running") return;
+    if (this.mode !== "running") {
+      if (this.mode === "paused" && isMessage(input) && this.early.length < MAX_EARLY_INPUTS)
+        this.early.push(input);
+      return;
+    }
     if (this.queue.length >= MAX_QUEUED_INPUTS) {
       this.modules.fatal(
         bugError("the consensus input queue is full", new Error(`${this.queue.length} inputs wait`)),
@@ -510,6 +524,7 @@ export class Runner implements RunnerContext {
     });
     this.submitLastVote();
     for (const body of this.bodies.at(height)) this.submitBody(body);
+    this.submitEarly();
     this.prepared = mine && !idle ? this.prepare(height, state) : Promise.resolve(null);
   }
 
@@ -524,6 +539,11 @@ export class Runner implements RunnerContext {
     if (vote !== null) this.submit({ kind: "vote", vote });
   }
 
+  /** The core drops what is of another height by now. */
+  private submitEarly(): void {
+    for (const input of this.early.splice(0)) this.submit(input);
+  }
+
   private async prepare(height: number, state: ChainState): Promise<Prepared | null> {
     const { execution, log } = this.modules;
     const signal = this.heightSignal();
@@ -536,4 +556,9 @@ export class Runner implements RunnerContext {
       return null;
     }
   }
+}
+
+/** What peers send, and nobody sends twice. */
+function isMessage({ kind }: Input): boolean {
+  return kind === "vote" || kind === "proposal" || kind === "certificate";
 }
