@@ -143,7 +143,7 @@ const plan =
         {
           files: [
             ...glob("packages/*/test/**/*.test.ts"),
-            ...glob("{campaigns,conformance,fuzz,mutants,simulator}/test/**/*.test.ts"),
+            ...glob("{campaigns,conformance,fuzz,mutants,simulator,specs}/test/**/*.test.ts"),
             ...glob("scripts/test/**/*.test.ts"),
           ],
           concurrency: availableParallelism(),

@@ -6,12 +6,12 @@
  */
 
 import { effectError } from "../../packages/node/src/runner/fatal.ts";
-import { makeChain, type TestChain } from "../../packages/node/test/support/chain.ts";
+import type { TestChain } from "../../packages/node/test/support/chain.ts";
 import { makeNodeKey, type NodeKey, NodeUnderTest } from "../effects/node-under-test.ts";
 import { record } from "../effects/record.ts";
 import { restart } from "../effects/restart.ts";
 import { Scene, type Surroundings } from "../effects/scene.ts";
-import { HEIGHTS, weatherFor } from "../effects/script.ts";
+import { crashChain, HEIGHTS, weatherFor } from "../effects/script.ts";
 import { DiskImage, type DiskStep, type StoredContent } from "../support/disk-image.ts";
 import { errno, ModelDisk } from "../support/model-disk.ts";
 import { type CampaignOptions, type CampaignReport, inShare, Tally } from "../support/report.ts";
@@ -26,7 +26,7 @@ const DURABILITY = 6;
 
 export async function diskCampaign(options: CampaignOptions): Promise<CampaignReport> {
   const tally = new Tally();
-  const chain = makeChain(4);
+  const chain = crashChain();
   let index = 0;
   for (const underTest of VALIDATORS) {
     const key = await makeNodeKey(chain, underTest);

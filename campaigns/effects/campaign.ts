@@ -4,11 +4,12 @@
  * starts on it again, contradicts nothing it sent, keeps its locks, and decides with its peers. A spread of the cases
  * crashes a second time, behind each step of its start.
  */
-import { makeChain, type TestChain } from "../../packages/node/test/support/chain.ts";
+import type { TestChain } from "../../packages/node/test/support/chain.ts";
 import { type CampaignOptions, type CampaignReport, inShare, Tally } from "../support/report.ts";
 import { makeNodeKey, type NodeKey } from "./node-under-test.ts";
 import { type DiskPace, imagesOf, record } from "./record.ts";
 import { restart } from "./restart.ts";
+import { crashChain } from "./script.ts";
 
 const PACES: readonly DiskPace[] = ["prompt", "slow"];
 /** One case in so many crashes again while it starts. */
@@ -17,7 +18,7 @@ const PROGRESS_EVERY = 500;
 
 export async function effectsCampaign(options: CampaignOptions): Promise<CampaignReport> {
   const tally = new Tally();
-  const chain = makeChain(4);
+  const chain = crashChain();
   let index = 0;
   for (let underTest = 0; underTest < chain.keys.seeds.length; underTest++) {
     const key = await makeNodeKey(chain, underTest);

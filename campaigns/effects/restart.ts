@@ -49,7 +49,8 @@ export async function restart(
   const target = 1 + Math.max(HEIGHTS, ...everybody.map(({ height }) => height));
   const faults: string[] = [];
   try {
-    const done = await scene.run(() => everybody.every(({ height }) => height > target), LIMIT_MS);
+    const signs = (): boolean => scene.sent.votes.length > before;
+    const done = await scene.run(() => signs() && everybody.every(({ height }) => height > target), LIMIT_MS);
     if (!done) {
       const at = everybody.map(({ height }) => height).join(", ");
       faults.push(`stall: the validators are at heights ${at} after ${LIMIT_MS / 1000} s`);

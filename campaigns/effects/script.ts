@@ -9,12 +9,17 @@
  * Delayed messages arrive when their receiver begins round 2 of the height.
  */
 import { VoteType } from "@quorate/chain";
-import { proposerIndex, type TestChain } from "../../packages/node/test/support/chain.ts";
+import { makeChain, proposerIndex, type TestChain } from "../../packages/node/test/support/chain.ts";
 import type { Weather } from "./scene.ts";
 
 const { prevote, precommit } = VoteType;
 
 export const HEIGHTS = 3;
+
+/** Four validators. Blocks have some distance, so that three of them do not run away from one that comes back. */
+export function crashChain(): TestChain {
+  return makeChain(4, { blockIntervalMs: 300 });
+}
 
 type Role = "N" | "A" | "B" | "C";
 

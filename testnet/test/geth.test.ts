@@ -169,9 +169,10 @@ describe("four validators over four Geths", { skip, timeout: 900_000 }, () => {
     const { timestamp } = (await ethBlock(eth_rpc, height))!;
     const call = { to: BEACON_ROOTS, data: `0x${BigInt(timestamp).toString(16).padStart(64, "0")}` };
     const root = await ethCall<Hex>(eth_rpc, "eth_call", [call, `0x${height.toString(16)}`]);
-    const { block_id } = (await rpc(url, `block?height=${height - 1}`)) as unknown as {
-      readonly block_id: { readonly hash: string };
-    };
+    const { block_id } = await rpc<{ readonly block_id: { readonly hash: string } }>(
+      url,
+      `block?height=${height - 1}`,
+    );
     assert.equal(root.slice(2).toUpperCase(), block_id.hash);
   });
 

@@ -31,6 +31,8 @@ export interface CommitFacts {
   readonly node: string;
   readonly height: number;
   readonly round: number;
+  /** Of the header, RFC 3339. */
+  readonly time: string;
   readonly block_id: string;
   readonly app_hash: string;
   readonly el_hash: string;
@@ -194,8 +196,13 @@ export async function eventually(what: string, check: () => boolean | Promise<bo
   }
 }
 
-export async function rpc(url: string, method: string): Promise<Record<string, unknown>> {
+/** The result of a CometBFT call, of the shape that the caller says. @throws Error with the server's own words. */
+export async function rpc<T = Readonly<Record<string, unknown>>>(url: string, method: string): Promise<T> {
   const response = await fetch(`${url}/${method}`);
-  const { result } = (await response.json()) as { result: Record<string, unknown> };
+  const { result, error } = (await response.json()) as {
+    readonly result?: T;
+    readonly error?: { readonly message: string; readonly data?: string };
+  };
+  if (result === undefined) throw new Error(`${method}: ${error?.message} ${error?.data}`);
   return result;
 }

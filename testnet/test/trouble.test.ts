@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { findOracle, run } from "../../packages/rpc/test/oracle.ts";
 import { ethChain } from "./support/eth.ts";
+import { executionScenes } from "./support/execution-scenes.ts";
 import { strangersOnHttp, strangersOnP2p } from "./support/garbage.ts";
 import { LiveNetwork, pause, residentMib, signal } from "./support/live.ts";
 import { seededRandom } from "./support/random.ts";
@@ -21,7 +22,7 @@ const oracle = await findOracle();
 describe(`four validators in trouble (QUORATE_SEED=${SEED})`, { timeout: 900_000 }, () => {
   let net: LiveNetwork;
   before(async () => {
-    net = await LiveNetwork.start();
+    net = await LiveNetwork.startFaulty();
   });
   afterEach((context) => {
     if ("diagnostic" in context && "passed" in context && context.passed === false) {
@@ -95,6 +96,8 @@ describe(`four validators in trouble (QUORATE_SEED=${SEED})`, { timeout: 900_000
     await net.untilReady("node0");
     await net.signs("node0");
   });
+
+  executionScenes(() => net);
 
   test("an execution client whose data is gone is rebuilt from the node's store", async () => {
     await net.kill("node1");

@@ -272,7 +272,7 @@ describe("the trace page in a browser", { skip }, () => {
       return slowest;
     })()`);
     assert.ok(Number(slowest) < 1500, `a frame took ${String(slowest)} ms`);
-    assert.match(await text("#status"), /lines drawn: zoom in|messages$/);
+    assert.match(await text("#status"), /drawn: zoom in|messages$/);
     assert.deepEqual(page.complaints, []);
   });
 });

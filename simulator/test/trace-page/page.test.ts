@@ -169,6 +169,13 @@ describe("the model", () => {
       block: "1a2b3c4d",
     });
     assert.deepEqual(aboutOf("round_state"), { word: "round_state", height: -1, round: -1, block: "" });
+    assert.deepEqual(aboutOf("certificate of prevote 3/1 nil +2"), {
+      word: "certificate",
+      height: 3,
+      round: 1,
+      block: "nil",
+    });
+    assert.equal(aboutOf("proposal 3/0 +2").block, "");
     assert.equal(MESSAGE_KINDS[kindOf("prevote")]?.id, "prevote");
     assert.equal(MESSAGE_KINDS[kindOf("something new")]?.id, "other");
   });
@@ -260,6 +267,7 @@ describe("choosing what to draw", () => {
     const chosen = choose(model.messages, index, whole(model.end), all, 1200, 40);
     assert.equal(chosen.rows.length, 40);
     assert.equal(chosen.matching, model.messages.count);
+    assert.ok(chosen.beyond > 0 && chosen.beyond <= chosen.matching - 40);
     const lost = chosen.rows.filter((row) => model.messages.fate[row] === 1).length;
     assert.equal(lost, model.lost);
   });

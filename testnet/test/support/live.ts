@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { askControl } from "../../../packages/cli/src/testnet/control.ts";
+import { faultsFile, faultyEnvironment, type MachineFaults, setFaults } from "../../faults/control.ts";
 import {
   type CommitFacts,
   eventually,
@@ -24,6 +25,14 @@ export interface NodeNow extends NodeFacts {
 export interface Account {
   readonly address: `0x${string}`;
   readonly private_key: `0x${string}`;
+}
+
+interface SignedHeader {
+  readonly signed_header: {
+    readonly commit: {
+      readonly signatures: readonly { readonly block_id_flag: number; readonly validator_address: string }[];
+    };
+  };
 }
 
 const PORTS_PER_NODE = 10;
@@ -54,12 +63,23 @@ export class LiveNetwork {
 
   /** Starts `validator testnet --json` in a temporary home and resolves when all its nodes are ready. */
   static async start(...args: readonly string[]): Promise<LiveNetwork> {
+    return LiveNetwork.#start(process.env, args);
+  }
+
+  /** The same with clocks and disks that {@link fault} can change; each client has those of its validator. */
+  static async startFaulty(...args: readonly string[]): Promise<LiveNetwork> {
+    return LiveNetwork.#start(faultyEnvironment(null, process.env), args);
+  }
+
+  static async #start(env: NodeJS.ProcessEnv, args: readonly string[]): Promise<LiveNetwork> {
     const directory = temporaryDirectory();
     const home = join(directory.path, "net");
     const basePort = await freePorts(4 * PORTS_PER_NODE);
-    const network = new RunningNetwork(VALIDATOR, [
-      ...["testnet", "--json", "--home", home, "--base-port", String(basePort), ...args],
-    ]);
+    const network = new RunningNetwork(
+      VALIDATOR,
+      ["testnet", "--json", "--home", home, "--base-port", String(basePort), ...args],
+      env,
+    );
     try {
       return new LiveNetwork(network, basePort, await network.ready(), directory.remove);
     } catch (error) {
@@ -123,9 +143,30 @@ export class LiveNetwork {
     ).length;
   }
 
-  /** Resolves when each answers /health. */
+  /** Resolves when each answers /health. Rejects with the end of its log when one does not come up. */
   async restart(...names: readonly string[]): Promise<void> {
-    await Promise.all(names.map((name) => askControl(this.home, { command: "restart", name })));
+    await Promise.all(
+      names.map((name) =>
+        askControl(this.home, { command: "restart", name }).catch((error: unknown) => {
+          throw new Error(`restart of ${name}; its log ends with\n${this.logTail(name, 60)}`, {
+            cause: error,
+          });
+        }),
+      ),
+    );
+  }
+
+  /** Makes the machine of a node started by {@link startFaulty} wrong or slow; nothing named is sound. */
+  fault(name: string, faults: Partial<MachineFaults>): void {
+    setFaults(faultsFile(this.homeOf(name)), faults);
+  }
+
+  homeOf(name: string): string {
+    return join(this.home, name);
+  }
+
+  logTail(name: string, lines: number): string {
+    return tail(join(this.homeOf(name), "node.log"), lines);
   }
 
   async ready(name: string): Promise<Readiness> {
@@ -144,13 +185,7 @@ export class LiveNetwork {
     let height = this.height + 1;
     await eventually(`a commit signed by ${name}`, async () => {
       if (this.height <= height) return false;
-      const { signed_header } = (await rpc(url, `commit?height=${height}`)) as unknown as {
-        readonly signed_header: {
-          readonly commit: {
-            readonly signatures: readonly { block_id_flag: number; validator_address: string }[];
-          };
-        };
-      };
+      const { signed_header } = await rpc<SignedHeader>(url, `commit?height=${height}`);
       height++;
       return signed_header.commit.signatures.some(
         (signature) => signature.block_id_flag === 2 && signature.validator_address === address,
@@ -173,9 +208,7 @@ export class LiveNetwork {
 
   /** Last lines of what every node logged, for the report of a failed test. */
   logTails(lines = 15): string {
-    return this.names
-      .map((name) => `--- ${name}\n${tail(join(this.home, name, "node.log"), lines)}`)
-      .join("\n");
+    return this.names.map((name) => `--- ${name}\n${this.logTail(name, lines)}`).join("\n");
   }
 }
 

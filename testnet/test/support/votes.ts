@@ -34,18 +34,29 @@ export function judgeVotes(homes: readonly string[]): VoteVerdict {
   return { conflicts: [...conflicts], signed };
 }
 
-interface Entry {
+/** What a node that wrote a trace saw of one validator's votes and proposals. */
+export function messagesOf(home: string, address: string): TracedMessage[] {
+  const lines = readFileSync(join(home, "data", "vote-trace.ndjson"), "utf8").split("\n");
+  return lines.flatMap((line) => {
+    const entry = parse(line);
+    return entry?.validator === address ? [entry] : [];
+  });
+}
+
+export interface TracedMessage {
   readonly validator: string;
   readonly height: number;
   readonly round: number;
-  readonly type: string;
+  readonly type: "proposal" | "prevote" | "precommit";
+  /** Hash of the block, `null` for nil. */
+  readonly block: string | null;
   readonly sign_bytes: string;
 }
 
 /** `null` for an empty line and for the torn last line of a killed node, onto which its next run wrote. */
-function parse(line: string): Entry | null {
+function parse(line: string): TracedMessage | null {
   try {
-    return JSON.parse(line) as Entry;
+    return JSON.parse(line) as TracedMessage;
   } catch {
     return null;
   }

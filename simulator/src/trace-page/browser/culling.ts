@@ -77,6 +77,8 @@ export interface Chosen {
   readonly rows: readonly number[];
   /** How many touch the view and pass the filters. */
   readonly matching: number;
+  /** How many of these are not drawn for want of budget; those on the same pixels as a drawn one do not count. */
+  readonly beyond: number;
 }
 
 /**
@@ -115,12 +117,14 @@ export function choose(
   });
   const chosen: number[][] = [];
   let left = budget;
+  let beyond = 0;
   for (const rank of [...classes.keys()].sort((a, b) => b - a)) {
     const list = classes.get(rank) ?? [];
     chosen.push(list.length <= left ? list : everyNth(list, left));
+    beyond += Math.max(0, list.length - left);
     left = Math.max(0, left - list.length);
   }
-  return { rows: chosen.reverse().flat(), matching };
+  return { rows: chosen.reverse().flat(), matching, beyond };
 }
 
 function everyNth(list: readonly number[], wanted: number): number[] {

@@ -3,8 +3,8 @@ import type { FaultSpan } from "./model.ts";
 
 export const AXIS_HEIGHT = 24;
 export const HEIGHTS_HEIGHT = 24;
-export const FAULT_ROW = 18;
-const MOST_FAULT_ROWS = 5;
+export const FAULT_ROW = 16;
+const MOST_FAULT_ROWS = 7;
 const GAP = 8;
 const SMALLEST_LANE = 26;
 const LARGEST_LANE = 160;

@@ -10,7 +10,8 @@ export interface About {
   readonly block: string;
 }
 
-const SHAPE = /^(\S+)(?: (\d+)(?:\/(\d+))?)?(?: (\S+))?/;
+/** First word; then, wherever it stands, "height/round" and the word after it. */
+const SHAPE = /^(\S+)(?:.*?\b(\d+)\/(\d+)(?: ([0-9a-zA-Z]\S*))?)?/;
 
 export function aboutOf(what: string): About {
   const found = SHAPE.exec(what);
@@ -57,7 +58,7 @@ export const MESSAGE_KINDS: readonly MessageKind[] = [
   {
     id: "state",
     label: "round state",
-    words: ["round_state", "status", "want", "have"],
+    words: ["round_state", "status", "want_body", "want", "have", "binding", "goodbye"],
     weight: 1,
     chatter: true,
   },

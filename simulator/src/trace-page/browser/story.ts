@@ -171,7 +171,7 @@ function stragglersOf(model: Model, story: HeightStory, firstAt: number, usual: 
 /** " (node2 was down; partition {0,1} | {2,3})": what overlapped this stretch of time, or "". */
 function during(model: Model, from: number, until: number): string {
   const reasons = reasonsOf(model, from, until, null);
-  return reasons.length === 0 ? "" : ` (${listed(reasons, 4)})`;
+  return reasons.length === 0 ? "" : ` (${listed(reasons, 3)})`;
 }
 
 function reasonsOf(model: Model, from: number, until: number, node: number | null): string[] {
@@ -185,7 +185,15 @@ function reasonsOf(model: Model, from: number, until: number, node: number | nul
         .map(({ kind }) => `${lane.name} was ${kind === "crash" ? "down" : "paused"}`),
     );
   const faults = model.faults
-    .filter((fault: FaultSpan) => overlaps(fault) && (node === null || fault.nodes.includes(node)))
+    .filter((fault) => overlaps(fault) && (node === null || fault.nodes.includes(node)))
+    .filter((fault) => !showsAsOutage(model, fault))
     .map(({ text }) => text);
   return [...new Set([...outages, ...faults])];
+}
+
+/** A kill, a power loss, a pause: said already by what it did to its node. */
+function showsAsOutage(model: Model, fault: FaultSpan): boolean {
+  return fault.nodes.some((node) =>
+    model.lanes[node]?.outages.some(({ from }) => from >= fault.from - 1 && from <= fault.until + 1),
+  );
 }

@@ -95,12 +95,12 @@ async function start(): Promise<void> {
 
 function statusText(app: App): string {
   const { from, until } = app.view;
-  const { rows, matching } = app.chosen;
+  const { rows, matching, beyond } = app.chosen;
   const shown = `${moment(Math.max(0, from))} to ${moment(Math.min(app.model.end, until))} (${duration(until - from)})`;
   const drawn =
-    rows.length === matching
+    beyond === 0
       ? `${count(matching)} of ${count(app.model.messages.count)} messages`
-      : `${count(matching)} of ${count(app.model.messages.count)} messages, ${count(rows.length)} lines drawn: zoom in to tell all apart`;
+      : `${count(matching)} of ${count(app.model.messages.count)} messages, ${count(rows.length)} drawn: zoom in to see all`;
   return `${shown} · ${drawn}`;
 }
 

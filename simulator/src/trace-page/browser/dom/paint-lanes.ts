@@ -92,7 +92,8 @@ function paintSteps(
       ctx.lineWidth = 2;
       ctx.strokeRect(x1, top - 1, wide, tall + 2);
     }
-    const visible = Math.max(x1, layout.left);
+    // A height begins where a decision's mark stands.
+    const visible = Math.max(x1, layout.left) + (span.step === "NewHeight" ? 6 : 0);
     const room = Math.min(x2, layout.left + layout.width) - visible - 6;
     if (room > 22 && tall >= 10) {
       const where = `${span.height}/${span.round}`;
@@ -108,7 +109,7 @@ function paintSteps(
   ctx.globalAlpha = 1;
 }
 
-/** More steps than pixels: each column shows the step at its middle, so that the lane is a texture and not a blur. */
+/** More steps than pixels: which step is not to be told, but whether the node ran, and in which rounds. */
 function paintDenseSteps(
   ctx: CanvasRenderingContext2D,
   app: App,
@@ -118,11 +119,22 @@ function paintDenseSteps(
 ): void {
   const { layout, view } = app;
   const tall = barHeight(layout.laneHeight);
-  ctx.globalAlpha = 0.62;
   for (let x = 0; x < layout.width; x++) {
-    const { span } = stateAt(lane, timeAt(x + 0.5, view, 0, layout.width));
-    if (span === null) continue;
-    ctx.fillStyle = span.round > 0 ? palette.round : (palette.steps[span.step] ?? palette.otherStep);
+    const from = timeAt(x, view, 0, layout.width);
+    const until = timeAt(x + 1, view, 0, layout.width);
+    const first = Math.max(0, firstAfter(lane.spans, from, (span) => span.from) - 1);
+    const last = firstAfter(lane.spans, until, (span) => span.from);
+    let running = false;
+    let later = false;
+    for (let i = first; i < last; i++) {
+      const span = lane.spans[i]!;
+      if (span.until < from) continue;
+      running = true;
+      if (span.round > 0) later = true;
+    }
+    if (!running) continue;
+    ctx.globalAlpha = later ? 0.9 : 0.35;
+    ctx.fillStyle = later ? palette.round : palette.decided;
     ctx.fillRect(layout.left + x, middle - tall / 2, 1, tall);
   }
   ctx.globalAlpha = 1;
@@ -213,8 +225,10 @@ function paintLocks(
   }
 }
 
-export function signatureY(middle: number, laneHeight: number): number {
-  return middle - barHeight(laneHeight) / 2 - 7;
+/** Proposals stand above votes: a proposer mostly votes at once, and the marks would hide each other. */
+export function signatureY(word: string, middle: number, laneHeight: number): number {
+  const row = word === "proposal" && laneHeight >= 48 ? 17 : 7;
+  return middle - barHeight(laneHeight) / 2 - row;
 }
 
 /** A filled dot for a block, a ring for nil, a square for a proposal. */
@@ -226,7 +240,6 @@ function paintSignatures(
   middle: number,
 ): void {
   const { layout, view } = app;
-  const y = signatureY(middle, layout.laneHeight);
   const first = firstAfter(lane.signatures, view.from, ({ t }) => t - 1e-9);
   const last = firstAfter(lane.signatures, view.until, ({ t }) => t);
   if (last - first > layout.width / 5) return;
@@ -234,6 +247,7 @@ function paintSignatures(
     const signature = lane.signatures[i]!;
     if (signature.height < app.filters.fromHeight || signature.height > app.filters.untilHeight) continue;
     const x = xOf(signature.t, view, layout.left, layout.width);
+    const y = signatureY(signature.word, middle, layout.laneHeight);
     const colour =
       signature.word === "proposal"
         ? palette.steps["Propose"]

@@ -149,7 +149,7 @@ function paintHeightLines(ctx: CanvasRenderingContext2D, app: App, palette: Pale
 function paintFaults(ctx: CanvasRenderingContext2D, app: App, palette: Palette): void {
   if (!app.filters.faults) return;
   const { layout, view, model } = app;
-  ctx.font = `11px ${palette.font}`;
+  ctx.font = `10.5px ${palette.font}`;
   model.faults.forEach((fault, i) => {
     if (fault.until < view.from || fault.from > view.until) return;
     const x1 = xOf(fault.from, view, layout.left, layout.width);

@@ -56,17 +56,15 @@ function markAt(app: App, lane: Lane, x: number, y: number, toX: (t: number) => 
     const span = lane.spans.findLast((s) => s.from <= t && s.until >= t);
     if (span !== undefined) return { kind: "step", node, span };
   }
-  if (Math.abs(y - signatureY(middle, layout.laneHeight)) <= 5) {
-    let nearest: Target | null = null;
-    let best = NEAR;
-    for (const signature of lane.signatures) {
-      const distance = Math.abs(toX(signature.t) - x);
-      if (distance > best) continue;
-      best = distance;
-      nearest = { kind: "signature", node, signature };
-    }
-    if (nearest !== null) return nearest;
+  let nearest: Target | null = null;
+  let best = NEAR;
+  for (const signature of lane.signatures) {
+    const distance = Math.abs(toX(signature.t) - x);
+    if (distance > best || Math.abs(y - signatureY(signature.word, middle, layout.laneHeight)) > 5) continue;
+    best = distance;
+    nearest = { kind: "signature", node, signature };
   }
+  if (nearest !== null) return nearest;
   const below = y - lockTop(middle, layout.laneHeight);
   if (below >= -1 && below <= 6) {
     const lock = lane.locks.find((l) => toX(l.from) <= x && Math.max(toX(l.until), toX(l.from) + 2) >= x);

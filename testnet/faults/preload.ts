@@ -1,0 +1,167 @@
+/**
+ * Loaded before a program by `--import`, in each of its threads: its clocks and its disk then are as wrong and as slow as
+ * the faults file of the process says. Nothing of the program knows about it. Without a file it does nothing.
+ *
+ * Wall clock: `Date`, and the `Date` header of HTTP answers. Monotonic clock: `performance.now` and `setTimeout`, under a rate. Disk: every fsync and fdatasync
+ * of `node:fs`, and the synced writes of the store's index, which LevelDB makes in native code.
+ */
+import fs, { readFileSync, statSync } from "node:fs";
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { ServerResponse } from "node:http";
+import { syncBuiltinESMExports } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isMainThread } from "node:worker_threads";
+import { FAULTS_FILE, faultsFile, type MachineFaults, NO_FAULTS } from "./control.ts";
+
+const READ_EVERY_MS = 50;
+
+const trueNow = Date.now.bind(Date);
+const trueMonotonic = performance.now.bind(performance);
+
+class Machine {
+  readonly #file: string;
+  #faults: MachineFaults = NO_FAULTS;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #changed = 0;
+  /** Where the rate last changed, so that the monotonic clock never jumps. */
+  #since = { true: trueMonotonic(), shown: trueMonotonic() };
+  /** ms that the rate has won since the process began. */
+  get #won(): number {
+    return this.monotonic() - trueMonotonic();
+  }
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  get faults(): MachineFaults {
+    const at = trueMonotonic();
+    if (at - this.#readAt >= READ_EVERY_MS) {
+      this.#readAt = at;
+      this.#read();
+    }
+    return this.#faults;
+  }
+
+  monotonic(): number {
+    const rate = this.faults.clockRate;
+    return this.#since.shown + (trueMonotonic() - this.#since.true) * rate;
+  }
+
+  wall(): number {
+    return Math.floor(trueNow() + this.faults.clockOffsetMs + this.#won);
+  }
+
+  #read(): void {
+    const changed = statSync(this.#file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (changed === this.#changed) return;
+    this.#changed = changed;
+    const next: MachineFaults =
+      changed === 0 ? NO_FAULTS : { ...NO_FAULTS, ...JSON.parse(readFileSync(this.#file, "utf8")) };
+    const at = trueMonotonic();
+    this.#since = {
+      true: at,
+      shown: this.#since.shown + (at - this.#since.true) * this.#faults.clockRate,
+    };
+    this.#faults = next;
+  }
+}
+
+function breakClocks(machine: Machine): void {
+  const { setTimeout: trueTimeout } = globalThis;
+  const TrueDate = Date;
+  globalThis.Date = new Proxy(TrueDate, {
+    construct: (target, args, newTarget) =>
+      Reflect.construct(target, args.length === 0 ? [machine.wall()] : args, newTarget),
+    apply: () => new TrueDate(machine.wall()).toString(),
+    get: (target, key, receiver) =>
+      key === "now" ? () => machine.wall() : Reflect.get(target, key, receiver),
+  });
+  const { writeHead } = ServerResponse.prototype;
+  Reflect.set(ServerResponse.prototype, "writeHead", function (this: ServerResponse, ...args: unknown[]) {
+    if (!this.hasHeader("date")) this.setHeader("date", new Date().toUTCString());
+    return Reflect.apply(writeHead, this, args);
+  });
+  performance.now = () => machine.monotonic();
+  globalThis.setTimeout = new Proxy(trueTimeout, {
+    apply(target, self, [callback, ms, ...args]: [() => void, number | undefined, ...unknown[]]) {
+      return Reflect.apply(target, self, [callback, (ms ?? 0) / machine.faults.clockRate, ...args]);
+    },
+  });
+}
+
+async function slowDisk(machine: Machine): Promise<void> {
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  const block = (): void => {
+    const ms = machine.faults.syncDelayMs;
+    if (ms > 0) Atomics.wait(nobody, 0, 0, ms);
+  };
+  const wait = async (): Promise<void> => {
+    const ms = machine.faults.syncDelayMs;
+    if (ms > 0) await new Promise<void>((resolve) => setTimeout(resolve, ms));
+  };
+  const { fsyncSync, fdatasyncSync, fsync, fdatasync } = fs;
+  fs.fsyncSync = (fd) => {
+    block();
+    fsyncSync(fd);
+  };
+  fs.fdatasyncSync = (fd) => {
+    block();
+    fdatasyncSync(fd);
+  };
+  for (const [name, original] of [
+    ["fsync", fsync],
+    ["fdatasync", fdatasync],
+  ] as const) {
+    Reflect.set(
+      fs,
+      name,
+      (fd: number, done: fs.NoParamCallback) => void wait().then(() => original(fd, done)),
+    );
+  }
+  syncBuiltinESMExports();
+  await slowHandles(wait);
+  if (!isMainThread) return;
+  const { IndexDb } = await import("../../packages/store/src/index-db.ts");
+  const { write } = IndexDb.prototype;
+  IndexDb.prototype.write = async function (operations, options) {
+    if (options.sync) await wait();
+    return write.call(this, operations, options);
+  };
+}
+
+/** `FileHandle` is not exported; every handle has its prototype. */
+async function slowHandles(wait: () => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "quorate-faults-"));
+  const handle = await open(join(directory, "any"), "w");
+  const prototype: object = Object.getPrototypeOf(handle);
+  await handle.close();
+  await rm(directory, { recursive: true });
+  for (const name of ["sync", "datasync"]) {
+    const original: unknown = Reflect.get(prototype, name);
+    if (typeof original !== "function") throw new Error(`a FileHandle has no ${name}`);
+    Reflect.set(prototype, name, async function (this: unknown) {
+      await wait();
+      return await Reflect.apply(original, this, []);
+    });
+  }
+}
+
+/** The file named by the environment, or the one in the home of a `validator start`. */
+function ownFile(): string | null {
+  const named = process.env[FAULTS_FILE];
+  if (named !== undefined) return named;
+  const home = process.argv[process.argv.indexOf("--home") + 1];
+  if (!process.argv.includes("start") || !process.argv.includes("--home") || home === undefined) return null;
+  const file = faultsFile(home);
+  process.env[FAULTS_FILE] = file;
+  return file;
+}
+
+const file = ownFile();
+if (file !== null) {
+  const machine = new Machine(file);
+  breakClocks(machine);
+  await slowDisk(machine);
+}
