@@ -153,11 +153,13 @@ function decision({ state }: Work): MachineInput | null {
 }
 
 function roundSkip({ context, state }: Work): MachineInput | null {
-  const { machine, votes } = state;
-  const reached = machine.step === "NewHeight" ? -1 : machine.round;
-  const round = skipTarget(votes, context, reached);
+  const { machine, votes, own } = state;
+  const begins = machine.step === "NewHeight";
+  const round = skipTarget(votes, context, begins ? -1 : machine.round);
   if (round === null) return null;
-  return { kind: "new_round", round: Math.max(round, machine.round) };
+  // A height that is begun again goes on no lower than where it signed last.
+  const least = begins ? (own.watermark?.round ?? 0) : machine.round;
+  return { kind: "new_round", round: Math.max(round, least, machine.round) };
 }
 
 /** The first proposal of this round that settles the prevote; the others wait for body, verdict or polka. */

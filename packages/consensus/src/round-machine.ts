@@ -20,7 +20,7 @@
  * | L55-56      | new_round(r)           | any but Commit, r > round | as L11                                  | Propose   |
  * | L65-67      | timeout_precommit      | in a round             | as L55 with round + 1                      | Propose   |
  *
- * The lock changes by L36 alone: never by nil, never by a timeout, never by a proposal.
+ * The lock changes by L36 alone: never by nil, never by a timeout, never by a proposal, never to an older round.
  */
 import { type BlockId, blockIdEquals, type Round } from "@quorate/chain";
 import type { RoundValue, Step } from "./types.ts";
@@ -164,12 +164,14 @@ function precommit(
 
 function polka(machine: RoundMachine, blockId: BlockId): Transition {
   const value: RoundValue = { round: machine.round, blockId };
+  // A node that came back without its log can be in a round below its lock: what it signed there stays the lock.
+  if (machine.locked !== null && machine.locked.round > machine.round) return { machine, outputs: [] };
   // L36-41
   if (isPrevoting(machine)) {
     return precommit({ ...machine, locked: value, valid: value }, blockId, [{ kind: "values_changed" }]);
   }
   // L42-43: too late to lock, not too late to propose it later
-  if (isPrecommitting(machine) && machine.valid?.round !== machine.round) {
+  if (isPrecommitting(machine) && (machine.valid?.round ?? -1) < machine.round) {
     return { machine: { ...machine, valid: value }, outputs: [{ kind: "values_changed" }] };
   }
   return { machine, outputs: [] };

@@ -13,6 +13,7 @@ import {
 import { bufferAhead } from "./ahead.ts";
 import { extendCommit, isMember } from "./commit.ts";
 import { drive, isAbsent, settle, setValue } from "./driver.ts";
+import { checkStep } from "./invariants.ts";
 import { LIMITS } from "./limits.ts";
 import {
   judgeOwnProposal,
@@ -55,13 +56,14 @@ const NS_PER_MS = 1_000_000n;
  * Takes one input. Pure: the old state stays as it is, the same inputs give the same states and effects for ever.
  * Inputs of other heights, stale answers and duplicates change nothing; messages for the next height are kept for it.
  *
- * Throws {@link ConsensusError} `UNSETTLED` on a bug in the rules only; no peer can cause it.
+ * Throws {@link ConsensusError} `UNSETTLED` or `INVARIANT` on a bug in the rules only; no peer can cause it.
  */
 export function step(state: ConsensusState, input: Input): StepResult {
   if (input.kind === "start_height") return startHeight(state, input);
   if (state.context === null) return { state, effects: [] };
   const work: Work = { state, context: state.context, effects: [] };
   take(work, input);
+  checkStep({ before: state, after: work.state, input: input.kind, effects: work.effects });
   return { state: work.state, effects: work.effects };
 }
 
@@ -171,6 +173,7 @@ function startHeight(state: ConsensusState, input: InputOf<"start_height">): Ste
       commit: decidedHere ?? input.lastCommit ?? null,
     },
   };
+  const begun = work.state;
   // Timers of the old height died with it; the shell is told, should it not have cancelled them on `decide`.
   for (const { timeout } of state.timers) work.effects.push({ kind: "cancel_timeout", timeout });
   schedule(work, "new_height", 0, input.startDelayMs);
@@ -179,6 +182,7 @@ function startHeight(state: ConsensusState, input: InputOf<"start_height">): Ste
   for (const early of state.ahead) {
     if (early.kind !== "start_height" && heightOf(early) === height) take(work, early);
   }
+  checkStep({ before: begun, after: work.state, input: input.kind, effects: work.effects });
   return { state: work.state, effects: work.effects };
 }
 

@@ -468,3 +468,32 @@ test("a vote whose address is not that of its index is ignored", () => {
   ]);
   assert.equal(voteOf(core.state, 0, VoteType.prevote, 1), null);
 });
+
+test("a polka of a round below the sign state's lock does not replace it: the lock of a lost log is never left", () => {
+  const core = Core.inRound0(3);
+  core.good(0, A);
+  // The sign state knows more than the log gave back.
+  core.feed({
+    kind: "sign_state",
+    height: HEIGHT,
+    lock: { round: 3, blockId: B },
+    watermark: { round: 3, step: 2 },
+  });
+  core.prevotes(0, A, [0, 1, 2]);
+  assert.equal(valueText(core.state.machine.locked), `3 ${name(B)}`);
+  assert.equal(valueText(core.state.machine.valid), `3 ${name(B)}`);
+  core.timeout("prevote", 0);
+  assert.equal(valueText(core.state.machine.valid), `3 ${name(B)}`);
+});
+
+test("a height begun again with a lock enters no round below it, however old the votes are that come first", () => {
+  const lock = { round: 3, blockId: B };
+  const core = new Core(3, { lock, watermark: { round: 3, step: 2 } });
+  core.prevotes(1, A, [0, 1]);
+  assert.equal(core.round, 3);
+  core.prevotes(1, A, [2]);
+  core.body(A, 1);
+  core.verdict(A);
+  assert.equal(valueText(core.state.machine.locked), `3 ${name(B)}`);
+  assert.deepEqual(core.asked, []);
+});

@@ -8,6 +8,7 @@ import { Follower } from "./follower/follower.ts";
 import { handshake } from "./follower/handshake.ts";
 import { judge } from "./judge.ts";
 import { payloadOf } from "./payload/to-engine.ts";
+import { PayloadChecks } from "./payload-checks.ts";
 import { TxPool } from "./pool.ts";
 import { DEFAULT_TIMING, type EngineModules, type EngineOptions, type EngineTransport } from "./ports.ts";
 import { StatusKeeper } from "./status.ts";
@@ -55,15 +56,17 @@ class EngineClient implements ExecutionClient {
     this.#modules = modules;
     this.#rpcs = [engine, eth];
     this.#status = new StatusKeeper(log);
+    const checks = new PayloadChecks(api, modules.clock, log, genesis.params.timeoutProposeMs);
     this.#follower = new Follower({
       api,
+      checks,
       modules,
       timing,
       status: this.#status,
       handshake: () => handshake({ api, engine, eth, genesis, options, timing, log }),
     });
     const follower = this.#follower;
-    const judging = { api, follower, modules, timing, running: new Map() };
+    const judging = { api, checks, follower, modules, timing };
     this.#judge = (payload, root, signal) => judge(judging, payload, root, signal);
     this.#builder = new Builder({ api, eth, follower, modules, options, timing, judge: this.#judge });
     this.#pool = new TxPool(eth, timing, log);

@@ -1,8 +1,8 @@
-import { orGivenUp } from "./aborts.ts";
-import type { EngineApi, PayloadStatus } from "./engine/api.ts";
-import { type Answer, diagnose, type Failure, RpcCode } from "./engine/failure.ts";
+import type { EngineApi } from "./engine/api.ts";
+import { diagnose, type Failure, RpcCode } from "./engine/failure.ts";
 import type { Follower } from "./follower/follower.ts";
-import { fingerprint, refusal } from "./payload/to-engine.ts";
+import { refusal } from "./payload/to-engine.ts";
+import type { PayloadChecks } from "./payload-checks.ts";
 import type { EngineModules, EngineTiming } from "./ports.ts";
 import type { ExecutionPayload, Verdict } from "./types.ts";
 import { pause } from "./wake.ts";
@@ -12,8 +12,7 @@ export interface JudgePorts {
   readonly follower: Follower;
   readonly modules: EngineModules;
   readonly timing: EngineTiming;
-  /** Running newPayload calls by fingerprint: the same payload is not sent twice at a time. */
-  readonly running: Map<string, Promise<Answer<PayloadStatus>>>;
+  readonly checks: PayloadChecks;
 }
 
 /**
@@ -26,17 +25,16 @@ export async function judge(
   parentBeaconBlockRoot: Uint8Array,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { follower, modules, timing } = ports;
+  const { checks, follower, modules, timing } = ports;
   const refused = refusal(payload);
   if (refused !== null) return { kind: "invalid", reason: refused };
-  const key = fingerprint(payload, parentBeaconBlockRoot);
   const parent = payload.envelope.blockNumber - 1;
   let reason = "not asked yet";
   for (let wait = timing.retryMinMs; !signal.aborted; wait = Math.min(wait * 2, timing.retryMaxMs)) {
-    if (follower.valid.has(key)) return { kind: "valid" };
+    if (checks.isValid(payload, parentBeaconBlockRoot)) return { kind: "valid" };
     // Some clients call a block invalid when they only lack its parent (engine-api §1.3).
     const hadParent = follower.located && follower.cursor.height >= parent;
-    const answer = await ask(ports, key, payload, parentBeaconBlockRoot, signal);
+    const answer = await ask(ports, payload, parentBeaconBlockRoot, signal);
     if (answer.kind === "valid") return answer;
     if (answer.kind === "invalid" && hadParent) return answer;
     reason = answer.reason;
@@ -48,15 +46,11 @@ export async function judge(
 
 async function ask(
   ports: JudgePorts,
-  key: string,
   payload: ExecutionPayload,
   root: Uint8Array,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { running } = ports;
-  const call = running.get(key) ?? send(ports, key, payload, root);
-  const answer = await orGivenUp(call, signal);
-  if (answer === null) return { kind: "unknown", reason: "given up" };
+  const answer = await ports.checks.check(payload, root, signal);
   if (!answer.ok) return verdictOf(answer.failure, ports);
   const { status, error } = answer.value;
   switch (status) {
@@ -70,24 +64,9 @@ async function ask(
   }
 }
 
-function send(
-  ports: JudgePorts,
-  key: string,
-  payload: ExecutionPayload,
-  root: Uint8Array,
-): Promise<Answer<PayloadStatus>> {
-  const { api, follower, running } = ports;
-  const call = api.newPayload(payload, root, null).then((answer) => {
-    running.delete(key);
-    if (answer.ok && answer.value.status === "VALID") follower.valid.add(key);
-    return answer;
-  });
-  running.set(key, call);
-  return call;
-}
-
 /** A payload that the EL cannot even take is invalid here; trouble with the EL is no verdict. */
 function verdictOf(failure: Failure, ports: JudgePorts): Verdict {
+  if (failure.kind === "aborted") return { kind: "unknown", reason: "given up" };
   const { reason } = diagnose(failure, ports.api.label);
   const tooLarge =
     (failure.kind === "http" && failure.status === 413) ||
@@ -109,6 +88,7 @@ async function pauseOrProgress(
 ): Promise<void> {
   if (hadParent) return pause(clock, ms, signal);
   const stop = new AbortController();
+  // Given up, or the adapter is being closed: then the pause ends the wait, and the caller looks at its signal.
   const progress = follower
     .whenExecuted(parent, AbortSignal.any([signal, stop.signal]))
     .catch(() => undefined);

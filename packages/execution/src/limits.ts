@@ -28,6 +28,8 @@ export const LIMITS = {
   batchBytes: 1_048_576,
   /** Largest transaction Geth's pool takes. */
   txBytes: 131_072,
+  /** Decided blocks that a ready EL may be behind: one that it executes and one that was decided meanwhile. */
+  readyLag: 2,
   /** Distance beyond which replay adopts heads in steps (twice the speed on empty blocks). */
   replayStep: 50,
   /** FIFO pool of a chain without EL. */

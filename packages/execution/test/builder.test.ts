@@ -5,7 +5,7 @@ import { needsRebuild } from "../src/builder.ts";
 import type { BuiltPayload } from "../src/types.ts";
 import { fakeBlock, openBench } from "./support/bench.ts";
 
-const patient = AbortSignal.timeout(20_000);
+const patient = new AbortController().signal;
 const TX = "0x02f86b01";
 
 function numberOf(built: BuiltPayload | null): number {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Bench, openBench } from "./support/bench.ts";
 
-const none = AbortSignal.timeout(20_000);
+const none = new AbortController().signal;
 
 /** Waits until the EL stands on the decided tip and checks that it is the decided block. */
 async function atTip(bench: Bench): Promise<void> {
@@ -171,6 +172,26 @@ test("VALID that never moves the head ends with a demand to restart the EL, and 
   await atTip(bench);
 });
 
+test("an EL that answers well but does not keep up is not ready until it has caught up", async (t) => {
+  const bench = await openBench(t);
+  await bench.ready();
+  const begun = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  bench.el.gate = (method) => {
+    if (method !== "engine_newPayloadV4") return;
+    begun.resolve();
+    return finish.promise;
+  };
+  bench.decide(1);
+  bench.client.decided(1);
+  await begun.promise;
+  bench.decide(3);
+  finish.resolve();
+  const behind = await bench.until(({ kind }) => kind === "replaying");
+  assert.deepEqual(behind, { kind: "replaying", head: 1, target: 4 });
+  await atTip(bench);
+});
+
 test("SYNCING for a block whose parent the EL has ends with a demand, and heals by itself when the EL does", async (t) => {
   const bench = await openBench(t);
   await bench.ready();
@@ -180,6 +201,12 @@ test("SYNCING for a block whose parent the EL has ends with a demand, and heals 
   bench.client.decided(1);
   const status = await bench.until(({ kind }) => kind === "broken");
   assert.match("reason" in status ? status.reason : "", /SYNCING to decided block 1/);
+  // Behind by more than one block now: each further attempt would be a replay, were it not broken.
+  bench.decide(2);
+  const from = bench.statuses.length;
+  const asked = bench.el.countOf("engine_newPayloadV4");
+  while (bench.el.countOf("engine_newPayloadV4") < asked + 3) await delay(5);
+  assert.deepEqual([...new Set(bench.statuses.slice(from).map(({ kind }) => kind))], ["broken"]);
   bench.el.script = () => undefined;
   await atTip(bench);
 });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeEnvelope, encodeEnvelope } from "@quorate/chain";
+import { setTimeout as delay } from "node:timers/promises";
+import { DEFAULT_PARAMS, decodeEnvelope, encodeEnvelope } from "@quorate/chain";
 import { fakeBlock, openBench } from "./support/bench.ts";
 import type { Scripted } from "./support/fake-el.ts";
 
 const root = new Uint8Array(32);
-const patient = AbortSignal.timeout(20_000);
+const patient = new AbortController().signal;
 
 test("VALID is a verdict, and is not asked for twice", async (t) => {
   const bench = await openBench(t);
@@ -171,6 +172,73 @@ test("execution requests out of order, repeated or empty are refused without ask
     assert.equal(verdict.kind, "invalid");
   }
   assert.equal(bench.el.countOf("engine_newPayloadV4"), 0);
+});
+
+test("a payload that the EL is still validating when it is decided is not sent to it a second time", async (t) => {
+  const bench = await openBench(t);
+  await bench.ready();
+  const block = fakeBlock(bench.store);
+  const begun = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  bench.el.gate = async (method) => {
+    if (method !== "engine_newPayloadV4") return;
+    begun.resolve();
+    await finish.promise;
+  };
+  const height = new AbortController();
+  const beaconRoot = bench.store.attributes().parentBeaconBlockRoot;
+  const verdict = bench.client.validate(block, beaconRoot, height.signal);
+  await begun.promise;
+  bench.store.decide(block);
+  height.abort();
+  bench.client.decided(1);
+  assert.equal((await verdict).kind, "unknown");
+  finish.resolve();
+  await bench.client.whenExecuted(1, patient);
+  assert.equal(bench.el.countOf("engine_newPayloadV4"), 1);
+});
+
+test("a payload that nobody wants any more when its turn comes is not sent", async (t) => {
+  const bench = await openBench(t);
+  await bench.ready();
+  const [running, stale, wanted] = [1, 2, 3].map((salt) => fakeBlock(bench.store, [], salt));
+  const begun = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  bench.el.gate = async (method) => {
+    if (method !== "engine_newPayloadV4") return;
+    begun.resolve();
+    await finish.promise;
+  };
+  const first = bench.client.validate(running!, root, patient);
+  await begun.promise;
+  const height = new AbortController();
+  const second = bench.client.validate(stale!, root, height.signal);
+  const third = bench.client.validate(wanted!, root, patient);
+  height.abort();
+  assert.equal((await second).kind, "unknown");
+  finish.resolve();
+  assert.deepEqual([(await first).kind, (await third).kind], ["valid", "valid"]);
+  assert.equal(bench.el.countOf("engine_newPayloadV4"), 2);
+});
+
+test("an EL that takes longer than timeoutPropose for a block is told once, and once when it is fast again", async (t) => {
+  const bench = await openBench(t, { genesis: { params: { ...DEFAULT_PARAMS, timeoutProposeMs: 50 } } });
+  await bench.ready();
+  let delayMs = 80;
+  bench.el.gate = (method) => (method === "engine_newPayloadV4" ? delay(delayMs) : undefined);
+  const validate = (salt: number) => bench.client.validate(fakeBlock(bench.store, [], salt), root, patient);
+  const told = () =>
+    bench.log.flatMap(({ level, message }) => (/validate/.test(message) ? [`${level}: ${message}`] : []));
+  await validate(1);
+  await validate(2);
+  assert.equal(told().length, 1);
+  assert.match(told()[0]!, /^warn: .*too slow/);
+  delayMs = 0;
+  await validate(3);
+  assert.equal(told().length, 1, "one fast answer is no recovery");
+  for (const salt of [4, 5, 6, 7, 8, 9]) await validate(salt);
+  assert.equal(told().length, 2);
+  assert.match(told()[1]!, /^info: .*in time again/);
 });
 
 test("newPayload and forkchoiceUpdated reach the EL one at a time", async (t) => {

@@ -20,7 +20,7 @@ import { Owner } from "./lifecycle/owner.ts";
 import { recover, takeUp } from "./lifecycle/recovery.ts";
 import type { Replay } from "./lifecycle/replay.ts";
 import type { Metrics } from "./metrics/index.ts";
-import { recordProposal } from "./metrics/proposals.ts";
+import { ProposalTimes } from "./metrics/proposals.ts";
 import { sampleNode } from "./metrics/samples.ts";
 import type { CreateGossip } from "./ports.ts";
 import { createRpcView } from "./rpc-view.ts";
@@ -292,12 +292,13 @@ export class Node implements QuorateNode {
 
   private gossipEvents(): GossipEvents {
     const { parts, runner } = this;
+    const times = new ProposalTimes(parts.metrics, parts.modules.log("consensus"));
     return {
       proposal: (proposal, receivedAtMs) => {
         const { validators, params } = runner.chain();
         const { address } = proposerOf(validators, proposal.round);
         parts.trace?.proposal("in", proposal, address);
-        recordProposal(parts.metrics, params, proposal, address, receivedAtMs);
+        times.received(params, proposal, address, receivedAtMs);
         runner.submit({ kind: "proposal", proposal, receivedAtMs });
         runner.wakeEmptyHeight();
       },

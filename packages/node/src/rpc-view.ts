@@ -92,6 +92,8 @@ function executionSummary(sources: RpcViewSources): ExecutionSummary {
 
 /** What is wrong with the EL and what to do about it; the kind of its status when nothing is. */
 function executionDetail({ status }: Pick<ExecutionClient, "status">): string {
+  if (status.kind === "replaying")
+    return `the execution client is at ${status.head} of ${status.target}: the node feeds it the decided blocks`;
   return "reason" in status ? `${status.reason}; ${status.action}` : status.kind;
 }
 

@@ -9,9 +9,10 @@ import {
   VoteType,
 } from "@quorate/chain";
 import { ed25519Keygen } from "@quorate/crypto";
+import type { QuorateNode } from "@quorate/node";
 import { createMetrics } from "../src/metrics/index.ts";
 import { voteDelays } from "../src/metrics/vote-delays.ts";
-import { makeNetwork, startNode } from "./support/homes.ts";
+import { type Commits, makeNetwork, startNode } from "./support/homes.ts";
 import { metricsLinter, runTool } from "./support/prometheus.ts";
 
 interface Family {
@@ -49,6 +50,20 @@ function sample(text: string, name: string, labels: Readonly<Record<string, stri
     );
   assert.equal(lines.length, 1, `samples of ${name} ${JSON.stringify(labels)}: ${lines.length}`);
   return Number(lines[0]?.split(" ").at(-1));
+}
+
+/** The metrics of a node from the moment on at which they say what is `wanted`, and the height before the scrape. */
+async function scraped(
+  node: QuorateNode,
+  commits: Commits,
+  wanted: (text: string) => boolean,
+): Promise<{ readonly height: number; readonly text: string }> {
+  for (;;) {
+    const { height } = commits;
+    const text = await (await fetch(node.started.metrics)).text();
+    if (wanted(text)) return { height, text };
+    await commits.reached(height + 1);
+  }
 }
 
 test("every metric has a help text, a lower-case name and a known prefix", async () => {
@@ -153,18 +168,24 @@ test("a running network tells its heights, signers, votes, syncs and verdicts, a
     await Promise.all(nodes.map(({ commits }) => commits.reached(6)));
     const { node, commits } = nodes[0]!;
     await fetch(`${node.started.rpc}/health`);
-    const height = commits.height;
-    const text = await (await fetch(node.started.metrics)).text();
+    // Three of four decide without the last link, on a busy machine one node may have to sync at first, and a scrape is
+    // no snapshot: a commit may fall into it.
+    const { height, text } = await scraped(
+      node,
+      commits,
+      (text) =>
+        sample(text, "cometbft_p2p_peers") === 3 &&
+        sample(text, "cometbft_consensus_height") ===
+          sample(text, "cometbft_consensus_latest_block_height") + 1 &&
+        /^quorate_node_phase\{.*phase="consensus".*\} 1$/m.test(text) &&
+        /^quorate_proposal_delay_seconds\{proposer_address="[0-9A-F]{40}"/m.test(text) &&
+        /^cometbft_consensus_quorum_prevote_delay\{proposer_address="[0-9A-F]{40}"/m.test(text),
+    );
     await Promise.all(nodes.map((each) => each.node.stop()));
 
     assert.ok(sample(text, "cometbft_consensus_latest_block_height") >= height);
-    assert.equal(
-      sample(text, "cometbft_consensus_height"),
-      sample(text, "cometbft_consensus_latest_block_height") + 1,
-    );
     assert.equal(sample(text, "cometbft_consensus_validators"), 4);
     assert.equal(sample(text, "cometbft_consensus_validators_power"), 40);
-    assert.equal(sample(text, "cometbft_p2p_peers"), 3);
     assert.equal(sample(text, "cometbft_blocksync_syncing"), 0);
     assert.equal(sample(text, "cometbft_state_block_store_base_height"), 1);
     const own = { validator_address: node.started.validatorAddress ?? "" };
@@ -187,10 +208,7 @@ test("a running network tells its heights, signers, votes, syncs and verdicts, a
       assert.ok(share >= 0 && share <= 1);
     }
     assert.equal(sample(text, "quorate_el_status", { status: "ready" }), 1);
-    assert.equal(sample(text, "quorate_node_phase", { phase: "consensus" }), 1);
     assert.equal(sample(text, "quorate_rpc_call_seconds_count", { method: "health" }), 1);
-    assert.match(text, /^quorate_proposal_delay_seconds\{proposer_address="[0-9A-F]{40}"/m);
-    assert.match(text, /^cometbft_consensus_quorum_prevote_delay\{proposer_address="[0-9A-F]{40}"/m);
 
     await t.test("promtool check metrics", async (inner) => {
       const linter = await metricsLinter();

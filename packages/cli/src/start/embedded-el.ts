@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { devnetElNodeFlags } from "@quorate/devnet-el";
 import { CliError, ExitCode, reasonOf } from "../errors.ts";
@@ -23,6 +24,12 @@ export interface ElLog {
 
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 5_000;
+/**
+ * Of a validator that was killed and is started again at once, the old client may still be ending: it saves its pool and
+ * closes its ports within 8 s, and holds its data until then.
+ */
+const HELD_TIMEOUT_MS = 10_000;
+const HELD_POLL_MS = 200;
 const BACKOFF_MS = { first: 250, most: 10_000 } as const;
 /** A client that ran this long was healthy: its next restart is prompt again. */
 const HEALTHY_MS = 60_000;
@@ -53,9 +60,27 @@ export class EmbeddedEl {
     return this.#ready ? (this.#child?.pid ?? null) : null;
   }
 
-  /** Resolves when both ports answer. @throws CliError with the client's own exit code when it does not come up. */
+  /**
+   * Resolves when both ports answer; waits for the client of the last run to leave them.
+   * @throws CliError with the client's own exit code when it does not come up.
+   */
   async start(): Promise<void> {
-    await this.#launch(true);
+    const until = performance.now() + HELD_TIMEOUT_MS;
+    for (let first = true; ; first = false) {
+      try {
+        await this.#launch(true);
+        return;
+      } catch (error) {
+        const held = error instanceof CliError && error.exitCode === ExitCode.inUse;
+        if (!held || this.#stopping || performance.now() > until) throw error;
+        if (first)
+          this.#log.warn(
+            "ports or data of the embedded execution client are in use, as by the last run's: waiting for them",
+          );
+        await delay(HELD_POLL_MS);
+        if (this.#stopping) throw error;
+      }
+    }
   }
 
   /** Ends the client: end of stdin and SIGTERM, after 5 s SIGKILL. Idempotent. */

@@ -92,6 +92,7 @@ export class Network {
   /** Stops every validator, then every client. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    // Who asked for the node has the failure; here only its end counts, so that nothing starts behind the stop.
     await this.#adding.catch(() => undefined);
     await Promise.all(this.members.map(({ child }) => child.stop()));
     await Promise.all(this.members.map(({ geth }) => geth?.stop()));
@@ -103,6 +104,7 @@ export class Network {
       const alive = this.members.filter(({ child }) => child.state !== "dead");
       const ready = await Promise.all(alive.map(({ child }) => this.#answers(child, "ready", signal)));
       if (alive.length > 0 && ready.every(Boolean)) return true;
+      // Rejects only when the signal aborts, which the loop looks at.
       await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
     return false;
@@ -124,6 +126,7 @@ export class Network {
 
   /** One more full node; resolves when it answers /health. */
   add(): Promise<NodeInfo> {
+    // A failed predecessor has told its own caller.
     const added = this.#adding.catch(() => undefined).then(() => this.#add());
     this.#adding = added;
     return added;

@@ -80,7 +80,8 @@ export class PayloadBuilder {
     this.attributes = attributes;
     this.stopAt = performance.now() + context.budget.eager;
     const session = this.open([]).then((opened) => this.fill(opened));
-    // Whoever resolves the payload sees the failure; until then nobody listens.
+    // Whoever resolves the payload sees the failure; until then nobody listens. A build that is never resolved was
+    // never promised to anybody.
     session.catch(() => undefined);
     this.session = session;
   }

@@ -179,6 +179,7 @@ export class Engine {
       return { valid: true };
     };
     const verdict = this.validations.then(run, run);
+    // Whoever asked has the failure. If nobody waited that long, the block is as unknown as before and asked for again.
     this.validations = verdict.catch(() => undefined);
     this.validating.set(hash, verdict);
     const done = (): void => {
@@ -196,6 +197,7 @@ export class Engine {
     const attributes = params[1] === undefined || params[1] === null ? undefined : attributesParam(params[1]);
     const update = (): Promise<unknown> => this.update(head, safe, finalized, attributes);
     const result = this.forkchoices.then(update, update);
+    // The caller has the failure; the next update only waits for the end.
     this.forkchoices = result.catch(() => undefined);
     return result;
   }

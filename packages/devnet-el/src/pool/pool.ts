@@ -1,6 +1,7 @@
 import type { Block } from "@ethereumjs/block";
 import type { Common } from "@ethereumjs/common";
 import type { HeadChange } from "../chain/chain.ts";
+import { RpcError } from "../errors.ts";
 import type { Hex } from "../hex.ts";
 import { toHex } from "../hex.ts";
 import {
@@ -215,8 +216,12 @@ export class TxPool {
     for (const block of change.removed) {
       for (const transaction of block.transactions) {
         if (included.has(toHex(transaction.hash()))) continue;
-        // A transaction that no longer fits is simply gone, as any other that the pool refuses.
-        await this.add(transaction.serialize()).catch(() => undefined);
+        try {
+          await this.add(transaction.serialize());
+        } catch (thrown) {
+          // One that no longer fits is gone, as any other that the pool refuses.
+          if (!(thrown instanceof RpcError)) throw thrown;
+        }
       }
     }
   }

@@ -49,10 +49,11 @@ export interface ElBlock {
 /** The Engine API and the few eth methods of the authenticated port, typed; statuses are data. */
 export interface EngineApi {
   readonly label: string;
+  /** `wanted` is asked when its turn in the queue comes: `aborted` without a call when it says no. */
   newPayload(
     payload: ExecutionPayload,
     parentBeaconBlockRoot: Uint8Array,
-    signal: AbortSignal | null,
+    wanted: () => boolean,
   ): Promise<Answer<PayloadStatus>>;
   forkchoiceUpdated(
     forkchoice: Forkchoice,
@@ -94,11 +95,12 @@ export function openEngineApi(
 
   return {
     label: rpc.label,
-    newPayload: (payload, root, signal) =>
+    newPayload: (payload, root, wanted) =>
       fifo.run(async () => {
+        if (!wanted()) return failed({ kind: "aborted" });
         const { newPayload } = engineMethods(payload.envelope.timestamp, osaka);
         return readAnswer(await rpc.call(newPayload, newPayloadParams(payload, root), execute), readStatus);
-      }, signal),
+      }, null),
     forkchoiceUpdated: (forkchoice, attributes, signal) =>
       fifo.run(async () => {
         const { forkchoiceUpdated } = engineMethods(attributes?.timestamp ?? osaka, osaka);

@@ -102,12 +102,15 @@ export function diagnose(failure: Failure, endpoint: string): Diagnosis {
 
 function unauthorized(cause: "clock" | "secret", skew: number | null, endpoint: string): Diagnosis {
   if (cause === "clock") {
+    // A proxy in between may have set the date: then it says nothing of the client's clock.
     const distance =
-      skew === null ? "more than 60 s" : `${Math.abs(skew)} s ${skew > 0 ? "ahead" : "behind"}`;
+      skew === null || Math.abs(skew) < 59
+        ? "more than 60 s off"
+        : `${Math.abs(skew)} s ${skew > 0 ? "ahead of" : "behind"}`;
     return {
       health: "misconfigured",
       code: "EL_CLOCK_SKEW",
-      reason: `${endpoint} refuses the token's time: this machine's clock is ${distance} of the execution client's`,
+      reason: `${endpoint} refuses the token's time: this machine's clock is ${distance} the execution client's`,
       action: "synchronise the clocks of both machines (chrony or systemd-timesyncd)",
     };
   }

@@ -27,6 +27,7 @@ export class Fifo {
         this.#length--;
       }
     });
+    // The caller has the failure; who is next only waits for the end.
     this.#tail = turn.catch(() => undefined);
     if (signal === null) return turn;
     return (await orGivenUp(turn, signal)) ?? failed({ kind: "aborted" });

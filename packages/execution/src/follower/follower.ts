@@ -3,8 +3,7 @@ import { bytesEqual, toHex } from "@quorate/crypto";
 import type { ElBlock, EngineApi, ForkchoiceAnswer } from "../engine/api.ts";
 import { type Answer, diagnose, type Failure, failed, RpcCode } from "../engine/failure.ts";
 import { LIMITS } from "../limits.ts";
-import { BoundedSet } from "../lru.ts";
-import { fingerprint } from "../payload/to-engine.ts";
+import type { PayloadChecks } from "../payload-checks.ts";
 import type { EngineModules, EngineTiming } from "../ports.ts";
 import type { StatusKeeper } from "../status.ts";
 import type { ElStatus } from "../types.ts";
@@ -17,6 +16,7 @@ import { HeightWaiters } from "./waiters.ts";
 
 export interface FollowerPorts {
   readonly api: EngineApi;
+  readonly checks: PayloadChecks;
   readonly modules: EngineModules;
   readonly timing: EngineTiming;
   readonly status: StatusKeeper;
@@ -38,8 +38,6 @@ export class Follower {
   readonly #ports: FollowerPorts;
   readonly #wake: Wake;
   readonly #waiters = new HeightWaiters();
-  /** Fingerprints of payloads that this EL called VALID since the last handshake. */
-  readonly valid: BoundedSet = new BoundedSet(LIMITS.validPayloads);
   #cursor: Cursor;
   #head: ElHead | null = null;
   /** Highest block known on the EL's own chain at the last handshake; above the cursor when it is ahead of the store. */
@@ -154,7 +152,7 @@ export class Follower {
 
   /** One connection's life. `null`: try again at once; otherwise the status to show meanwhile. */
   async #attempt(): Promise<ElStatus | null> {
-    const { api, modules, status } = this.#ports;
+    const { api, checks, modules, status } = this.#ports;
     const hands = await this.#ports.handshake();
     if (this.#closed) return null;
     if (!hands.ok) {
@@ -162,7 +160,7 @@ export class Follower {
       this.#head = null;
       return hands.status;
     }
-    this.valid.clear();
+    checks.forget();
     this.#suspected = false;
     const located = await locate(api, modules.store, modules.genesis, hands.head);
     if (located.kind === "failed") return statusOf(located.failure, api.label);
@@ -183,7 +181,8 @@ export class Follower {
     if (!opened.ok) return statusOf(opened.failure, api.label);
     this.#firstAttempt.resolve();
     const distance = modules.store.height - this.#cursor.height;
-    if (distance > 1)
+    // A client that was found broken is so until it takes a block.
+    if (distance > 1 && status.current.kind !== "broken")
       status.set({ kind: "replaying", head: this.#cursor.height, target: modules.store.height });
     return this.#follow(hands.client);
   }
@@ -206,6 +205,7 @@ export class Follower {
     while (!this.#closed) {
       while (this.#cursor.height < modules.store.height) {
         if (this.#closed) return null;
+        this.#noteLag();
         const ended = await this.#next();
         if (ended !== "advanced") return ended;
       }
@@ -225,6 +225,15 @@ export class Follower {
     return null;
   }
 
+  /** An EL that does not keep up is no longer ready, however well it answers: its validator must not be waited for. */
+  #noteLag(): void {
+    const { modules, status } = this.#ports;
+    const { height: head } = this.#cursor;
+    const target = modules.store.height;
+    if (status.current.kind === "ready" && target - head > LIMITS.readyLag)
+      status.set({ kind: "replaying", head, target });
+  }
+
   #recheck(failure: Failure): ElStatus | null {
     this.#wasAway ||= failure.kind === "unreachable";
     return diagnose(failure, this.#ports.api.label).health === "none"
@@ -234,13 +243,13 @@ export class Follower {
 
   /** Feeds the next block, climbing the ladder as far as the adapter can alone. */
   async #next(): Promise<"advanced" | ElStatus | null> {
-    const { modules, status, api } = this.#ports;
+    const { modules, status, api, checks } = this.#ports;
     const height = this.#cursor.height + 1;
     for (;;) {
       const step = await this.#feed(height);
       if (this.#closed) return null;
       if (step.kind === "advanced") {
-        if (status.current.kind === "replaying") {
+        if (status.current.kind === "replaying" || status.current.kind === "broken") {
           status.set({ kind: "replaying", head: this.#cursor.height, target: modules.store.height });
         }
         return "advanced";
@@ -260,7 +269,7 @@ export class Follower {
             const hash = own.value.hash;
             await api.forkchoiceUpdated({ head: hash, safe: hash, finalized: hash }, null, null);
           }
-          this.valid.clear();
+          checks.forget();
           continue;
         }
         case "relocate":
@@ -294,14 +303,14 @@ export class Follower {
 
   /** newPayload of the block and, far behind, of those up to the next step; `null`: VALID. */
   async #judge(decided: DecidedPayload, height: number): Promise<Step | null> {
-    const key = fingerprint(decided.payload, decided.parentBeaconBlockRoot);
-    if (this.valid.has(key)) return null;
-    const answer = await this.#ports.api.newPayload(decided.payload, decided.parentBeaconBlockRoot, null);
+    const { checks } = this.#ports;
+    const { payload, parentBeaconBlockRoot } = decided;
+    if (checks.isValid(payload, parentBeaconBlockRoot)) return null;
+    const answer = await checks.check(payload, parentBeaconBlockRoot, null);
     if (!answer.ok) return stepOf(answer.failure);
     const { status, error } = answer.value;
     switch (status) {
       case "VALID":
-        this.valid.add(key);
         return null;
       case "INVALID":
         return { kind: "trouble", trouble: "payload_invalid", detail: error };

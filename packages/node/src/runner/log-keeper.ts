@@ -24,6 +24,7 @@ export class LogKeeper {
     if (oldest === undefined) return;
     const dependency = this.privval?.state.dependency ?? { sequence: 0n, crc: 0 };
     const turn = this.pruning.then(() => this.wal.prune(oldest.sequence, dependency));
+    // Below, the caller gets this failure and stops the node; who waits in `pruning` only waits for the end.
     this.pruning = turn.catch(() => undefined);
     await turn;
   }
