@@ -72,7 +72,7 @@ const METHODS: readonly Method[] = [
   {
     name: "engine_newPayload",
     result: status,
-    call: (api) => api.newPayload({ envelope: FIXED, transactions: [] }, new Uint8Array(32), SIGNAL),
+    call: (api) => api.newPayload({ envelope: FIXED, transactions: [] }, new Uint8Array(32), () => true),
   },
   {
     name: "engine_forkchoiceUpdated",
