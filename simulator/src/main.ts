@@ -6,6 +6,7 @@ import { type RunOptions, runSeed, type SimResult } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { runSeeds, type SeedOptions } from "./swarm.ts";
 import { renderTracePage } from "./trace-page/render.ts";
+import { WAN_USAGE, wanCommand } from "./wan/command.ts";
 
 const USAGE = `npm run sim -- [--seed N] [--seeds K] [--validators N] [--heights N] [--faults LIST] [--crypto hash|real]
                [--json] [--trace FILE.html] [--log] [--no-shrink]
@@ -22,7 +23,8 @@ const USAGE = `npm run sim -- [--seed N] [--seeds K] [--validators N] [--heights
   --no-shrink      show a failing seed as it is
 
 Exit 0: all laws held and the chains went on; 1: a violation or a stall; 2: usage.
-`;
+
+${WAN_USAGE}`;
 
 class UsageError extends Error {}
 
@@ -62,7 +64,9 @@ function parse(args: string[]) {
 
 async function main(): Promise<number> {
   const startedAt = performance.now();
-  const values = parse(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  if (args.includes("--wan") && !args.includes("--help")) return wanCommand(args);
+  const values = parse(args.filter((arg) => arg !== "--wan"));
   if (values.help) {
     process.stdout.write(USAGE);
     return 0;

@@ -7,13 +7,15 @@ import {
   createMetrics,
   type Metrics,
   type NodeExit,
+  type OpenedExecution,
   openNoExecution,
 } from "@quorate/node/composition";
 import { BLANK_STATE, writeFreshState } from "@quorate/privval";
-import type { CommitBatch } from "@quorate/store";
+import type { BlockStore, CommitBatch } from "@quorate/store";
 import { Machine, type Skew } from "../core/machine.ts";
 import type { Random } from "../core/random.ts";
 import type { Scheduler } from "../core/scheduler.ts";
+import { FREE, type Work } from "../core/work.ts";
 import type { CryptoScheme } from "../crypto/keyed-hash.ts";
 import type { CryptoCosts } from "../crypto/ports.ts";
 import { Disk, type DiskSpeed, writerThread } from "../disk/disk.ts";
@@ -42,6 +44,12 @@ export interface ClusterOptions {
   readonly scheme: CryptoScheme;
   readonly costs: CryptoCosts;
   readonly quality: PathQuality;
+  /** The way from one node to another, instead of one of that quality. */
+  readonly path?: (from: number, to: number, random: Random) => Path;
+  /** Default: only signatures cost time. */
+  readonly work?: Work;
+  /** Instead of the built-in pool of transactions. */
+  readonly openExecution?: (node: number, genesis: Genesis, store: BlockStore) => OpenedExecution;
   readonly disk: DiskSpeed;
   readonly skews: readonly Skew[];
   /** Where the product's own log goes. */
@@ -95,13 +103,15 @@ export class Cluster {
         const key = `${from}>${to}`;
         let path = paths.get(key);
         if (path === undefined) {
-          path = new Path(options.quality, random.split(`path ${key}`));
+          const stream = random.split(`path ${key}`);
+          path = options.path?.(at(from), at(to), stream) ?? new Path(options.quality, stream);
           paths.set(key, path);
         }
         return path;
       },
       network,
       random.split("internet"),
+      options.work ?? FREE,
     );
     this.members = identities.map((identity, i) => ({
       identity,
@@ -141,6 +151,7 @@ export class Cluster {
       identities: options.identities,
       scheme: options.scheme,
       costs: options.costs,
+      work: options.work ?? FREE,
       random: this.#random.split(`process ${member.identity.name} ${life}`),
       disk: member.disk,
       skew: member.skew,
@@ -148,6 +159,7 @@ export class Cluster {
       log: (module) => options.log(node, module),
       outgoing: (_to, _protocol, bytes) => [bytes],
       openExecution: (_process, genesis, store) =>
+        options.openExecution?.(node, genesis, store) ??
         openNoExecution(genesis, store, options.log(node, "execution")),
       onStored: (batch) => this.#watch.stored(node, batch),
       boundary: (each, boundary) => this.#boundary(node, each, boundary),

@@ -28,6 +28,7 @@ import type { DiskOp } from "@quorate/wal";
 import { Machine, machineClock, type Skew } from "../core/machine.ts";
 import type { Random } from "../core/random.ts";
 import type { Scheduler } from "../core/scheduler.ts";
+import type { Work } from "../core/work.ts";
 import type { CryptoScheme } from "../crypto/keyed-hash.ts";
 import { backendOf, type CryptoCosts, costlyKey, simulatedVerifier } from "../crypto/ports.ts";
 import { bodyFiles, type Disk, writerThread } from "../disk/disk.ts";
@@ -56,6 +57,7 @@ export interface ProcessModules {
   readonly identities: readonly Identity[];
   readonly scheme: CryptoScheme;
   readonly costs: CryptoCosts;
+  readonly work: Work;
   readonly random: Random;
   readonly disk: Disk;
   readonly skew: Skew;
@@ -123,7 +125,10 @@ export class Process {
     const hosted: NodeModules = {
       log: modules.log,
       homeLocked: true,
-      onStep: alive(modules.onStep),
+      onStep: alive((input, before, after) => {
+        machine.charge(modules.work.input(input.kind));
+        modules.onStep(input, before, after);
+      }),
       onCommit: alive(modules.onCommit),
     };
     composeNode(config, hosted, this.#ports(config.p2p.validatorPeers, others, alive)).then(
@@ -179,7 +184,10 @@ export class Process {
           segmentBytes: SEGMENT_BYTES,
           stepBytes: SEGMENT_BYTES / 16,
         };
-        const stored = alive(modules.onStored);
+        const stored = alive((batch: CommitBatch) => {
+          machine.charge(modules.work.commitMs);
+          modules.onStored(batch);
+        });
         return openStoreOf(PATHS, modules.log("store"), {
           open: async () => watchCommits(await openStore(options), stored),
           rebuild: () => {

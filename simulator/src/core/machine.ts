@@ -18,6 +18,9 @@ export interface Skew {
 export class Machine implements Owner {
   busyUntilMs = 0;
   dead = false;
+  /** Computed so far, ms: here, and by worker threads beside it. */
+  spentMs = 0;
+  workersMs = 0;
   readonly #scheduler: Scheduler;
 
   constructor(scheduler: Scheduler) {
@@ -30,6 +33,7 @@ export class Machine implements Owner {
 
   /** The processor computes for `ms`: everything later waits. */
   charge(ms: number): void {
+    this.spentMs += ms;
     this.busyUntilMs = Math.max(this.busyUntilMs, this.now) + ms;
   }
 

@@ -1,6 +1,7 @@
 /** A connection between two processes: two ends, each an ordered carrier of streams towards the other. */
 import type { Connection } from "@quorate/gossip/core";
 import type { Machine } from "../core/machine.ts";
+import type { Work } from "../core/work.ts";
 import type { Path } from "./paths.ts";
 import { SimulatedStream, type StreamCarrier } from "./stream.ts";
 
@@ -8,6 +9,7 @@ import { SimulatedStream, type StreamCarrier } from "./stream.ts";
 export interface EndHost {
   readonly id: string;
   readonly machine: Machine;
+  readonly work: Work;
   accept(stream: SimulatedStream, connection: End): boolean;
   closed(connection: End): void;
   outgoing(to: string, protocol: string, bytes: Uint8Array): readonly Uint8Array[];
@@ -201,9 +203,11 @@ export class End implements Connection, StreamCarrier {
   #send({ bytes, atPeer, arrived }: Carried): void {
     const { peer } = this;
     if (peer === null) return;
+    if (bytes > 0) this.machine.charge(this.host.work.send(false, bytes));
     const delay = this.#path.streamDelayMs(bytes);
     this.#lastArrival = Math.max(this.#lastArrival, this.machine.now + delay);
     peer.machine.after(this.#lastArrival - this.machine.now, () => {
+      if (bytes > 0) peer.machine.charge(peer.host.work.receive(false, bytes));
       if (peer.status === "open") atPeer();
       // The acknowledgement, a little later; what it does is the sender's own business.
       this.machine.after(delay / 2, arrived);

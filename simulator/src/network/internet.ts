@@ -2,6 +2,7 @@
 import type { Network, NetworkModules, TopicVerdict } from "@quorate/gossip/core";
 import type { Machine } from "../core/machine.ts";
 import type { Random } from "../core/random.ts";
+import type { Work } from "../core/work.ts";
 import { End, type EndHost } from "./connection.ts";
 import type { Path } from "./paths.ts";
 import type { SimulatedStream } from "./stream.ts";
@@ -29,9 +30,11 @@ export class Internet {
   readonly #paths: (from: string, to: string) => Path;
   readonly #random: Random;
   readonly watch: NetworkWatch;
+  readonly work: Work;
   readonly #up = new Map<string, Endpoint>();
 
-  constructor(paths: (from: string, to: string) => Path, watch: NetworkWatch, random: Random) {
+  constructor(paths: (from: string, to: string) => Path, watch: NetworkWatch, random: Random, work: Work) {
+    this.work = work;
     this.#paths = paths;
     this.watch = watch;
     this.#random = random;
@@ -122,6 +125,7 @@ class Endpoint implements Network, EndHost {
       subscribe: (topic) => this.#subscribe(topic, true),
       unsubscribe: (topic) => this.#subscribe(topic, false),
       publish: async (topic, data) => {
+        machine.charge(internet.work.publishMs);
         this.#flood({ topic, data: data.slice(), seen: new Set([id]) }, null);
       },
       consume: (topic, consumer) => void this.#consumers.set(topic, consumer),
@@ -131,6 +135,10 @@ class Endpoint implements Network, EndHost {
 
   get peerId(): string {
     return this.id;
+  }
+
+  get work(): Work {
+    return this.#internet.work;
   }
 
   get addresses(): readonly string[] {
@@ -312,6 +320,8 @@ class Endpoint implements Network, EndHost {
       return;
     }
     const copies = path.duplicated() ? 2 : 1;
+    const { length } = message.data;
+    this.machine.charge(this.work.send(true, length));
     for (let copy = 0; copy < copies; copy++) {
       const delay = path.quality.reorder
         ? path.delayMs(message.data.length)
@@ -320,6 +330,7 @@ class Endpoint implements Network, EndHost {
         if (end.peer?.status !== "open") fate.dropped("disconnect");
         else {
           fate.delivered();
+          remote.machine.charge(remote.work.receive(true, length));
           remote.#received(this.id, message, copy > 0);
         }
       });
