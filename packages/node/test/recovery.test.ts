@@ -77,6 +77,7 @@ test("a replayed height is the height as it was, timers and questions included",
       assert.equal(replay.kind, "resumed");
       if (replay.kind === "resumed") assert.deepEqual(replay.core, rig.runner.core());
       assert.equal((await again.recover()).kind, "resumed");
+      assert.equal(again.runner.bodies.at(1).length, 1, "its block is held again, for itself and for others");
     });
   });
 });

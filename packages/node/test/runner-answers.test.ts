@@ -1,7 +1,17 @@
 /** What answers, refusals and faults of the ports lead to. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Block, type BlockId, encodeBlock, makePartSet, VoteType } from "@quorate/chain";
+import {
+  type Block,
+  type BlockId,
+  type Commit,
+  CommitFlag,
+  commitHash,
+  encodeBlock,
+  makePartSet,
+  timeToMs,
+  VoteType,
+} from "@quorate/chain";
 import { summary } from "@quorate/consensus";
 import { forkProof } from "../src/runner/fatal.ts";
 import { Signers } from "./support/chain.ts";
@@ -40,9 +50,11 @@ test("a verdict that comes when its height is over changes nothing", async () =>
     await decide(rig, block);
     assert.equal(rig.runner.chain().lastHeight, 1);
     const before = rig.runner.core();
+    const { position } = rig.wal;
     gate.release("validate");
     await settled();
     assert.equal(rig.runner.core(), before);
+    assert.deepEqual(rig.wal.position, position, "it is not even logged");
   });
 });
 
@@ -78,6 +90,26 @@ test("a built value that comes in a later round of its height is not proposed", 
     gate.release("build");
     await rig.advance(0);
     assert.deepEqual(rig.published.proposals, []);
+  });
+});
+
+test("each of two builds is answered for the round it was asked for: the value of the first is not the second's", async () => {
+  const gate = new Gate();
+  await withRig({ gate, own: "proposer" }, async (rig) => {
+    gate.hold("build");
+    await rig.begin();
+    await rig.advance(5_000);
+    const later = rig.clock.wallMs();
+    // The validator whose turn round 0 is has it again in round 4.
+    await rig.votes(prevote, null, rig.others, 4);
+    assert.equal(summary(rig.runner.core()).round, 4);
+    await rig.advance(0);
+    assert.deepEqual(gate.blocked, ["build", "build"]);
+    gate.release("build");
+    await rig.pass(0);
+    const [sent, ...more] = rig.published.proposals.map(({ proposal }) => proposal);
+    assert.deepEqual([sent?.round, more.length], [4, 0]);
+    assert.ok(timeToMs(sent?.timestamp ?? 0n) >= later, "built for round 4");
   });
 });
 
@@ -198,6 +230,45 @@ test("regression: a body whose header names no validators has no hash and threw;
     const blockId = { hash: new Uint8Array(32).fill(9), parts: makePartSet(bytes).header };
     await rig.propose({ block, bytes, blockId });
     assert.deepEqual(rig.fatals, []);
+    assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
+  });
+});
+
+test("a block whose last commit holds one forged signature among good ones earns nil and is never shown to the execution client", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const first = rig.block();
+    await rig.propose(first);
+    await decide(rig, first);
+    await rig.advance(2_000);
+    const validated = rig.execution.validated;
+    const forge = (commit: Commit): Commit => {
+      const at = commit.signatures.findIndex(({ flag }) => flag === CommitFlag.commit);
+      const entry = commit.signatures[at];
+      assert.ok(entry !== undefined);
+      // As many good ones as the quorum needs are left: nobody but the check of each one would notice.
+      const signature = entry.signature.with(0, (entry.signature[0] ?? 0) ^ 1);
+      return { ...commit, signatures: commit.signatures.with(at, { ...entry, signature }) };
+    };
+    const change = (block: Block): Block => {
+      const lastCommit = forge(block.lastCommit);
+      return { ...block, lastCommit, header: { ...block.header, lastCommitHash: commitHash(lastCommit) } };
+    };
+    await rig.propose(rig.block({ change }));
+    assert.equal(rig.published.votes.map(nameOf).at(-1), "prevote 0 nil");
+    assert.equal(rig.execution.validated, validated);
+  });
+});
+
+test("a body whose header is not the one that its id names earns nil, however right its parts are", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const [one, two] = [rig.block({ txs: [Uint8Array.of(1)] }), rig.block({ txs: [Uint8Array.of(2)] })];
+    const blockId = { hash: one.blockId.hash, parts: two.blockId.parts };
+    const proposal = rig.signers.proposal({ ...two, blockId });
+    rig.runner.submit({ kind: "proposal", proposal, receivedAtMs: rig.clock.wallMs() });
+    assert.equal(rig.runner.receiveBody(1, blockId, two.bytes), false);
+    await settled();
     assert.deepEqual(rig.published.votes.map(nameOf), ["prevote 0 nil"]);
   });
 });

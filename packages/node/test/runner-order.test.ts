@@ -2,6 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VoteType } from "@quorate/chain";
+import { decodeInput, type Input } from "@quorate/consensus";
+import type { Wal } from "@quorate/wal";
+import type { RunnerContext } from "../src/runner/context.ts";
+import { signVote } from "../src/runner/sign.ts";
+import { WalRecordType } from "../src/wal-records.ts";
 import { Gate, settled } from "./support/pace.ts";
 import { makeRig, nameOf, shortId, withRig } from "./support/rig.ts";
 
@@ -25,6 +30,60 @@ test("a vote leaves only when the log is synced up to its cause and the slot beh
       assert.equal(rig.journal.slice(0, slot).includes("wal.sync"), true);
     });
   }
+});
+
+test("the log that a signature depends on holds what the signature was given for", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    await rig.propose(rig.block());
+    assert.equal(rig.published.votes.length, 1);
+    let cause = 0n;
+    for await (const { type, sequence, payload } of rig.wal.replay(1n)) {
+      if (type === WalRecordType.input && decodeInput(payload).kind === "verdict") cause = sequence;
+    }
+    assert.ok(cause > 0n, "the verdict is logged");
+    assert.ok((rig.privval?.state.dependency.sequence ?? 0n) >= cause);
+  });
+});
+
+test("a signature waits for the log also where the signer has a disk of its own", async () => {
+  await withRig({}, async (rig) => {
+    const synced = Promise.withResolvers<void>();
+    const { runner } = rig;
+    const wal: Wal = Object.create(rig.wal, {
+      position: { value: rig.wal.position },
+      direct: { value: true },
+      sync: { value: () => synced.promise },
+    });
+    const taken: Input[] = [];
+    const context: RunnerContext = {
+      modules: { ...runner.modules, wal },
+      bodies: runner.bodies,
+      timers: runner.timers,
+      equivocators: runner.equivocators,
+      core: () => runner.core(),
+      chain: () => runner.chain(),
+      lastCommit: () => runner.lastCommit(),
+      began: () => 0n,
+      submit: (input) => void taken.push(input),
+      isCurrent: () => true,
+      isRecent: () => true,
+      heightSignal: () => runner.heightSignal(),
+      findBody: (height, blockId) => runner.findBody(height, blockId),
+      commitBlock: () => Promise.resolve(),
+    };
+    const vote = { type: prevote, height: 1, round: 0, blockId: null, validatorIndex: rig.own };
+    const done = signVote(context, vote);
+    await settled();
+    assert.equal(rig.privval?.state.lastSigned?.step, 1, "the slot is written");
+    assert.deepEqual(taken, []);
+    synced.resolve();
+    await done;
+    assert.deepEqual(
+      taken.map(({ kind }) => kind),
+      ["signed_vote"],
+    );
+  });
 });
 
 test("a proposal leaves only when the log and the slot are synced", async () => {

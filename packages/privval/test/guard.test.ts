@@ -112,6 +112,23 @@ test("a signature is released only after its slot is written and synced, with on
   });
 });
 
+test("a signature does not leave while the sync of its slot is under way", async () => {
+  await withHome(async (home) => {
+    const disk = new SlotMemory(await readFile(home.stateFile));
+    const synced = Promise.withResolvers<void>();
+    const slow = Object.assign(disk, { fdatasync: () => synced.promise });
+    const signer = await open(home, slow);
+    let left = false;
+    const answer = signer.signVote(CHAIN, vote(), NOTHING).finally(() => {
+      left = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(left, false);
+    synced.resolve();
+    assert.ok((await answer).ok);
+  });
+});
+
 test("once a slot could not be written nothing is ever signed again", async () => {
   for (const [errno, code] of [
     ["EIO", "SIGN_STATE_IO"],
@@ -153,6 +170,7 @@ test("raising the watermark refuses what lies at or below it and never lowers it
     const { generation } = signer.state;
     await signer.raise(9, 9, 2, { round: 9, blockId: blockId(5) });
     await signer.raise(10, 2, 0);
+    await signer.raise(10, 2, 0, { round: 1, blockId: blockId(5) });
     assert.equal(signer.state.generation, generation);
     assert.deepEqual(signer.state.lock, { height: 10, round: 2, blockId: blockId(4) });
     const same = await signer.signVote(CHAIN, vote({ height: 10, round: 2 }), NOTHING);

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { makeDuplicateVoteEvidence, type Vote, VoteType } from "@quorate/chain";
 import fc from "fast-check";
+import { SegmentedBlockStore } from "../src/block-store.ts";
+import { BodyLog } from "../src/body-log.ts";
 import { openStore, StoreError, type StoreOptions } from "../src/index.ts";
+import { IndexDb } from "../src/index-db.ts";
 import { BodyFaultDisk } from "./body-fault-disk.ts";
 import { chain, commitFor, decide, genesisState, store, withDir } from "./fixture.ts";
 
@@ -56,6 +59,29 @@ test("what was committed is there again after reopening: bodies, commits, states
     assert.equal(await again.validators(153), null);
     assert.deepEqual(await again.block(77), blocks[76]?.block);
     await again.close();
+  });
+});
+
+test("a decided block goes into the index in one write, which is synced; the cursor of the execution client needs no sync", async () => {
+  await withDir(async (dir) => {
+    const db = await IndexDb.open(join(dir, "index"));
+    const written: { readonly operations: number; readonly sync: boolean }[] = [];
+    const write = db.write.bind(db);
+    db.write = (operations, options) => {
+      written.push({ operations: operations.length, sync: options.sync });
+      return write(operations, options);
+    };
+    const options = { dir: join(dir, "blocks"), segmentBytes: 16 * 1024, stepBytes: 4096 };
+    const bodies = await BodyLog.open(new BodyFaultDisk(), options, null, 0);
+    const opened = new SegmentedBlockStore(db, bodies, { tip: null, base: 0, executed: 0 });
+    for (const decided of chain(2)) await store(opened, decided);
+    await opened.setExecutedHeight(2);
+    assert.deepEqual(
+      written.map(({ sync }) => sync),
+      [true, true, false],
+    );
+    assert.ok(written.slice(0, 2).every(({ operations }) => operations >= 4));
+    await opened.close();
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { encodeRecord, follows, HEADER_BYTES, readRecord } from "../src/format.ts";
 import { openWal, type WalPosition, type WalRecord } from "../src/index.ts";
 import { collect, everyBitFlip, everyTruncation, type Outcome, reopen, type Specimen } from "./enumerate.ts";
 import { FaultDisk } from "./fault-disk.ts";
@@ -8,13 +9,22 @@ import { FaultDisk } from "./fault-disk.ts";
 const DIR = "/home/data/wal";
 
 /** Three heights in small segments; every record synced by itself unless `group` gives the size of a write. */
-async function specimen(options: { count: number; payload: number; depends: number; group?: number }) {
+async function specimen(options: {
+  count: number;
+  payload: number;
+  depends: number;
+  group?: number;
+  shift?: number;
+}) {
   const disk = new FaultDisk();
   const segmentBytes = 4096;
   const wal = await openWal({ dir: DIR, segmentBytes, coreVersion: 1 }, disk);
   let dependency: WalPosition = wal.position;
   for (let i = 0; i < options.count; i++) {
-    const payload = Uint8Array.from({ length: options.payload }, (_, at) => 1 + ((i * 31 + at * 7) % 255));
+    const payload = Uint8Array.from(
+      { length: options.payload },
+      (_, at) => 1 + (((options.shift ?? 0) + i * 31 + at * 7) % 255),
+    );
     const position = wal.append(i % 5, payload);
     if ((i + 1) % (options.group ?? 1) === 0) await wal.sync();
     if (i + 1 === options.depends) dependency = position;
@@ -133,6 +143,78 @@ test("another log with as many records is damage: the checksum of the record dep
   const outcome = await reopen({ ...from, dependency: { ...from.dependency, crc: 1 } }, from.disk.clone());
   assert.equal(outcome.condition.kind, "damaged");
   assert.match(outcome.condition.kind === "damaged" ? outcome.condition.reason : "", /another checksum/);
+});
+
+test("a record goes on with the log only under the next number and the checksum of the record before it", () => {
+  const last = { sequence: 7n, crc: 0x1234 };
+  const next = (previous: WalPosition) =>
+    readRecord(encodeRecord(previous, 1, Uint8Array.of(5), true).bytes, 0);
+  const verdict = (previous: WalPosition): boolean =>
+    follows(next(previous) ?? assert.fail("unreadable"), last);
+  assert.equal(verdict(last), true);
+  assert.equal(verdict({ ...last, sequence: 6n }), false, "told twice");
+  assert.equal(verdict({ ...last, sequence: 8n }), false, "one is missing");
+  assert.equal(verdict({ ...last, crc: 0x1235 }), false, "of another log");
+});
+
+test("a record of another log in the place of one of this log is damage", async () => {
+  const from = await specimen({ count: 6, payload: 40, depends: 3 });
+  const other = await specimen({ count: 6, payload: 40, depends: 0, shift: 1 });
+  const [file] = from.disk.files();
+  const at = HEADER_BYTES + 4 * 62;
+  const disk = from.disk.clone();
+  disk.content(file ?? "").set(other.disk.content(file ?? "").subarray(at, at + 62), at);
+  assert.equal((await reopen(from, disk)).condition.kind, "damaged");
+});
+
+test("a sector that the disk lost is damage when a later write is whole, also when no signature depends on it", async () => {
+  const disk = new FaultDisk();
+  const wal = await openWal({ dir: DIR, segmentBytes: 8192, coreVersion: 1 }, disk);
+  for (let i = 0; i < 3; i++) {
+    wal.append(1, new Uint8Array(1500).fill(0xa5));
+    await wal.sync();
+  }
+  await wal.close();
+  const [file] = disk.files();
+  // The first record ends at 1554: this sector lies inside the second one.
+  disk.content(file ?? "").fill(0, 2048, 2560);
+  const again = await openWal({ dir: DIR, segmentBytes: 8192, coreVersion: 1 }, disk);
+  assert.equal(again.condition.kind, "damaged");
+  await again.close();
+});
+
+test("what a torn tail leaves behind does not come back behind later records", async () => {
+  const disk = new FaultDisk();
+  const wal = await openWal({ dir: DIR, segmentBytes: 8192, coreVersion: 1 }, disk);
+  wal.append(1, Uint8Array.of(1));
+  await wal.sync();
+  for (const length of [600, 40]) wal.append(2, new Uint8Array(length).fill(0xa5));
+  disk.failAt = { operation: disk.operations + 1, error: new Error("power") };
+  await assert.rejects(wal.sync());
+  // The first sector of the write is lost, the second one, in which its last record lies whole, is kept.
+  let sector = 0;
+  const after = disk.afterPowerLoss(() => sector++ > 0);
+  const torn = await openWal({ dir: DIR, segmentBytes: 8192, coreVersion: 1 }, after);
+  assert.equal(torn.condition.kind, "torn");
+  torn.append(3, Uint8Array.of(3));
+  await torn.close();
+  const again = await openWal({ dir: DIR, segmentBytes: 8192, coreVersion: 1 }, after);
+  assert.equal(again.condition.kind, "clean");
+  assert.deepEqual(
+    (await collect(again.replay(1n))).map(({ type }) => type),
+    [1, 3],
+  );
+  await again.close();
+});
+
+test("a record that rots between opening and replay ends the replay with an error, never silently", async () => {
+  const from = await specimen({ count: 6, payload: 40, depends: 0 });
+  const wal = await openWal({ dir: DIR, segmentBytes: 4096, coreVersion: 1 }, from.disk);
+  const [file] = from.disk.files();
+  const bytes = from.disk.content(file ?? "");
+  bytes[HEADER_BYTES + 3 * 62 + 30]! ^= 1;
+  await assert.rejects(collect(wal.replay(1n)), { code: "WAL_DAMAGED" });
+  await wal.close();
 });
 
 test("a power loss tears only what was never synced, whichever sectors reached the disk", async () => {

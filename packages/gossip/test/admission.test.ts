@@ -1,0 +1,270 @@
+/** The one way into the node, without a network: what reaches consensus, and what its sender is told. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type Certificate, certificateFromVotes, type Proposal, type Vote, VoteType } from "@quorate/chain";
+import { inlineVerifier, type SignatureCheck, type Verifier } from "@quorate/crypto";
+import { Admission, type Outcome } from "../src/admission/admission.ts";
+import type { Source } from "../src/admission/context.ts";
+import { HeldMessages } from "../src/admission/held.ts";
+import { RecentKeys, SeenCache } from "../src/admission/slots.ts";
+import { BodyCollector } from "../src/bodies/collector.ts";
+import { LIMITS } from "../src/limits.ts";
+import { TokenBucket } from "../src/scoring/token-bucket.ts";
+import type { Item } from "../src/topics/items.ts";
+import { CHAIN_ID, FakeView, makeBody, makeCommittee, signProposal, signVote } from "./support.ts";
+
+const { prevote, precommit } = VoteType;
+const { set, signers } = makeCommittee(4);
+const { blockId } = makeBody("a", 100);
+const { blockId: other } = makeBody("b", 100);
+
+interface Bench {
+  readonly view: FakeView;
+  readonly votes: Vote[];
+  readonly proposals: Proposal[];
+  readonly certificates: Certificate[];
+  /** Signatures looked at. */
+  readonly checked: SignatureCheck[];
+  readonly source: Source;
+  receive(...items: Item[]): Promise<Outcome>;
+}
+
+/** At height 5, round 0. `verifier`: instead of one that answers at once. */
+function bench(verifier: Verifier = inlineVerifier()): Bench {
+  const view = new FakeView(set);
+  const [votes, proposals, certificates, checked]: [Vote[], Proposal[], Certificate[], SignatureCheck[]] = [
+    [],
+    [],
+    [],
+    [],
+  ];
+  const quiet = (): void => undefined;
+  const admission = new Admission({
+    chainId: CHAIN_ID,
+    view,
+    events: {
+      vote: (vote) => votes.push(vote),
+      proposal: (proposal) => proposals.push(proposal),
+      certificate: (certificate) => certificates.push(certificate),
+      body: quiet,
+      evidence: quiet,
+      tx: quiet,
+      peer: quiet,
+    },
+    verifier: {
+      ...verifier,
+      verifyNow(check) {
+        checked.push(check);
+        return verifier.verifyNow(check);
+      },
+    },
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    metrics: null,
+    now: () => 0,
+    wallNow: () => 0,
+    seen: new SeenCache(),
+    held: new HeldMessages(),
+    bodies: new BodyCollector({ now: () => 0, height: () => view.height, deliver: quiet }),
+    evidenceSeen: new RecentKeys(8),
+    txSeen: new RecentKeys(8),
+    budgets: new Map(),
+    onProposal: quiet,
+  });
+  const source: Source = {
+    id: "peer",
+    verifications: 0,
+    observedHeight: 0,
+    txItems: new TokenBucket(8, 8, 0),
+    txBytes: new TokenBucket(1000, 1000, 0),
+    evidence: new TokenBucket(8, 8, 0),
+  };
+  return {
+    view,
+    votes,
+    proposals,
+    certificates,
+    checked,
+    source,
+    receive: async (...items) => admission.receive(items, source),
+  };
+}
+
+const by = (index: number, fields: Partial<Vote> = {}): Vote =>
+  signVote(signers[index]!, { type: prevote, height: 5, round: 0, blockId, ...fields });
+const vote = (made: Vote): Item => ({ kind: "vote", vote: made });
+const proposal = (made: Proposal): Item => ({ kind: "proposal", proposal: made, body: null });
+const forged = <T extends Vote | Proposal>(made: T): T => ({
+  ...made,
+  signature: made.signature.with(0, made.signature[0]! ^ 1),
+});
+
+describe("a vote", () => {
+  it("that is forged reaches nobody, and the true one still comes in after it", async () => {
+    const at = bench();
+    assert.equal((await at.receive(vote(forged(by(0))))).offence, "bad_signature");
+    assert.deepEqual(at.votes, []);
+    assert.equal((await at.receive(vote(by(0)))).offence, null);
+    assert.equal(at.votes.length, 1);
+  });
+
+  it("under the address of another index, or of no validator, is an offence before its signature is looked at", async () => {
+    const at = bench();
+    const stranger = { ...by(0), validatorAddress: signers[1]!.address };
+    assert.equal((await at.receive(vote(stranger))).offence, "not_a_validator");
+    assert.equal((await at.receive(vote({ ...by(0), validatorIndex: 4 }))).offence, "not_a_validator");
+    assert.deepEqual([at.votes, at.checked], [[], []]);
+  });
+
+  it("of an earlier round comes in, for a decision may come from any round", async () => {
+    const at = bench();
+    at.view.round = 9;
+    await at.receive(vote(by(0, { type: precommit, round: 2 })));
+    assert.equal(at.votes.length, 1);
+  });
+
+  it("of a round that no honest node reaches costs no look at its signature", async () => {
+    const at = bench();
+    await at.receive(vote(by(0, { round: LIMITS.roundsAhead + 1 })));
+    assert.deepEqual([at.votes, at.checked], [[], []]);
+  });
+
+  it("that comes again costs no second look; the second of two that differ comes in as evidence, a third does not", async () => {
+    const at = bench();
+    await at.receive(vote(by(0)));
+    await at.receive(vote(by(0)));
+    assert.deepEqual([at.votes.length, at.checked.length], [1, 1]);
+    await at.receive(vote(by(0, { blockId: other })));
+    await at.receive(vote(by(0, { blockId: null })));
+    assert.deepEqual([at.votes.length, at.checked.length], [2, 2]);
+  });
+
+  it("for the next height waits until this node gets there, one for the height after is dropped", async () => {
+    const at = bench();
+    await at.receive(vote(by(0, { height: 6 })), vote(by(1, { height: 7 })));
+    assert.deepEqual(at.votes, []);
+    at.view.advance();
+    await at.receive();
+    assert.deepEqual(
+      at.votes.map(({ height }) => height),
+      [6],
+    );
+  });
+
+  it("of the last height comes in only as a precommit: it completes the last commit", async () => {
+    const at = bench();
+    await at.receive(vote(by(0, { height: 4 })), vote(by(1, { height: 4, type: precommit })));
+    assert.deepEqual(
+      at.votes.map(({ validatorIndex }) => validatorIndex),
+      [1],
+    );
+  });
+});
+
+describe("while signatures are verified in a worker", () => {
+  /** A verifier whose groups end when the test says so. */
+  function slow(): { readonly verifier: Verifier; release(): void } {
+    const inline = inlineVerifier();
+    const gate = Promise.withResolvers<void>();
+    const verifier: Verifier = {
+      ...inline,
+      async verify(checks, options) {
+        await gate.promise;
+        return inline.verify(checks, options);
+      },
+    };
+    return { verifier, release: () => gate.resolve() };
+  }
+
+  it("a forged copy of a vote does not keep the true one out", async () => {
+    const { verifier, release } = slow();
+    const at = bench(verifier);
+    const many = [1, 2, 3].flatMap((i) => [by(i), by(i, { type: precommit }), by(i, { blockId: null })]);
+    const group = at.receive(vote(forged(by(0))), ...many.map(vote));
+    await at.receive(vote(by(0)));
+    assert.deepEqual(
+      at.votes.map(({ validatorIndex }) => validatorIndex),
+      [0],
+      "verified at once, beside the forged copy",
+    );
+    release();
+    assert.equal((await group).offence, "bad_signature");
+    assert.equal(at.votes.length, 1 + many.length);
+  });
+
+  it("a forged certificate keeps the true one of the same block out neither before nor after", async () => {
+    const { verifier, release } = slow();
+    const at = bench(verifier);
+    const true_ = certificateFromVotes([0, 1, 2].map((i) => by(i)));
+    const [first, ...rest] = true_.signatures;
+    const false_ = {
+      ...true_,
+      signatures: [{ ...first!, signature: first!.signature.with(0, first!.signature[0]! ^ 1) }, ...rest],
+    };
+    const many = [1, 2, 3].flatMap((i) => [by(i, { round: 1 }), by(i, { round: 1, type: precommit })]);
+    const group = at.receive({ kind: "certificate", certificate: false_ }, ...many.map(vote));
+    await at.receive({ kind: "certificate", certificate: true_ });
+    assert.deepEqual(at.certificates, [true_]);
+    release();
+    assert.equal((await group).offence, "bad_commit");
+    assert.deepEqual(at.certificates, [true_]);
+  });
+});
+
+describe("a pack", () => {
+  it("with a bad item between good ones: the good ones count, the verdict is the bad one's", async () => {
+    const at = bench();
+    const outcome = await at.receive(vote(by(0)), vote(forged(by(1))), vote(by(2)));
+    assert.equal(outcome.offence, "bad_signature");
+    assert.deepEqual([...outcome.origins], [0, 2]);
+    assert.deepEqual(
+      at.votes.map(({ validatorIndex }) => validatorIndex),
+      [0, 2],
+    );
+  });
+});
+
+describe("a proposal", () => {
+  const made = (fields: Partial<Parameters<typeof signProposal>[2]> = {}): Proposal =>
+    signProposal(set, signers, { height: 5, round: 0, blockId, ...fields });
+
+  it("whose POL round is not below its round is malformed, whoever signed it", async () => {
+    const at = bench();
+    for (const [round, polRound] of [
+      [0, 0],
+      [1, 1],
+      [1, 2],
+      [1, -2],
+    ] as const) {
+      assert.equal((await at.receive(proposal(made({ round, polRound })))).offence, "malformed");
+    }
+    assert.deepEqual([at.proposals, at.checked], [[], []]);
+  });
+
+  it("comes in only from the proposer of exactly its round", async () => {
+    const at = bench();
+    const ofRound1 = made({ round: 1 });
+    assert.equal((await at.receive(proposal({ ...made(), round: 1 }))).offence, "bad_signature");
+    assert.equal((await at.receive(proposal(ofRound1))).offence, null);
+    assert.deepEqual(at.proposals, [ofRound1]);
+  });
+
+  it("comes in twice from an equivocating proposer: either block may get the polka", async () => {
+    const at = bench();
+    const two = [made(), made({ blockId: other })];
+    await at.receive(...two.map(proposal));
+    assert.deepEqual(at.proposals, two);
+    await at.receive(proposal(made({ blockId: makeBody("c", 100).blockId })));
+    assert.equal(at.proposals.length, 2);
+  });
+});
+
+describe("a certificate", () => {
+  it("of too little power, or with one bad signature, reaches nobody", async () => {
+    const at = bench();
+    const few = certificateFromVotes([0, 1].map((i) => by(i)));
+    assert.equal((await at.receive({ kind: "certificate", certificate: few })).offence, "bad_commit");
+    const bad = certificateFromVotes([by(0), by(1), forged(by(2))]);
+    assert.equal((await at.receive({ kind: "certificate", certificate: bad })).offence, "bad_commit");
+    assert.deepEqual(at.certificates, []);
+  });
+});
