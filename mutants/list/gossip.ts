@@ -1,0 +1,172 @@
+/** Admission of gossip: what reaches consensus, and at whose cost. */
+import { killedBy, type Mutant } from "../types.ts";
+
+const ADMISSION = "packages/gossip/src/admission/admission.ts";
+const VOTE = "packages/gossip/src/admission/vote.ts";
+const PROPOSAL = "packages/gossip/src/admission/proposal.ts";
+const CERTIFICATE = "packages/gossip/src/admission/certificate.ts";
+const WINDOW = "packages/gossip/src/admission/window.ts";
+const SLOTS = "packages/gossip/src/admission/slots.ts";
+const COLLECTOR = "packages/gossip/src/bodies/collector.ts";
+const SCORING = "packages/gossip/src/scoring/table.ts";
+const ADMITTED = "packages/gossip/test/admission.test.ts";
+const SMALL = "packages/gossip/test/parts.test.ts";
+
+export const GOSSIP: readonly Mutant[] = [
+  {
+    name: "signatures-are-not-asked",
+    file: ADMISSION,
+    find: "          for (const check of found.checks) if (!verdict(check)) good = false;\n",
+    replace:
+      "          for (const check of found.checks) verdict(check);\n          if (found.checks.length < 0) good = false;\n",
+    bug: "anybody votes for everybody",
+    origin: "DESIGN §6: every message is validated",
+    verdict: killedBy(ADMITTED, "that is forged reaches nobody"),
+  },
+  {
+    name: "stranger-votes",
+    file: VOTE,
+    find: "if (validator === undefined || !bytesEqual(validator.address, vote.validatorAddress)) {",
+    replace: "if (validator === undefined) {",
+    bug: "a vote names one validator by its index and another by its address",
+    origin: "CometBFT: ErrVoteInvalidValidatorAddress",
+    verdict: killedBy(ADMITTED, "under the address of another index"),
+  },
+  {
+    name: "old-rounds-are-dropped",
+    file: WINDOW,
+    find: "return round <= own + LIMITS.roundsAhead;",
+    replace: "return round >= own && round <= own + LIMITS.roundsAhead;",
+    bug: "late precommits of an older round cannot complete a decision by gossip",
+    origin: "Mainsail: votes with round < current dropped at admission",
+    verdict: killedBy(ADMITTED, "of an earlier round comes in"),
+  },
+  {
+    name: "rounds-ahead-without-bound",
+    file: WINDOW,
+    find: "return round <= own + LIMITS.roundsAhead;",
+    replace: "return round >= 0;",
+    bug: "votes of rounds that no honest node reaches are verified and kept",
+    origin: "Malachite aeb7e736",
+    verdict: killedBy(ADMITTED, "of a round that no honest node reaches"),
+  },
+  {
+    name: "vote-is-verified-again-and-again",
+    file: SLOTS,
+    find: `    if (typeof known === "string") return known === id ? "duplicate" : "new";\n`,
+    replace: `    if (typeof known === "string") return "new";\n`,
+    bug: "every copy of a vote costs a signature check",
+    origin: "Mainsail 1124; Malachite a233b8ce",
+    verdict: killedBy(SMALL, "are two ids per slot"),
+  },
+  {
+    name: "equivocation-is-not-let-in",
+    file: SLOTS,
+    find: `    if (typeof known === "string") return known === id ? "duplicate" : "new";\n`,
+    replace: `    if (typeof known === "string") return "duplicate";\n`,
+    bug: "the second vote of an equivocator never reaches consensus: no evidence",
+    origin: "DESIGN §8; Malachite 1018",
+    verdict: killedBy(SMALL, "are two ids per slot"),
+  },
+  {
+    name: "forgery-shadows-the-true-vote",
+    file: VOTE,
+    find: "bytesKey(vote.signature)",
+    replace: "vote.signature.length",
+    bug: "a forged copy under verification keeps the true vote out",
+    origin: "CometBFT: votes dropped by a bad duplicate; DESIGN §6",
+    verdict: killedBy(ADMITTED, "a forged copy of a vote"),
+  },
+  {
+    name: "forged-vote-counts-as-seen",
+    file: VOTE,
+    find: "  ofHeight.pending.add(pendingKey);\n",
+    replace:
+      "  ofHeight.pending.add(pendingKey);\n  ofHeight.addVote(vote.round, vote.type, vote.validatorIndex, id);\n",
+    bug: "a forged vote is remembered before its signature is checked: the true one is taken for a duplicate",
+    origin: "Malachite 8b1dae12",
+    verdict: killedBy(ADMITTED, "that is forged reaches nobody", "a forged copy of a vote"),
+  },
+  {
+    name: "proposal-with-a-polka-of-its-own-round",
+    file: PROPOSAL,
+    find: `  if (proposal.polRound < -1 || proposal.polRound >= proposal.round) return offence("malformed");\n`,
+    replace: "",
+    bug: "a malformed proposal is verified, forwarded and kept",
+    origin: "Mainsail 1491",
+    verdict: killedBy(ADMITTED, "whose POL round is not below"),
+  },
+  {
+    name: "proposal-of-another-proposer",
+    file: PROPOSAL,
+    find: "const publicKey = view.proposer(proposal.height, proposal.round);",
+    replace: "const publicKey = view.proposer(proposal.height, 0);",
+    bug: "the proposer of round 0 proposes in every round",
+    origin: "DESIGN §6: the proposer of exactly that round",
+    verdict: killedBy(ADMITTED, "comes in only from the proposer of exactly its round"),
+  },
+  {
+    name: "second-proposal-is-skipped",
+    file: PROPOSAL,
+    find: `  if (novelty === "full") return DROP;\n`,
+    replace: `  if (novelty === "full" || ofHeight.proposal(proposal.round, "") !== "new") return DROP;\n`,
+    bug: "the second proposal of an equivocating proposer never comes in: this node cannot follow the polka for it",
+    origin: "Malachite 1018; Mainsail: second proposal skipped",
+    verdict: killedBy(ADMITTED, "comes in twice from an equivocating proposer"),
+  },
+  {
+    name: "certificate-shadows-another",
+    file: CERTIFICATE,
+    find: "const pendingKey = toHex(sha256(encodeCertificate(certificate)));",
+    replace: "const pendingKey = key;",
+    bug: "a forged certificate under verification keeps the true one out",
+    origin: "DESIGN §6; Malachite 961fa4e0",
+    verdict: killedBy(ADMITTED, "a forged certificate keeps"),
+  },
+  {
+    name: "certificate-of-too-little-power",
+    file: "packages/chain/src/commit/certificate.ts",
+    find: `  if (power < needed) throw refuse("not_enough_power"`,
+    replace: `  if (power <= 0n) throw refuse("not_enough_power"`,
+    bug: "a certificate of a minority is verified, forwarded and handed to consensus",
+    origin: "Malachite 961fa4e0, 974",
+    verdict: killedBy("packages/chain/test/commit.test.ts", "two of four are no quorum"),
+  },
+  {
+    name: "one-bad-item-costs-the-pack",
+    file: ADMISSION,
+    find: "            found.release();\n            worse(found.offence);\n            break;\n",
+    replace:
+      "            found.release();\n            worse(found.offence);\n            return { offence, fresh, origins, spread };\n",
+    bug: "a relay adds one bad vote to a pack and the good ones behind it are lost",
+    origin: "DESIGN §6: a pack with one bad vote: the good ones count",
+    verdict: killedBy(ADMITTED, "with a bad item between good ones"),
+  },
+  {
+    name: "honest-peers-are-punished",
+    file: SCORING,
+    find: "  out_of_window: { points: 0,",
+    replace: "  out_of_window: { points: 5,",
+    bug: "a peer is banned for being at another height",
+    origin: "Mainsail 1444, 1404: ban only on provable misbehaviour",
+    verdict: killedBy(SMALL, "cost nothing for what honest nodes do"),
+  },
+  {
+    name: "body-of-other-parts",
+    file: COLLECTOR,
+    find: `if (header.total !== total || !bytesEqual(header.hash, hash)) return "bad";`,
+    replace: `if (header.total !== total) return "bad";`,
+    bug: "any bytes of the right length pass for the body, and the true one is taken for a duplicate",
+    origin: "DESIGN §6",
+    verdict: killedBy(SMALL, "takes only what is wanted, whole and right"),
+  },
+  {
+    name: "next-height-is-dropped",
+    file: VOTE,
+    find: `    window === "current" || window === "next" || (window === "last"`,
+    replace: `    window === "current" || (window === "last"`,
+    bug: "votes for the next height that come early are lost, as gossip has no memory",
+    origin: "DESIGN §6; Malachite 8b1dae12: buffer",
+    verdict: killedBy(ADMITTED, "for the next height waits"),
+  },
+];
