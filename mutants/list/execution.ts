@@ -150,7 +150,7 @@ export const EXECUTION: readonly Mutant[] = [
   {
     name: "valid-survives-a-restart-of-the-client",
     file: FOLLOWER,
-    find: "    this.valid.clear();\n    this.#suspected = false;\n",
+    find: "    checks.forget();\n    this.#suspected = false;\n",
     replace: "    this.#suspected = false;\n",
     bug: "what a client called VALID before it lost its database is not sent to it again",
     origin: "DESIGN §7: stock Geth loses up to five blocks",

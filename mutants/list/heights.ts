@@ -133,8 +133,8 @@ export const HEIGHTS: readonly Mutant[] = [
   {
     name: "conflicting-own-vote-is-known",
     file: OWN,
-    find: `if (known) return blockIdEquals(known.blockId, vote.blockId) ? "known" : "foreign";`,
-    replace: `if (known) return "known";`,
+    find: "const same = blockIdEquals(known.blockId, vote.blockId) && ",
+    replace: "const same = vote.height === known.height || ",
     bug: "a vote of the own key that contradicts this node's own goes unnoticed",
     origin: "DESIGN §5.7",
     verdict: killedBy(SIGNATURES, "outside"),

@@ -18,12 +18,8 @@ export const ORDER_OF_EVENTS: readonly Mutant[] = [
     file: RUNNER,
     find: `    const { sequence } = this.log(WalRecordType.input, encodeInput(input));
     if (input.kind === "start_height") this.begun = { height: input.height, sequence };
-    const startedAt = clock.monotonicMs();
-    const { state, effects } = step(this.coreState, input);
 `,
-    replace: `    const startedAt = clock.monotonicMs();
-    const { state, effects } = step(this.coreState, input);
-    setImmediate(() => {
+    replace: `    setImmediate(() => {
       const { sequence } = this.log(WalRecordType.input, encodeInput(input));
       if (input.kind === "start_height") this.begun = { height: input.height, sequence };
     });

@@ -110,7 +110,7 @@ export const ROUND_MACHINE: readonly Mutant[] = [
   {
     name: "late-polka-is-lost",
     file: FILE,
-    find: "if (isPrecommitting(machine) && machine.valid?.round !== machine.round) {",
+    find: "if (isPrecommitting(machine) && (machine.valid?.round ?? -1) < machine.round) {",
     replace: 'if (machine.step === "NewHeight") {',
     bug: "a polka that completes after the precommit leaves no valid value: a hidden lock stays hidden",
     origin: "L42-43; Malachite 956",

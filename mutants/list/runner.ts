@@ -189,8 +189,8 @@ export const RUNNING: readonly Mutant[] = [
   {
     name: "body-of-another-id",
     file: BODIES,
-    find: "      !bytesEqual(headerHash(block.header), blockId.hash)\n",
-    replace: "      block.header.height < 0\n",
+    find: "  return bytesEqual(headerHash(header), blockId.hash);\n",
+    replace: "  return headerHash(header).length === blockId.hash.length;\n",
     bug: "any block of the height passes for the one that is asked for",
     origin: "DESIGN §5.4",
     verdict: killedBy(ANSWERS, "a body whose header is not the one that its id names"),
