@@ -128,6 +128,8 @@ describe("a genesis document", () => {
     ["app_state/params/precison", 5, "app_state.params", /param precison is unknown/],
     ["app_state/params/block_interval", 0, "app_state.params.block_interval", /only with execution "none"/],
     ["app_state/params/max_evidence_bytes", 11_000_000, "app_state.params", /exceeds max_block_bytes/],
+    // Regression: it was taken, and the first state could not be stored.
+    ["genesis_time", "2262-04-12T00:00:00Z", "genesis_time", /must not be after the year 2262/],
     ["validators", [], "validators", /1 to 512/],
     ["validators", undefined, "validators", /missing/],
     [`${validator}/power`, "0", "validators[0].power", /from 1/],

@@ -120,6 +120,8 @@ function parseGenesisTime(field: Field): Time {
   const time = within(field, () => parseTime(field.text()));
   if (time < 0n) field.fail("must not be before 1970");
   if (time % 1_000_000n !== 0n) field.fail("must be whole milliseconds");
+  // The state holds times as 64-bit nanoseconds.
+  if (BigInt.asIntN(64, time) !== time) field.fail("must not be after the year 2262");
   return time;
 }
 
