@@ -5,8 +5,9 @@ import { diskTargets } from "./disk.ts";
 import { executionTargets } from "./execution.ts";
 import { gossipTargets } from "./gossip.ts";
 import { operatorTargets } from "./operator.ts";
+import { signatureTargets } from "./signatures.ts";
 
-/** Every decoder that takes bytes from outside, or from a disk that may have rotted. */
+/** Every decoder that takes bytes from outside, or from a disk that may have rotted; and everything signed. */
 export const TARGETS: readonly Target[] = [
   ...chainTargets,
   ...consensusTargets,
@@ -14,4 +15,5 @@ export const TARGETS: readonly Target[] = [
   ...diskTargets,
   ...executionTargets,
   ...operatorTargets,
+  ...signatureTargets,
 ];

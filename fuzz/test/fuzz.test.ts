@@ -7,18 +7,21 @@ import { Random } from "../random.ts";
 import { refusable, type Target, Violation } from "../target.ts";
 import { TARGETS } from "../targets/index.ts";
 
-/** Inputs per target; a quarter of a second each. */
+/** Inputs per target, and seconds that they may take; where an input is many signatures, more. */
 const COUNT = 1500;
-const SECONDS = 0.3;
+const SECONDS = 0.25;
+const SIGNATURE_SECONDS = 1.5;
 const seed = Number(process.env["QUORATE_SEED"] ?? Date.now() % 2 ** 31);
 
 describe(`every decoder holds the laws on a share of inputs that begins at seed ${seed}`, () => {
   for (const target of TARGETS) {
     test(`${target.name}: ${target.what}`, async () => {
-      const report = await fuzzTarget(target, { seed, count: COUNT, seconds: SECONDS });
+      const seconds = target.maxMs === undefined ? SECONDS : SIGNATURE_SECONDS;
+      const report = await fuzzTarget(target, { seed, count: COUNT, seconds });
       assert.deepEqual(report.failures, []);
       assert.equal(report.failed, 0);
-      assert.ok(report.accepted > 0 && report.refused > 0, "inputs are taken and refused");
+      assert.ok(report.accepted > 0, "valid inputs are taken");
+      if (target.name !== "sign-bytes") assert.ok(report.refused > 0, "broken inputs are refused");
     });
   }
 });
