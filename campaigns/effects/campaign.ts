@@ -1,11 +1,13 @@
 /**
- * R06: three heights of at least three rounds, once for each place in the turn of proposers and for a prompt and a slow
+ * R06, R13: three heights of at least three rounds, once for each place in the turn of proposers and for a prompt and a slow
  * disk; a crash behind every effect of the node; behind each, every state that the unsynced steps can leave. The node
- * starts on it again, contradicts nothing it sent, keeps its locks, and decides with its peers. A spread of the cases
+ * starts on it again, contradicts nothing it sent, keeps its locks, and decides with its peers. Every message leaves behind
+ * the syncs it needs. A spread of the cases
  * crashes a second time, behind each step of its start.
  */
 import type { TestChain } from "../../packages/node/test/support/chain.ts";
 import { type CampaignOptions, type CampaignReport, inShare, Tally } from "../support/report.ts";
+import { notDurable } from "./durable.ts";
 import { makeNodeKey, type NodeKey } from "./node-under-test.ts";
 import { type DiskPace, imagesOf, record } from "./record.ts";
 import { restart } from "./restart.ts";
@@ -29,7 +31,7 @@ export async function effectsCampaign(options: CampaignOptions): Promise<Campaig
     }
   }
   tally.count("cases in all", index);
-  return tally.report("effects", ["R06"], options);
+  return tally.report("effects", ["R06", "R13"], options);
 }
 
 async function oneRun(
@@ -47,6 +49,11 @@ async function oneRun(
   tally.count("effects of the node", recording.boundaries.length);
   let at = 0;
   for (const { boundary, image } of imagesOf(recording)) {
+    if (boundary.message !== null) {
+      tally.count("messages behind their syncs");
+      for (const fault of await notDurable(boundary.message, image.with([])))
+        tally.violation(`${run}, at effect ${at} (${boundary.name})`, fault);
+    }
     for (const outcome of image.outcomes()) {
       const mine = index++;
       if (!inShare(mine, options)) continue;

@@ -22,8 +22,8 @@ import type { StoredContent } from "../support/disk-image.ts";
 import type { ModelDisk } from "../support/model-disk.ts";
 import type { Message } from "./peer.ts";
 
-const STATE_FILE = "home/priv_validator_state.bin";
-const WAL_DIR = "home/wal";
+export const STATE_FILE = "home/priv_validator_state.bin";
+export const WAL_DIR = "home/wal";
 /** Small, so that segments turn within a height. */
 const WAL_SEGMENT_BYTES = 4096;
 const BODY_STEP_BYTES = 2048;

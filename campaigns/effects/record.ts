@@ -4,6 +4,7 @@ import { DiskImage, type DiskStep, type StoredContent } from "../support/disk-im
 import { ModelDisk } from "../support/model-disk.ts";
 import { seeded } from "../support/random.ts";
 import { type NodeKey, NodeUnderTest } from "./node-under-test.ts";
+import type { Message } from "./peer.ts";
 import { Scene, type Surroundings } from "./scene.ts";
 import { HEIGHTS, weatherFor } from "./script.ts";
 
@@ -14,6 +15,7 @@ export interface Boundary {
   readonly name: string;
   /** `null`: a message left. */
   readonly step: DiskStep | null;
+  readonly message: Message | null;
   readonly around: Surroundings;
 }
 
@@ -34,14 +36,14 @@ export async function record(
 ): Promise<Recording> {
   const scene = new Scene(chain, key.index, weatherFor(chain, key.index));
   const boundaries: Boundary[] = [];
-  const note = (name: string, step: DiskStep | null): void => {
-    boundaries.push({ name, step, around: scene.surroundings() });
+  const note = (name: string, step: DiskStep | null, message: Message | null): void => {
+    boundaries.push({ name, step, message, around: scene.surroundings() });
   };
   const random = seeded(seed);
   const disk = new ModelDisk(key.home, {
-    onStep: (step) => note(`${step.kind} ${step.file}`, step),
+    onStep: (step) => note(`${step.kind} ${step.file}`, step, null),
   });
-  scene.onSend = (message) => note(`send ${message.kind}`, null);
+  scene.onSend = (message) => note(`send ${message.kind}`, null, message);
   scene.node = await NodeUnderTest.start(disk, key, chain, scene);
   if (pace === "slow") disk.hooks = { ...disk.hooks, pace: () => later(scene, random) };
   const done = await scene.run(
