@@ -77,6 +77,10 @@ export const LIMITS = {
   streamReadBuffer: 2_097_152,
   streamWriteBuffer: 8_388_608,
   streamWindow: 4_194_304,
+  /** Bytes read from a stream before its sender is told; a quarter of the first window (yamux: 256 KiB). */
+  windowUpdateBytes: 65_536,
+  /** Frames of one turn gathered for one write: one Noise message holds 65,519 bytes. */
+  gatheredBytes: 65_519,
   /** Gossip not yet written to a peer; beyond it the stream is reset and repair takes over. */
   gossipOutboundBuffer: 4_194_304,
   /** Repair items sent per plan: the plan is made again when the stream has drained. */

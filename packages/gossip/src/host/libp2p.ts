@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { noise } from "@chainsafe/libp2p-noise";
 import {
   type GossipSub,
   type GossipSubComponents,
@@ -20,6 +19,7 @@ import { bytesKey } from "../wire/keys.ts";
 import { inspectGossipStream } from "./inspector.ts";
 import { safeYamux } from "./muxer.ts";
 import type { Gate, Network, NetworkModules, TopicVerdict } from "./network.ts";
+import { wholeNoise } from "./noise.ts";
 
 export interface HostOptions {
   readonly privateKey: PrivateKey;
@@ -201,7 +201,7 @@ async function createHost(options: HostOptions, modules: NetworkModules): Promis
         outboundSocketInactivityTimeout: 120_000,
       }),
     ],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [wholeNoise()],
     streamMuxers: [
       safeYamux({
         maxInboundStreams: LIMITS.streamsPerPeer,

@@ -1,30 +1,67 @@
 import { yamux } from "@chainsafe/libp2p-yamux";
 import type { MessageStream, StreamMuxerFactory } from "@libp2p/interface";
+import { LIMITS } from "../limits.ts";
+import { WindowUpdates } from "./window-updates.ts";
 
 /**
- * yamux over a connection that may be written to after its end. yamux opens a stream in a microtask of its own and says
- * goodbye while listeners of the same abort close the connection under it; each write would then throw where nobody can
- * catch it, and the end of one connection would be the end of the process.
+ * yamux as this layer needs it, by what stands between it and the encrypted connection:
+ *
+ * - Frames of one turn leave together: one encryption, one system call, one wake-up of the other side. A vote and the
+ *   round state that goes with it would cost two of each.
+ * - Window updates wait until they are worth a message ({@link WindowUpdates}): yamux sends one for every data frame.
+ * - Writes after the end are dropped. yamux opens a stream in a microtask of its own and says goodbye while listeners of
+ *   the same abort close the connection under it; each write would then throw where nobody can catch it, and the end of
+ *   one connection would be the end of the process.
  */
 export function safeYamux(init: Parameters<typeof yamux>[0]): () => StreamMuxerFactory {
   return () => {
     const factory = yamux(init)();
     const create = factory.createStreamMuxer.bind(factory);
-    factory.createStreamMuxer = (connection) => create(dropsLateWrites(connection));
+    factory.createStreamMuxer = (connection) => create(gathersFrames(connection));
     return factory;
   };
 }
 
-function dropsLateWrites(connection: MessageStream): MessageStream {
+function gathersFrames(connection: MessageStream): MessageStream {
   const send = connection.send.bind(connection);
-  connection.send = (data) => {
+  const close = connection.close.bind(connection);
+  const updates = new WindowUpdates(LIMITS.windowUpdateBytes, 2 * LIMITS.streamsPerPeer);
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  let writable = true;
+
+  const flush = (): void => {
+    const [first] = waiting;
+    if (first === undefined) return;
+    const data = waiting.length === 1 ? first : Buffer.concat(waiting, bytes);
+    waiting = [];
+    bytes = 0;
     try {
-      return send(data);
+      writable = send(data);
     } catch (error) {
-      if (connection.status === "open") throw error;
       // Not saturated: nobody is to wait for a drain that cannot come.
-      return true;
+      writable = true;
+      if (connection.status === "open")
+        connection.abort(error instanceof Error ? error : new Error(String(error)));
     }
+  };
+  connection.addEventListener("drain", () => {
+    writable = true;
+  });
+  connection.send = (data) => {
+    const frame = data instanceof Uint8Array ? data : data.subarray();
+    for (const out of updates.pass(frame)) {
+      // After the callback under way and all the promises it resolved: whatever they send goes along.
+      if (waiting.length === 0) process.nextTick(flush);
+      waiting.push(out);
+      bytes += out.length;
+    }
+    if (bytes >= LIMITS.gatheredBytes) flush();
+    return writable;
+  };
+  connection.close = (options) => {
+    flush();
+    return close(options);
   };
   return connection;
 }
