@@ -45,6 +45,8 @@ export class SegmentedBlockStore implements BlockStore {
   readonly #db: Index;
   readonly #bodies: BodyLog;
   #tip: Tip | null;
+  /** The block committed last: it is asked for right afterwards, by peers one height behind and by the pool. */
+  #newest: Block | null = null;
   #base: Height;
   #executed: Height;
   /** Writes to the index, one after the other. */
@@ -100,6 +102,7 @@ export class SegmentedBlockStore implements BlockStore {
       const next = commitOperations(batch, tip);
       await this.#write(next.operations, true);
       this.#tip = next.tip;
+      this.#newest = batch.block;
       if (tip === null) this.#base = height;
       this.#bodies.advance(height);
     });
@@ -111,6 +114,8 @@ export class SegmentedBlockStore implements BlockStore {
   }
 
   async block(height: Height): Promise<Block | null> {
+    this.#assertOpen();
+    if (this.#newest?.header.height === height) return this.#newest;
     const bytes = await this.blockBytes(height);
     return bytes === null ? null : decoded(`the block of ${at(height)}`, () => decodeBlock(bytes));
   }

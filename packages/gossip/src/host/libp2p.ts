@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   type GossipSub,
   type GossipSubComponents,
@@ -31,12 +31,13 @@ type Host = Libp2p<{ pubsub: GossipSub; identify: Identify; ping: Ping }>;
 
 /** Message id: the first 20 bytes of SHA-256 over topic and content. */
 function messageId(message: { readonly topic: string; readonly data: Uint8Array }): Uint8Array {
-  return createHash("sha256")
-    .update(message.topic)
-    .update("\0")
-    .update(message.data)
-    .digest()
-    .subarray(0, 20);
+  const { topic, data } = message;
+  // One call of the one-shot hash: it costs less than the steps of a stream of three.
+  const content = Buffer.allocUnsafe(topic.length + 1 + data.length);
+  content.write(topic, "latin1");
+  content[topic.length] = 0;
+  content.set(data, topic.length + 1);
+  return hash("sha256", content, "buffer").subarray(0, 20);
 }
 
 /** Hands gossipsub a registrar whose inbound streams are inspected beside it. */

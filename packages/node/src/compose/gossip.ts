@@ -6,7 +6,6 @@ import {
   type Genesis,
   genesisHash,
   upgradesHash,
-  VoteType,
 } from "@quorate/chain";
 import type { Verifier } from "@quorate/crypto";
 import type { ConsensusView, Gossip, GossipEvents, LogPort, PeerStatus, SyncResponse } from "@quorate/gossip";
@@ -14,6 +13,7 @@ import type { BlockStore } from "@quorate/store";
 import type { Clock } from "../clock.ts";
 import { NodeError, reasonOf } from "../errors.ts";
 import type { Metrics } from "../metrics/index.ts";
+import { gossipMetrics } from "../metrics/ports.ts";
 import type { CreateGossip } from "../ports.ts";
 
 /** Version of the peer-to-peer protocol; a difference disconnects. */
@@ -54,21 +54,7 @@ export function openGossip(sources: GossipSources): Promise<Gossip> {
     serve: (from, count, maxBytes) => serveBlocks(store, from, count, maxBytes),
     status,
     log: sources.log,
-    metrics: {
-      message: (topic, verdict) => metrics.own.gossipMessages.inc({ topic, verdict }),
-      bytes: (direction, channel, bytes) => {
-        const counter = direction === "in" ? metrics.comet.p2p.receiveBytes : metrics.comet.p2p.sendBytes;
-        counter.inc({ message_type: channel }, bytes);
-      },
-      peers: (count) => metrics.comet.p2p.peers.set(count),
-      queue: (queue, length, limit) => metrics.queues.note(queue, length, limit),
-      vote: (kind, type) => {
-        const { duplicateVote, lateVotes } = metrics.comet.consensus;
-        if (kind === "duplicate") duplicateVote.inc();
-        else lateVotes.inc({ vote_type: type === VoteType.prevote ? "prevote" : "precommit" });
-      },
-      offence: (offence) => metrics.own.peerOffences.inc({ offence }),
-    },
+    metrics: gossipMetrics(metrics),
     clock: sources.clock,
   });
 }

@@ -15,7 +15,7 @@ import { encodeEndHeight, WalRecordType } from "../wal-records.ts";
 import type { HeldBody } from "./bodies.ts";
 import type { CommittedBlock, RunnerContext } from "./context.ts";
 import { effectError, forkError, safetyError } from "./fatal.ts";
-import { checkBody } from "./validate.ts";
+import { type ChainCheck, checkBody } from "./validate.ts";
 
 export interface Committed {
   readonly state: ChainState;
@@ -25,7 +25,7 @@ export interface Committed {
 }
 
 /**
- * Makes a decided block durable. `null` when it was committed already or the process is to stop: a decided block that
+ * Makes a decided block durable; `checked` when its chain rules were checked in this height already. `null` when it was committed already or the process is to stop: a decided block that
  * breaks a chain rule, or a second block at a decided height, is a safety halt.
  */
 export async function commitBlock(
@@ -33,6 +33,7 @@ export async function commitBlock(
   body: HeldBody,
   commit: Commit,
   source: "consensus" | "sync",
+  checked: ChainCheck | null,
 ): Promise<Committed | null> {
   const { store, wal, clock, metrics, fatal } = ctx.modules;
   const before = ctx.chain();
@@ -46,7 +47,7 @@ export async function commitBlock(
   }
   if (height !== before.lastHeight + 1) return null;
   const startedAt = clock.monotonicMs();
-  const check = await checkBody(ctx, body);
+  const check = checked ?? (await checkBody(ctx, body));
   if (!check.ok) {
     const appHash = check.code === "BAD_APP_HASH";
     fatal(

@@ -45,6 +45,9 @@ import { StepClock } from "./step-clock.ts";
 import { Timers } from "./timers.ts";
 import { Validation } from "./validate.ts";
 
+/** A reason made once: an abort without one makes an error with a stack trace at every height. */
+const HEIGHT_OVER = new Error("the height is over");
+
 /** Inputs that wait for the core are bounded: gossip must slow its peers down before this is reached. */
 const MAX_QUEUED_INPUTS = 65_536;
 
@@ -209,7 +212,7 @@ export class Runner implements RunnerContext {
     this.timers.clear();
     this.cancelWake?.();
     this.cancelWake = null;
-    this.heightAbort.abort();
+    this.heightAbort.abort(HEIGHT_OVER);
   }
 
   submit(input: Input): void {
@@ -449,7 +452,8 @@ export class Runner implements RunnerContext {
   private async commitNow(body: HeldBody, commit: Commit, source: "consensus" | "sync"): Promise<void> {
     if (this.mode === "stopped") return;
     const before = this.chainState;
-    const done = await commitBlock(this, body, commit, source);
+    const checked = this.validation.checked(body.height, body.blockId);
+    const done = await commitBlock(this, body, commit, source, checked);
     if (done === null || this.chainState !== before) return;
     this.chainState = done.state;
     this.last = LastCommit.of(done.state, commit);
@@ -460,7 +464,7 @@ export class Runner implements RunnerContext {
     this.decidedProposal =
       proposalsOfRound(this.coreState, commit.round).find((p) => blockIdEquals(p.blockId, body.blockId)) ??
       null;
-    this.heightAbort.abort();
+    this.heightAbort.abort(HEIGHT_OVER);
     this.timers.clear(body.height + 1);
     this.measure(before, body, done);
     this.modules.log.info("committed", {

@@ -41,8 +41,13 @@ export class Validation {
     this.chainChecks.clear();
   }
 
+  /** The chain check of a body of the height being decided, when it was made. */
+  checked(height: number, blockId: BlockId): ChainCheck | null {
+    return this.chainChecks.get(keyOf(height, blockId)) ?? null;
+  }
+
   async run(ctx: RunnerContext, height: number, blockId: BlockId): Promise<void> {
-    const key = `${height}/${blockIdKey(blockId)}`;
+    const key = keyOf(height, blockId);
     if (this.asking.has(key)) return;
     this.asking.add(key);
     try {
@@ -121,3 +126,5 @@ export class Validation {
     return true;
   }
 }
+
+const keyOf = (height: number, blockId: BlockId): string => `${height}/${blockIdKey(blockId)}`;
