@@ -6,7 +6,8 @@ import { BODY_PROTOCOL } from "../src/bodies/exchange.ts";
 import { encodeBodyHeader } from "../src/bodies/wire.ts";
 import { PEER_PROTOCOL } from "../src/host/connections.ts";
 import { BLOCKS_PROTOCOL } from "../src/layer.ts";
-import { statusFrame } from "../src/roundstate/messages.ts";
+import { goodbyeFrame, statusFrame } from "../src/roundstate/messages.ts";
+import { GOODBYE_CODES } from "../src/roundstate/status.ts";
 import { encodeItem, joinPack } from "../src/topics/items.ts";
 import { topicName } from "../src/topics/names.ts";
 import { frame } from "../src/wire/frames.ts";
@@ -337,6 +338,27 @@ describe("a node among strangers", () => {
     );
     assert.match(again, /cut off|refused/);
     assert.equal(node.gossip.peers.length, 1);
+  });
+
+  // Its round state followed its status in one segment and counted as a message before the status: the peer was banned.
+  it("holds nothing against a peer that it turns away, and lets the goodbye arrive", async () => {
+    const full = await startNode({ name: `full ${count}`, set: committee.set, options: { maxPeers: 0 } });
+    const guest = await rawClient(`guest ${count}`, full.gossip.addresses[0]!);
+    try {
+      await guest.write(
+        PEER_PROTOCOL,
+        Buffer.concat([
+          statusFrame(status),
+          frame(Uint8Array.of(3), encodeItem({ kind: "tx", raw: garbage(10) })),
+        ]),
+      );
+      await guest.disconnected();
+      assert.deepEqual(full.seen.offences, []);
+      assert.ok(Buffer.concat(guest.heard).includes(Buffer.from(goodbyeFrame(GOODBYE_CODES.too_many_peers))));
+    } finally {
+      await guest.stop();
+      await stopAll([full]);
+    }
   });
 
   it("survives raw TCP garbage and half-open handshakes", async () => {

@@ -32,3 +32,29 @@ test("a listener may end the connection whose end it is told of", async () => {
     await Promise.all([server.stop(), client.stop()]);
   }
 });
+
+// Gathered for the end of the turn, it would come too late: the connection under the muxer ends before the turn does.
+test("what was said right before the end of a connection arrives", async () => {
+  const [server, client] = await Promise.all([host(["/ip4/127.0.0.1/tcp/0"]), host([])]);
+  try {
+    await server.handle("/last/1", (stream, connection) => {
+      stream.addEventListener("message", () => {
+        stream.send(new TextEncoder().encode("last words"));
+        connection.close().catch((error: unknown) => assert.fail(String(error)));
+      });
+    });
+    for (let time = 0; time < 4; time++) {
+      const connection = await client.dial(server.getMultiaddrs());
+      const stream = await connection.newStream("/last/1");
+      const heard: Uint8Array[] = [];
+      const ended = new Promise((resolve) => stream.addEventListener("close", resolve));
+      stream.addEventListener("message", ({ data }) => heard.push(data.subarray()));
+      stream.send(Uint8Array.of(1));
+      await ended;
+      assert.equal(Buffer.concat(heard).toString(), "last words");
+      await connection.close();
+    }
+  } finally {
+    await Promise.all([server.stop(), client.stop()]);
+  }
+});

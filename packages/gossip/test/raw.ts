@@ -27,6 +27,8 @@ export async function freePort(): Promise<number> {
 export interface RawClient {
   readonly node: Libp2p;
   readonly connection: Connection;
+  /** What came back on the streams that {@link write} opened. */
+  readonly heard: readonly Uint8Array[];
   /** Opens a stream, writes, and leaves it open. */
   write(protocol: string, ...chunks: Uint8Array[]): Promise<void>;
   /** Resolves when the other side has ended the connection. */
@@ -49,14 +51,17 @@ export async function rawClient(
     services: { identify: identify(), ping: ping() },
   });
   for (const protocol of protocols) await node.handle(protocol, () => undefined);
+  const heard: Uint8Array[] = [];
   const gone = Promise.withResolvers<void>();
   node.addEventListener("connection:close", () => gone.resolve());
   const connection = await node.dial(multiaddr(address));
   return {
     node,
     connection,
+    heard,
     async write(protocol, ...chunks) {
       const stream = await connection.newStream(protocol);
+      stream.addEventListener("message", ({ data }) => heard.push(data.subarray()));
       for (const chunk of chunks) stream.send(chunk);
     },
     disconnected: () => gone.promise,

@@ -187,6 +187,8 @@ export class Connections {
 
   #frame(peer: Peer, content: Uint8Array): void | Promise<void> {
     const { modules } = this.#m;
+    // Dismissed: what it sent before it learned so is no offence, and ending the link now would overtake the goodbye.
+    if (this.#m.peers.get(peer.id) !== peer) return;
     modules.metrics?.bytes("in", "peer", content.length);
     if (!peer.frames.take(1, this.#m.clock.monotonicMs())) {
       this.report(peer.id, "flood");

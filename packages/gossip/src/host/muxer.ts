@@ -9,6 +9,8 @@ import { WindowUpdates } from "./window-updates.ts";
  * - Frames of one turn leave together: one encryption, one system call, one wake-up of the other side. A vote and the
  *   round state that goes with it would cost two of each.
  * - Window updates wait until they are worth a message ({@link WindowUpdates}): yamux sends one for every data frame.
+ * - The farewell of a connection that ends in good order is left to TCP. A receiver that finds yamux's in one segment
+ *   with the last messages ends its streams before anybody has read these.
  * - Writes after the end are dropped. yamux opens a stream in a microtask of its own and says goodbye while listeners of
  *   the same abort close the connection under it; each write would then throw where nobody can catch it, and the end of
  *   one connection would be the end of the process.
@@ -17,14 +19,26 @@ export function safeYamux(init: Parameters<typeof yamux>[0]): () => StreamMuxerF
   return () => {
     const factory = yamux(init)();
     const create = factory.createStreamMuxer.bind(factory);
-    factory.createStreamMuxer = (connection) => create(gathersFrames(connection));
+    factory.createStreamMuxer = (connection) => {
+      const flush = gatherFrames(connection);
+      const muxer = create(connection);
+      const close = muxer.close.bind(muxer);
+      const abort = muxer.abort.bind(muxer);
+      // The connection under it ends as soon as these return, before the turn does.
+      muxer.close = (options) => close(options).finally(flush);
+      muxer.abort = (reason) => {
+        abort(reason);
+        flush();
+      };
+      return muxer;
+    };
     return factory;
   };
 }
 
-function gathersFrames(connection: MessageStream): MessageStream {
+/** Returns what sends at once what has been gathered. */
+function gatherFrames(connection: MessageStream): () => void {
   const send = connection.send.bind(connection);
-  const close = connection.close.bind(connection);
   const updates = new WindowUpdates(LIMITS.windowUpdateBytes, 2 * LIMITS.streamsPerPeer);
   let waiting: Uint8Array[] = [];
   let bytes = 0;
@@ -50,6 +64,7 @@ function gathersFrames(connection: MessageStream): MessageStream {
   });
   connection.send = (data) => {
     const frame = data instanceof Uint8Array ? data : data.subarray();
+    if (isFarewell(frame)) return writable;
     for (const out of updates.pass(frame)) {
       // After the callback under way and all the promises it resolved: whatever they send goes along.
       if (waiting.length === 0) process.nextTick(flush);
@@ -59,9 +74,10 @@ function gathersFrames(connection: MessageStream): MessageStream {
     if (bytes >= LIMITS.gatheredBytes) flush();
     return writable;
   };
-  connection.close = (options) => {
-    flush();
-    return close(options);
-  };
-  return connection;
+  return flush;
+}
+
+/** GoAway (type 3) with code 0, normal termination. */
+function isFarewell(frame: Uint8Array): boolean {
+  return frame.length === 12 && frame[1] === 3 && frame.subarray(8).every((byte) => byte === 0);
 }
