@@ -48,7 +48,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Private folders beside the packages: no package knows of them. */
-const PRIVATE = /^(\.\.\/){3,}(bench|campaigns|conformance|fuzz|mutants|scripts|simulator|testnet)\//;
+const PRIVATE = /^(\.\.\/){3,}(bench|campaigns|conformance|fuzz|mutants|scripts|simulator|specs|testnet)\//;
 
 /** Changes the sources that it reads, so it runs none of them in its own process: Node's modules and its own only. */
 const APART = "mutants";

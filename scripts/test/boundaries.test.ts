@@ -61,7 +61,7 @@ test("a package without fixed arrows is refused", () => {
 });
 
 test("no package imports the private folders beside the packages", () => {
-  for (const folder of ["simulator", "mutants", "campaigns", "conformance", "fuzz", "bench"]) {
+  for (const folder of ["simulator", "mutants", "campaigns", "conformance", "fuzz", "specs", "bench"]) {
     assert.equal(breaches([source("node", `import { x } from "../../../${folder}/x.ts";\n`)]).length, 1);
   }
 });
