@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { OFFLINE, quint } from "./quint.ts";
+import { OFFLINE, type QuintResult, quint } from "./quint.ts";
 import { type Trace, traceOfItf } from "./replay/trace.ts";
 
 const HERE = import.meta.dirname;
@@ -43,13 +43,9 @@ export interface Batch {
   readonly witnessed: ReadonlyMap<string, number>;
 }
 
-export async function typecheck(): Promise<{ readonly ok: boolean; readonly text: string }> {
-  const texts: string[] = [];
-  for (const file of [MODEL, ...DIRECTED]) {
-    const { ok, text } = await quint(["typecheck", file]);
-    if (!ok) texts.push(`${basename(file)}: ${text}`);
-  }
-  return { ok: texts.length === 0, text: texts.join("\n") };
+/** The model itself; a file of directed runs is typechecked before it is run. */
+export function typecheck(): Promise<QuintResult> {
+  return quint(["typecheck", MODEL]);
 }
 
 /** The `run` definitions of one file, with a trace of each that held. */
@@ -85,9 +81,7 @@ export function simulate(options: {
   );
 }
 
-async function withTraces(
-  run: (directory: string) => Promise<{ readonly ok: boolean; readonly text: string }>,
-): Promise<Batch> {
+async function withTraces(run: (directory: string) => Promise<QuintResult>): Promise<Batch> {
   const directory = mkdtempSync(join(tmpdir(), "quorate-spec-"));
   try {
     const { ok, text } = await run(directory);

@@ -1,4 +1,5 @@
 /** Breadth-first search over all that may happen, with states as three numbers in flat arrays. */
+import type { step } from "@quorate/consensus";
 import { Instance, type InstanceOptions, type Stimulus } from "./instance.ts";
 import { Locals } from "./local.ts";
 
@@ -9,6 +10,8 @@ export interface SearchOptions extends InstanceOptions {
   readonly symmetry: boolean;
   /** Steps that nobody else can notice are taken only together with the next one that somebody can (see README.md). */
   readonly lazy: boolean;
+  /** The core that is searched; the real one by default. */
+  readonly core?: typeof step;
   readonly progress?: (found: number, expanded: number) => void;
 }
 
@@ -76,7 +79,7 @@ class Search {
   constructor(options: SearchOptions) {
     this.options = options;
     this.instance = new Instance(options);
-    this.locals = new Locals(this.instance);
+    this.locals = new Locals(this.instance, options.core);
     this.low = new Uint32Array(options.states);
     this.high = new Uint32Array(options.states);
     this.parents = new Int32Array(options.states);
@@ -311,29 +314,61 @@ class Search {
 
   /** From the start to this state, each step under the names of the states kept. */
   private pathTo(index: number): readonly string[] {
-    const path: string[] = [];
+    const steps: (readonly string[])[] = [];
     for (let at = index; at > 0; at = this.parents[at] ?? -1) {
-      path.push(this.stepTo(this.parents[at] ?? -1, at));
+      steps.push(this.stepTo(this.parents[at] ?? -1, at));
     }
-    return path.toReversed();
+    return steps.toReversed().flat();
   }
 
-  private stepTo(from: number, to: number): string {
+  /** What one validator takes on the way from a state to its successor. */
+  private stepTo(from: number, to: number): readonly string[] {
     const before = this.unpack(from);
     const target = this.unpack(to);
+    const signed = before.map((local) => this.signed(local));
     for (const [place, local] of before.entries()) {
-      for (let stimulus = 0; stimulus < this.instance.stimuli.length; stimulus++) {
-        const next = this.locals.next(local, stimulus);
-        if (next === local) continue;
-        const after = before.with(place, next);
-        const { state } = this.canonical(after[0] ?? 0, after[1] ?? 0, after[2] ?? 0);
-        if (state.every((each, i) => each === target[i])) {
-          const given = this.instance.stimuli[stimulus];
-          return `validator ${this.instance.correct[place]}: ${given ? describe(given) : ""}`;
-        }
+      const [one = 0, two = 0] = signed.toSpliced(place, 1);
+      const stimuli = this.possibleLists[this.possibleStimuli(place, one, two)] ?? [];
+      const way = this.wayTo(local, stimuli, (end) => {
+        const [a, b, c] = before.with(place, end);
+        const { state } = this.canonical(a ?? 0, b ?? 0, c ?? 0);
+        return state.every((each, i) => each === target[i]);
+      });
+      if (way) return way.map((each) => `validator ${this.instance.correct[place]}: ${each}`);
+    }
+    throw new Error("a state that was reached cannot be reached again");
+  }
+
+  /** The shortest way of one validator to a state that is meant, unnoticed but for its last step if steps are left out. */
+  private wayTo(
+    local: number,
+    stimuli: readonly number[],
+    isMeant: (end: number) => boolean,
+  ): readonly string[] | null {
+    const origins = new Map<number, { readonly from: number; readonly stimulus: number }>();
+    const open = [local];
+    for (const at of open) {
+      for (const stimulus of stimuli) {
+        const after = this.locals.next(at, stimulus);
+        if (after === at || after === local || origins.has(after)) continue;
+        origins.set(after, { from: at, stimulus });
+        if (isMeant(after)) return this.wayBack(after, origins);
+        if (this.options.lazy && !this.isNoticeable(at, after)) open.push(after);
       }
     }
-    return "a step that cannot be found again";
+    return null;
+  }
+
+  private wayBack(
+    end: number,
+    origins: ReadonlyMap<number, { readonly from: number; readonly stimulus: number }>,
+  ): readonly string[] {
+    const way: string[] = [];
+    for (let origin = origins.get(end); origin; origin = origins.get(origin.from)) {
+      const given = this.instance.stimuli[origin.stimulus];
+      if (given) way.push(describe(given));
+    }
+    return way.toReversed();
   }
 }
 

@@ -3,14 +3,7 @@
  * what a stimulus does to a state is worked out by `step` once and then remembered: a state of the whole search is a
  * number per validator (collapse compression, Holzmann 1997).
  */
-import {
-  type BlockId,
-  blockIdKey,
-  type Certificate,
-  type Proposal,
-  type Vote,
-  VoteType,
-} from "@quorate/chain";
+import { type BlockId, type Certificate, type Proposal, type Vote, VoteType } from "@quorate/chain";
 import { type ConsensusState, type Effect, type Input, initialState, step } from "@quorate/consensus";
 import {
   BLOCK_TIME,
@@ -49,6 +42,7 @@ const NOTHING_SIGNED: Slot = { point: -1, content: "", lock: null };
 
 export class Locals {
   readonly instance: Instance;
+  private readonly core: typeof step;
   readonly states: Local[] = [];
   /** Breaches that one validator shows by itself: a message taken for a foreign one, a correct validator accused. */
   readonly breaches: string[] = [];
@@ -60,11 +54,14 @@ export class Locals {
   /** Per state and stimulus the state after; -1 not worked out. */
   private readonly after: Int32Array[] = [];
   private readonly images: Int32Array[] = [];
-  private readonly values: ReadonlyMap<string, Value>;
+  /** By identity: the core hands on the very objects that it was given. */
+  private readonly values: ReadonlyMap<BlockId, Value>;
 
-  constructor(instance: Instance) {
+  /** A test puts a wrong core in the place of the real one. */
+  constructor(instance: Instance, core: typeof step = step) {
     this.instance = instance;
-    this.values = new Map(instance.values.map((value) => [blockIdKey(idOf(value)), value]));
+    this.core = core;
+    this.values = new Map(instance.values.map((value) => [idOf(value), value]));
   }
 
   /** The validator in round 0. */
@@ -217,7 +214,7 @@ export class Locals {
     let decided: Value | null = null;
     const queue = [...inputs];
     for (let input = queue.shift(); input && core; input = queue.shift()) {
-      const { state, effects } = step(core, input);
+      const { state, effects } = this.core(core, input);
       this.steps++;
       core = state;
       for (const effect of effects) {
@@ -297,7 +294,7 @@ export class Locals {
 
   private valueOf(blockId: BlockId | null): Value {
     if (blockId === null) return NIL;
-    const value = this.values.get(blockIdKey(blockId));
+    const value = this.values.get(blockId);
     if (value === undefined) throw new Error("a block of no name");
     return value;
   }
