@@ -1,12 +1,12 @@
-/** One mutant against its tests. */
+/** One mutant against its tests, then against some seeds of the simulator. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { mutated } from "./apply.ts";
 import { makeOverlay } from "./overlay.ts";
-import { type FileRun, runTests } from "./run-tests.ts";
+import { type FileRun, runSeed, runTests } from "./processes.ts";
 import type { DirectedTest, Mutant } from "./types.ts";
 
-/** ms that one file's directed tests may take, plus a multiple of what they took on the sources as they are. */
+/** ms that one file's directed tests, or a seed, may take, plus a multiple of what they took without a mutant. */
 const LIMIT_MS = 20_000;
 const LIMIT_TIMES = 10;
 
@@ -16,6 +16,12 @@ export type Result =
   | { readonly kind: "equivalent" }
   /** Nothing can be said: the tool, the list or a file's imports are at fault. */
   | { readonly kind: "error"; readonly reason: string };
+
+/** What a mutant is judged by: the tests named for it, seeds 1 to `seeds` of the simulator, or both in this order. */
+export interface Means {
+  readonly tests: boolean;
+  readonly seeds: number;
+}
 
 /** Tests by file, each name once. */
 export function byFile(tests: readonly DirectedTest[]): Map<string, string[]> {
@@ -29,37 +35,117 @@ export function byFile(tests: readonly DirectedTest[]): Map<string, string[]> {
 }
 
 /** Files -> ms and names of passing tests, of the sources as they are. */
-export type Baseline = ReadonlyMap<string, { readonly ms: number; readonly passing: ReadonlySet<string> }>;
+type Passing = ReadonlyMap<string, { readonly ms: number; readonly passing: ReadonlySet<string> }>;
 
-/**
- * Runs every directed test on a plain copy: one that does not pass there could not tell anything.
- * @returns the baseline, and what is wrong with it.
- */
-export async function takeBaseline(
-  root: string,
-  mutants: readonly Mutant[],
-  jobs: number,
-  signal: AbortSignal,
-): Promise<{ readonly baseline: Baseline; readonly problems: readonly string[] }> {
-  const files = byFile(mutants.flatMap(({ verdict }) => (verdict.kind === "killed" ? verdict.by : [])));
-  const baseline = new Map<string, { ms: number; passing: ReadonlySet<string> }>();
-  const problems: string[] = [];
-  const work = [...files];
-  const worker = async (): Promise<void> => {
-    const overlay = await makeOverlay(root, null);
-    try {
-      for (let next = work.shift(); next !== undefined && !signal.aborted; next = work.shift()) {
+export class Judge {
+  readonly #root: string;
+  readonly #means: Means;
+  readonly #signal: AbortSignal;
+  #baseline: Passing = new Map();
+  /** ms that each seed takes without a mutant, asked for when a mutant first comes to it. */
+  readonly #seeds = new Map<number, Promise<number>>();
+
+  constructor(root: string, means: Means, signal: AbortSignal) {
+    this.#root = root;
+    this.#means = means;
+    this.#signal = signal;
+  }
+
+  /**
+   * Runs every directed test on a plain copy: one that does not pass there could not tell anything.
+   * @returns how many files there are, and what is wrong with them.
+   */
+  async prepare(
+    mutants: readonly Mutant[],
+    jobs: number,
+  ): Promise<{ readonly files: number; readonly problems: readonly string[] }> {
+    if (!this.#means.tests) return { files: 0, problems: [] };
+    const files = byFile(mutants.flatMap(({ verdict }) => (verdict.kind === "killed" ? verdict.by : [])));
+    const baseline = new Map<string, { ms: number; passing: ReadonlySet<string> }>();
+    const problems: string[] = [];
+    const work = [...files];
+    const worker = async (): Promise<void> => {
+      await using overlay = await makeOverlay(this.#root, null);
+      for (let next = work.shift(); next !== undefined && !this.#signal.aborted; next = work.shift()) {
         const [file, names] = next;
-        const run = await runTests(overlay.root, file, names, LIMIT_MS * LIMIT_TIMES, signal);
+        const run = await runTests(overlay.root, file, names, LIMIT_MS * LIMIT_TIMES, this.#signal);
         baseline.set(file, { ms: run.ms, passing: passing(run) });
         problems.push(...wrongWith(file, names, run));
       }
-    } finally {
-      await overlay.remove();
+    };
+    await Promise.all(Array.from({ length: jobs }, worker));
+    this.#baseline = baseline;
+    return { files: files.size, problems };
+  }
+
+  /** Puts the mutant into a copy, runs its tests file by file, then the seeds, until one fails. */
+  async judge(mutant: Mutant): Promise<Result> {
+    const { verdict, file } = mutant;
+    const text = mutated(mutant, readFileSync(join(this.#root, file), "utf8"));
+    if (verdict.kind === "equivalent") return { kind: "equivalent" };
+    const started = performance.now();
+    await using overlay = await makeOverlay(this.#root, { file, text });
+    if (this.#means.tests) {
+      for (const [testFile, names] of byFile(verdict.by)) {
+        const result = await this.#byTests(overlay.root, testFile, names);
+        if (result !== null) return timed(result, started);
+      }
     }
-  };
-  await Promise.all(Array.from({ length: jobs }, worker));
-  return { baseline, problems };
+    for (let seed = 1; seed <= this.#means.seeds; seed++) {
+      const result = await this.#bySeed(overlay.root, seed);
+      if (result !== null) return timed(result, started);
+    }
+    return timed({ kind: "survived" }, started);
+  }
+
+  async #byTests(root: string, file: string, names: readonly string[]): Promise<Untimed | null> {
+    const known = this.#baseline.get(file) ?? { ms: 0, passing: new Set<string>() };
+    const limitMs = LIMIT_MS + LIMIT_TIMES * known.ms;
+    const run = await runTests(root, file, names, limitMs, this.#signal);
+    if (this.#signal.aborted) return INTERRUPTED;
+    const failed = run.ends.find(({ name, outcome }) => outcome === "fail" && known.passing.has(name));
+    if (failed !== undefined) return { kind: "killed", by: `${file} "${failed.name}"` };
+    if (run.hung) return { kind: "killed", by: `${file} (did not end within ${Math.round(limitMs)} ms)` };
+    const ran = run.ends.some(({ name }) => known.passing.has(name));
+    if (ran && run.exitCode === 0) return null;
+    return { kind: "error", reason: `${file} ended with ${run.exitCode}: ${run.output}` };
+  }
+
+  async #bySeed(root: string, seed: number): Promise<Untimed | null> {
+    let usualMs = this.#seeds.get(seed);
+    if (usualMs === undefined) {
+      usualMs = this.#seedWithout(seed);
+      this.#seeds.set(seed, usualMs);
+    }
+    const limitMs = LIMIT_MS + LIMIT_TIMES * (await usualMs);
+    const run = await runSeed(root, seed, limitMs, this.#signal);
+    if (this.#signal.aborted) return INTERRUPTED;
+    if (run.hung)
+      return { kind: "killed", by: `seed ${seed} (did not end within ${Math.round(limitMs)} ms)` };
+    if (run.verdict === null) return { kind: "error", reason: `seed ${seed} gave no verdict: ${run.output}` };
+    if (run.verdict.kind === "ok") return null;
+    const laws = run.verdict.laws.length === 0 ? "" : ` (${run.verdict.laws.join(", ")})`;
+    return { kind: "killed", by: `seed ${seed}: ${run.verdict.kind}${laws}` };
+  }
+
+  /** A seed that fails by itself could not tell anything. */
+  async #seedWithout(seed: number): Promise<number> {
+    await using overlay = await makeOverlay(this.#root, null);
+    const run = await runSeed(overlay.root, seed, LIMIT_MS * LIMIT_TIMES, this.#signal);
+    if (run.verdict?.kind === "ok") return run.ms;
+    throw new Error(`seed ${seed} fails without any mutant: ${run.output}`);
+  }
+}
+
+type Untimed =
+  | { readonly kind: "killed"; readonly by: string }
+  | { readonly kind: "survived" }
+  | { readonly kind: "error"; readonly reason: string };
+
+const INTERRUPTED: Untimed = { kind: "error", reason: "interrupted" };
+
+function timed(result: Untimed, started: number): Result {
+  return result.kind === "error" ? result : { ...result, ms: performance.now() - started };
 }
 
 function passing(run: FileRun): ReadonlySet<string> {
@@ -82,37 +168,4 @@ function wrongWith(file: string, names: readonly string[], run: FileRun): string
     found.push(`${file}: its process ended with ${run.hung ? "a hang" : run.exitCode}: ${run.output}`);
   }
   return found;
-}
-
-/** Puts the mutant into a copy and runs its tests file by file until one fails. */
-export async function judge(
-  root: string,
-  mutant: Mutant,
-  baseline: Baseline,
-  signal: AbortSignal,
-): Promise<Result> {
-  const { verdict, file } = mutant;
-  const text = mutated(mutant, readFileSync(join(root, file), "utf8"));
-  if (verdict.kind === "equivalent") return { kind: "equivalent" };
-  const started = performance.now();
-  const overlay = await makeOverlay(root, { file, text });
-  try {
-    for (const [testFile, names] of byFile(verdict.by)) {
-      const known = baseline.get(testFile) ?? { ms: 0, passing: new Set<string>() };
-      const limitMs = LIMIT_MS + LIMIT_TIMES * known.ms;
-      const run = await runTests(overlay.root, testFile, names, limitMs, signal);
-      const ms = performance.now() - started;
-      if (signal.aborted) return { kind: "error", reason: "interrupted" };
-      const failed = run.ends.find(({ name, outcome }) => outcome === "fail" && known.passing.has(name));
-      if (failed !== undefined) return { kind: "killed", by: `${testFile} "${failed.name}"`, ms };
-      if (run.hung) return { kind: "killed", by: `${testFile} (did not end within ${limitMs} ms)`, ms };
-      const ran = run.ends.some(({ name }) => known.passing.has(name));
-      if (!ran || run.exitCode !== 0) {
-        return { kind: "error", reason: `${testFile} ended with ${run.exitCode}: ${run.output}` };
-      }
-    }
-    return { kind: "survived", ms: performance.now() - started };
-  } finally {
-    await overlay.remove();
-  }
 }

@@ -15,10 +15,9 @@ import { dirname, join } from "node:path";
 /** Never part of a copy: what is built, installed or of no use to a test. */
 const LEFT_OUT = new Set(["node_modules", "lib", ".git", ".testnet", ".cache", "coverage"]);
 
-export interface Overlay {
-  /** Root of the copy; files have the same paths below it. */
+export interface Overlay extends AsyncDisposable {
+  /** Root of the copy; files have the same paths below it. Disposing of it deletes them. */
   readonly root: string;
-  remove(): Promise<void>;
 }
 
 /** `change`: the file that differs (path from the root) and its text; `null` for a plain copy. */
@@ -38,7 +37,10 @@ export async function makeOverlay(
     unlinkSync(file);
     writeFileSync(file, change.text);
   }
-  return { root: copy, remove: () => rm(base, { recursive: true, force: true, maxRetries: 5 }) };
+  return {
+    root: copy,
+    [Symbol.asyncDispose]: () => rm(base, { recursive: true, force: true, maxRetries: 5 }),
+  };
 }
 
 function copyTree(from: string, to: string): void {

@@ -1,18 +1,27 @@
 /**
- * `npm run mutants -- [--only NAME…] [--jobs 2] [--json]`: puts each known bug into a copy of the sources and says which
- * of them the tests notice. Last line `N killed, M survived, K equivalent`; exit 1 when one survived or could not be
+ * `npm run mutants`: puts each known bug into a copy of the sources and says which of them the tests, and behind them some
+ * seeds of the simulator, notice. Last line `N killed, M survived, K equivalent`; exit 1 when one survived or could not be
  * judged, 2 on wrong usage.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { judge, type Result, takeBaseline } from "./judge.ts";
+import { Judge, type Means, type Result } from "./judge.ts";
 import { MUTANTS } from "./list.ts";
 import type { Mutant } from "./types.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
+const USAGE = `npm run mutants -- [--only NAME] [--by tests|seeds|both] [--seeds 4] [--jobs 2] [--json]
+
+  --only NAME   mutants whose name contains this; may be given more than once
+  --by WHAT     the tests named for each mutant, seeds of the simulator, or first those, then these; default both
+  --seeds K     seeds 1 to K, default 4
+  --jobs N      so many at a time, default 2
+  --json        one JSON line per mutant and one at the end on stdout, the rest on stderr`;
+
 interface Options {
   readonly mutants: readonly Mutant[];
+  readonly means: Means;
   readonly jobs: number;
   readonly json: boolean;
 }
@@ -23,17 +32,24 @@ function optionsOf(args: readonly string[]): Options | string {
       args: [...args],
       options: {
         only: { type: "string", multiple: true },
+        by: { type: "string", default: "both" },
+        seeds: { type: "string", default: "4" },
         jobs: { type: "string", default: "2" },
         json: { type: "boolean", default: false },
       },
     });
     const jobs = Number(values.jobs);
     if (!Number.isInteger(jobs) || jobs < 1 || jobs > 64) return "--jobs takes a number from 1 to 64";
+    const seeds = Number(values.seeds);
+    if (!Number.isInteger(seeds) || seeds < 0) return "--seeds takes a number, 0 or more";
+    const { by } = values;
+    if (by !== "tests" && by !== "seeds" && by !== "both") return "--by takes tests, seeds or both";
+    const means: Means = { tests: by !== "seeds", seeds: by === "tests" ? 0 : seeds };
     const only = values.only ?? [];
     const unknown = only.find((part) => !MUTANTS.some(({ name }) => name.includes(part)));
     if (unknown !== undefined) return `no mutant's name contains "${unknown}"`;
     const chosen = only.length === 0 ? MUTANTS : MUTANTS.filter((m) => only.some((p) => m.name.includes(p)));
-    return { mutants: chosen, jobs, json: values.json };
+    return { mutants: chosen, means, jobs, json: values.json };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -54,22 +70,25 @@ function lineOf({ name }: Mutant, result: Result): string {
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
-async function main({ mutants, jobs, json }: Options, signal: AbortSignal): Promise<number> {
+async function main({ mutants, means, jobs, json }: Options, signal: AbortSignal): Promise<number> {
   const say = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
   const started = performance.now();
-  const { baseline, problems } = await takeBaseline(ROOT, mutants, jobs, signal);
+  const judge = new Judge(ROOT, means, signal);
+  const { files, problems } = await judge.prepare(mutants, jobs);
   for (const problem of problems) say(`ERROR       ${problem}`);
   if (problems.length > 0 || signal.aborted) return 1;
-  say(
-    `the directed tests of ${baseline.size} files pass without a mutant  ${seconds(performance.now() - started)}`,
-  );
+  if (means.tests) {
+    say(
+      `the directed tests of ${files} files pass without a mutant  ${seconds(performance.now() - started)}`,
+    );
+  }
   const counts = { killed: 0, survived: 0, equivalent: 0, error: 0 };
   const work = [...mutants];
   const worker = async (): Promise<void> => {
     for (let mutant = work.shift(); mutant !== undefined && !signal.aborted; mutant = work.shift()) {
-      const result = await judge(ROOT, mutant, baseline, signal).catch(
-        (error: unknown): Result => ({ kind: "error", reason: String(error) }),
-      );
+      const result = await judge
+        .judge(mutant)
+        .catch((error: unknown): Result => ({ kind: "error", reason: String(error) }));
       counts[result.kind]++;
       say(lineOf(mutant, result));
       if (json) {
@@ -93,7 +112,7 @@ async function main({ mutants, jobs, json }: Options, signal: AbortSignal): Prom
 
 const options = optionsOf(process.argv.slice(2));
 if (typeof options === "string") {
-  process.stderr.write(`${options}\nusage: npm run mutants -- [--only NAME] [--jobs 2] [--json]\n`);
+  process.stderr.write(`${options}\n\n${USAGE}\n`);
   process.exitCode = 2;
 } else {
   const stopping = new AbortController();

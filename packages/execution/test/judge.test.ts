@@ -79,6 +79,7 @@ for (const [what, scripted] of Object.entries(NO_VERDICT)) {
     let left = 3;
     bench.el.script = (method) => (method === "engine_newPayloadV4" && left-- > 0 ? scripted : undefined);
     assert.deepEqual(await bench.client.validate(fakeBlock(bench.store), root, patient), { kind: "valid" });
+    assert.ok(left < 0, "not before the EL said VALID");
   });
 }
 

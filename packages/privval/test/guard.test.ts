@@ -252,7 +252,7 @@ test("never two different messages for one place and never back, whatever is ask
       },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
+      fc.asyncProperty(fc.array(action, { maxLength: 40, size: "max" }), async (actions) => {
         let disk = await memoryOf(home);
         let signer = await open(home, disk);
         const judge = new Judge();

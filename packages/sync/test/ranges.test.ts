@@ -49,7 +49,7 @@ test("whatever peers do, no height is asked for twice at once, lost, or kept bey
     fc.record({ do: fc.constant("advance" as const), most: fc.nat(5) }),
   );
   fc.assert(
-    fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
+    fc.property(fc.array(action, { maxLength: 120, size: "max" }), (actions) => {
       let ranges: Ranges = emptyRanges(1);
       let id = 0;
       for (const step of actions) {

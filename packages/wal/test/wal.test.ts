@@ -329,7 +329,7 @@ test("the log behaves as a list of records under any order of appends, syncs, re
     { weight: 1, arbitrary: fc.record({ do: fc.constant("prune" as const), share: fc.nat(100) }) },
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(action, { maxLength: 60 }), async (actions) => {
+    fc.asyncProperty(fc.array(action, { maxLength: 60, size: "max" }), async (actions) => {
       let disk = new FaultDisk();
       const open = () => openWal({ dir: DIR, coreVersion: 1, segmentBytes: 4096 }, disk);
       let wal = await open();
