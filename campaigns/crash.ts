@@ -9,6 +9,7 @@ import { effectsCampaign } from "./effects/campaign.ts";
 import { schedulesCampaign } from "./schedules/campaign.ts";
 import { signstateCampaign } from "./signstate/campaign.ts";
 import type { Campaign, CampaignReport } from "./support/report.ts";
+import { traceCampaign } from "./trace/campaign.ts";
 import { walCampaign } from "./wal/campaign.ts";
 
 const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
@@ -17,6 +18,7 @@ const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
   disk: diskCampaign,
   signstate: signstateCampaign,
   schedules: schedulesCampaign,
+  trace: traceCampaign,
 };
 
 const USAGE = `usage: npm run crash -- ${Object.keys(CAMPAIGNS).join("|")} [--all] [--seed N] [--json]`;
@@ -34,6 +36,12 @@ function show(report: CampaignReport): string {
     `${report.violated === 0 ? "holds" : `${report.violated} VIOLATIONS`} after ${(report.wall_ms / 1000).toFixed(1)} s`,
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** One line for whoever adds up many runs. */
+function lineOf(report: CampaignReport): object {
+  const { campaign, cases: count, violated: failed, seed, ...rest } = report;
+  return { campaign, unit: "cases", count, failed, next_seed: seed + 1, seed, ...rest };
 }
 
 function parse(): {
@@ -68,7 +76,6 @@ for (const name of names) {
   if (campaign === undefined) usage(`there is no campaign ${name}`);
   const report = await campaign({ all, seed, progress });
   reports.push(report);
-  if (!json) process.stdout.write(show(report));
+  process.stdout.write(json ? `${JSON.stringify(lineOf(report))}\n` : show(report));
 }
-if (json) process.stdout.write(`${JSON.stringify(reports, null, 2)}\n`);
 process.exitCode = reports.every(({ violated }) => violated === 0) ? 0 : 1;

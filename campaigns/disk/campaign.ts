@@ -37,7 +37,7 @@ export async function diskCampaign(options: CampaignOptions): Promise<CampaignRe
       tally.count("steps of the disk", steps);
       for (let at = 0; at < steps; at++) {
         for (const code of ["EIO", OTHER_CODES[at % OTHER_CODES.length] ?? "EIO"]) {
-          if (!inShare(index++, options)) continue;
+          if (tally.full || !inShare(index++, options)) continue;
           tally.cases++;
           const { outcome, where, faults } = await oneFault(chain, key, at, code);
           tally.count(outcome);

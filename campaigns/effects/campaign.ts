@@ -55,6 +55,7 @@ async function oneRun(
         tally.violation(`${run}, at effect ${at} (${boundary.name})`, fault);
     }
     for (const outcome of image.outcomes()) {
+      if (tally.full) return index;
       const mine = index++;
       if (!inShare(mine, options)) continue;
       tally.cases++;

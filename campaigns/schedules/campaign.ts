@@ -18,7 +18,7 @@ export async function schedulesCampaign(options: CampaignOptions): Promise<Campa
   process.on("unhandledRejection", note);
   try {
     const runs = options.all ? SCHEDULES : SCHEDULES / SHARES;
-    for (let from = 0; from < runs; from += BATCH) {
+    for (let from = 0; from < runs && !tally.full; from += BATCH) {
       const numRuns = Math.min(BATCH, runs - from);
       const seed = (options.seed + from) | 0;
       const details = await fc.check(property(tally), { numRuns, seed });

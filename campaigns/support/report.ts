@@ -51,6 +51,11 @@ export class Tally {
     if (this.violations.length < MAX_SHOWN) this.violations.push({ where, what });
   }
 
+  /** So many cases failed that more of them tell nothing new: a campaign ends here. */
+  get full(): boolean {
+    return this.violated >= MAX_SHOWN;
+  }
+
   report(campaign: string, bars: readonly string[], { all, seed }: CampaignOptions): CampaignReport {
     return {
       campaign,

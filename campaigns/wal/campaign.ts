@@ -27,7 +27,7 @@ export async function walCampaign(options: CampaignOptions): Promise<CampaignRep
   const restarts = new Map<string, Case>();
   let index = 0;
   for (const given of everyCase(specimen)) {
-    if (inShare(index, options)) {
+    if (!tally.full && inShare(index, options)) {
       const outcome = await log.judge(given);
       tally.cases++;
       tally.count(`${given.kind}s ${outcome.class}`);
