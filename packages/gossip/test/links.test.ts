@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { VoteType } from "@quorate/chain";
+import { PEER_PROTOCOL } from "../src/host/connections.ts";
 import { duplicateRule } from "../src/host/gater.ts";
-import { freePort } from "./raw.ts";
+import { roundStateFrame, statusFrame } from "../src/roundstate/messages.ts";
+import { PROTOCOL_VERSION } from "../src/roundstate/status.ts";
+import { freePort, rawClient } from "./raw.ts";
 import {
+  CHAIN_ID,
   makeCommittee,
   type NodeSetup,
   nodeIdOf,
@@ -173,6 +177,32 @@ describe("connections", () => {
     await full.until("the bound validator", () => full.gossip.peers.some((peer) => peer.id === bound.peerId));
     assert.equal(full.gossip.peers.length, 2);
   });
+});
+
+it("a node that is turned away is not punished for what it sent before it knew", async () => {
+  const full = await startNode({ name: "full", set: committee.set, options: { maxPeers: 1 } });
+  const address = full.gossip.addresses[0]!;
+  const first = await startNode({
+    name: "first",
+    set: committee.set,
+    options: { persistentPeers: [address] },
+  });
+  const second = await rawClient("second", address);
+  try {
+    await full.until("the first", () => full.gossip.peers.length === 1);
+    const status = statusFrame({
+      ...{ protocolVersion: PROTOCOL_VERSION, chainId: CHAIN_ID, height: 5, earliestHeight: 1 },
+      ...{ genesisHash: seedOf("genesis"), upgradesHash: seedOf("upgrades") },
+      ...{ elGenesisHash: seedOf("el genesis"), moniker: "second" },
+    });
+    // It counts as connected once it has sent its own status, and goes on talking.
+    await second.write(PEER_PROTOCOL, Buffer.concat([status, roundStateFrame(first.view.roundState())]));
+    await second.disconnected();
+    assert.deepEqual(full.seen.offences, []);
+  } finally {
+    await second.stop();
+    await stopAll([full, first]);
+  }
 });
 
 describe("the rule for two connections of one pair", () => {

@@ -190,6 +190,8 @@ export class Connections {
     // Dismissed: what it sent before it learned so is no offence, and ending the link now would overtake the goodbye.
     if (this.#m.peers.get(peer.id) !== peer) return;
     modules.metrics?.bytes("in", "peer", content.length);
+    // Turned away: what it sent before it knew is neither used nor held against it.
+    if (this.#m.peers.get(peer.id) !== peer) return;
     if (!peer.frames.take(1, this.#m.clock.monotonicMs())) {
       this.report(peer.id, "flood");
       return;
