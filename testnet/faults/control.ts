@@ -13,9 +13,19 @@ export interface MachineFaults {
   readonly clockRate: number;
   /** ms that every sync of a file takes longer. */
   readonly syncDelayMs: number;
+  /** The process dies by SIGKILL at this sync from now on, in whichever thread; 0 = at none. */
+  readonly killAtSync: number;
+  /** Whether that sync is still made. */
+  readonly killAfter: boolean;
 }
 
-export const NO_FAULTS: MachineFaults = { clockOffsetMs: 0, clockRate: 1, syncDelayMs: 0 };
+export const NO_FAULTS: MachineFaults = {
+  clockOffsetMs: 0,
+  clockRate: 1,
+  syncDelayMs: 0,
+  killAtSync: 0,
+  killAfter: false,
+};
 
 /** Names the file of one process: its threads and its children have the same faults. */
 export const FAULTS_FILE = "QUORATE_FAULTS_FILE";

@@ -24,6 +24,8 @@ class Machine {
   #faults: MachineFaults = NO_FAULTS;
   #readAt = Number.NEGATIVE_INFINITY;
   #changed = 0;
+  /** Syncs since the faults last changed. */
+  #syncs = 0;
   /** Where the rate last changed, so that the monotonic clock never jumps. */
   #since = { true: trueMonotonic(), shown: trueMonotonic() };
   /** ms that the rate has won since the process began. */
@@ -65,6 +67,19 @@ class Machine {
       shown: this.#since.shown + (at - this.#since.true) * this.#faults.clockRate,
     };
     this.#faults = next;
+    this.#syncs = 0;
+  }
+
+  /** Before each sync. */
+  syncBegins(): void {
+    const { killAtSync, killAfter } = this.faults;
+    if (++this.#syncs === killAtSync && !killAfter) process.kill(process.pid, "SIGKILL");
+  }
+
+  /** After each sync. */
+  syncEnds(): void {
+    const { killAtSync, killAfter } = this.faults;
+    if (this.#syncs === killAtSync && killAfter) process.kill(process.pid, "SIGKILL");
   }
 }
 
@@ -91,48 +106,51 @@ function breakClocks(machine: Machine): void {
   });
 }
 
-async function slowDisk(machine: Machine): Promise<void> {
+async function breakDisk(machine: Machine): Promise<void> {
   const nobody = new Int32Array(new SharedArrayBuffer(4));
-  const block = (): void => {
+  const begin = (): void => {
+    machine.syncBegins();
     const ms = machine.faults.syncDelayMs;
     if (ms > 0) Atomics.wait(nobody, 0, 0, ms);
   };
-  const wait = async (): Promise<void> => {
+  const beginLater = async (): Promise<void> => {
+    machine.syncBegins();
     const ms = machine.faults.syncDelayMs;
     if (ms > 0) await new Promise<void>((resolve) => setTimeout(resolve, ms));
   };
-  const { fsyncSync, fdatasyncSync, fsync, fdatasync } = fs;
-  fs.fsyncSync = (fd) => {
-    block();
-    fsyncSync(fd);
-  };
-  fs.fdatasyncSync = (fd) => {
-    block();
-    fdatasyncSync(fd);
-  };
-  for (const [name, original] of [
-    ["fsync", fsync],
-    ["fdatasync", fdatasync],
-  ] as const) {
-    Reflect.set(
-      fs,
-      name,
-      (fd: number, done: fs.NoParamCallback) => void wait().then(() => original(fd, done)),
-    );
+  for (const name of ["fsyncSync", "fdatasyncSync"] as const) {
+    const original = fs[name];
+    fs[name] = (fd) => {
+      begin();
+      original(fd);
+      machine.syncEnds();
+    };
+  }
+  for (const name of ["fsync", "fdatasync"] as const) {
+    const original = fs[name];
+    Reflect.set(fs, name, (fd: number, done: fs.NoParamCallback) => {
+      void beginLater().then(() =>
+        original(fd, (error) => {
+          machine.syncEnds();
+          done(error);
+        }),
+      );
+    });
   }
   syncBuiltinESMExports();
-  await slowHandles(wait);
+  await breakHandles(machine, beginLater);
   if (!isMainThread) return;
   const { IndexDb } = await import("../../packages/store/src/index-db.ts");
   const { write } = IndexDb.prototype;
   IndexDb.prototype.write = async function (operations, options) {
-    if (options.sync) await wait();
-    return write.call(this, operations, options);
+    if (options.sync) await beginLater();
+    await write.call(this, operations, options);
+    if (options.sync) machine.syncEnds();
   };
 }
 
 /** `FileHandle` is not exported; every handle has its prototype. */
-async function slowHandles(wait: () => Promise<void>): Promise<void> {
+async function breakHandles(machine: Machine, begin: () => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "quorate-faults-"));
   const handle = await open(join(directory, "any"), "w");
   const prototype: object = Object.getPrototypeOf(handle);
@@ -142,8 +160,10 @@ async function slowHandles(wait: () => Promise<void>): Promise<void> {
     const original: unknown = Reflect.get(prototype, name);
     if (typeof original !== "function") throw new Error(`a FileHandle has no ${name}`);
     Reflect.set(prototype, name, async function (this: unknown) {
-      await wait();
-      return await Reflect.apply(original, this, []);
+      await begin();
+      const result: unknown = await Reflect.apply(original, this, []);
+      machine.syncEnds();
+      return result;
     });
   }
 }
@@ -163,5 +183,5 @@ const file = ownFile();
 if (file !== null) {
   const machine = new Machine(file);
   breakClocks(machine);
-  await slowDisk(machine);
+  await breakDisk(machine);
 }

@@ -118,6 +118,8 @@ export class RunningNetwork {
   readonly events: NetworkEvent[] = [];
   readonly lines: string[] = [];
   readonly ended: Promise<Ended>;
+  /** Told each event as it comes. */
+  listener: (event: NetworkEvent) => void = () => undefined;
   #over = false;
   #woken: () => void = () => undefined;
 
@@ -125,8 +127,10 @@ export class RunningNetwork {
     this.process = spawn(command, [...args], { stdio: ["ignore", "pipe", "pipe"], cwd: ROOT, env });
     if (this.process.stdout !== null) {
       createInterface({ input: this.process.stdout }).on("line", (line) => {
+        const event = JSON.parse(line) as NetworkEvent;
         this.lines.push(line);
-        this.events.push(JSON.parse(line));
+        this.events.push(event);
+        this.listener(event);
         this.#woken();
       });
     }

@@ -63,28 +63,36 @@ export class LiveNetwork {
 
   /** Starts `validator testnet --json` in a temporary home and resolves when all its nodes are ready. */
   static async start(...args: readonly string[]): Promise<LiveNetwork> {
-    return LiveNetwork.#start(process.env, args);
+    return LiveNetwork.#create(process.env, args);
   }
 
   /** The same with clocks and disks that {@link fault} can change; each client has those of its validator. */
   static async startFaulty(...args: readonly string[]): Promise<LiveNetwork> {
-    return LiveNetwork.#start(faultyEnvironment(null, process.env), args);
+    return LiveNetwork.#create(faultyEnvironment(null, process.env), args);
   }
 
-  static async #start(env: NodeJS.ProcessEnv, args: readonly string[]): Promise<LiveNetwork> {
-    const directory = temporaryDirectory();
-    const home = join(directory.path, "net");
+  static async #create(env: NodeJS.ProcessEnv, args: readonly string[]): Promise<LiveNetwork> {
+    const { path, remove } = temporaryDirectory();
     const basePort = await freePorts(4 * PORTS_PER_NODE);
+    return LiveNetwork.run({ home: join(path, "net"), basePort, remove }, env, args);
+  }
+
+  /** The same in this home, which {@link dispose} or a failed start removes; resumes the network that lies there. */
+  static async run(
+    { home, basePort, remove }: { readonly home: string; readonly basePort: number; remove(): void },
+    env: NodeJS.ProcessEnv,
+    args: readonly string[],
+  ): Promise<LiveNetwork> {
     const network = new RunningNetwork(
       VALIDATOR,
       ["testnet", "--json", "--home", home, "--base-port", String(basePort), ...args],
       env,
     );
     try {
-      return new LiveNetwork(network, basePort, await network.ready(), directory.remove);
+      return new LiveNetwork(network, basePort, await network.ready(), remove);
     } catch (error) {
       await network.stop();
-      directory.remove();
+      remove();
       throw error;
     }
   }
@@ -127,12 +135,13 @@ export class LiveNetwork {
 
   /** kill -9 of these nodes at once, by pid; resolves when the network has reported each of them dead. */
   async kill(...names: readonly string[]): Promise<void> {
+    // Counted before the question: a node that dies by itself meanwhile is dead all the same.
+    const before = new Map(names.map((name) => [name, this.#deaths(name)]));
     const nodes = (await this.nodes()).filter(({ name, state }) => names.includes(name) && state !== "dead");
-    const deaths = nodes.map(({ name }) => ({ name, before: this.#deaths(name) }));
     for (const { pid } of nodes) signal(pid, "SIGKILL");
-    for (const { name, before } of deaths) {
+    for (const { name } of nodes) {
       await this.network.until(`${name} reported dead`, () =>
-        this.#deaths(name) > before ? true : undefined,
+        this.#deaths(name) > (before.get(name) ?? 0) ? true : undefined,
       );
     }
   }
