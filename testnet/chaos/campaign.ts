@@ -25,6 +25,8 @@ export interface Campaign {
   /** Scenes that one network goes through before it is judged and another one is made. */
   readonly scenesPerNetwork: number;
   scene(scene: Scene): Promise<void>;
+  /** What only all scenes of one network together show. */
+  conclude?(net: ChaosNetwork, report: Report): void;
 }
 
 export interface RunOptions {
@@ -58,7 +60,7 @@ export interface Verdict {
   readonly seed: number;
   readonly el: string;
   readonly heights: number;
-  /** ms. */
+  /** By name with unit. */
   readonly measures: Readonly<Record<string, Measure>>;
   readonly problems: readonly string[];
 }
@@ -93,11 +95,16 @@ export class Report {
 
   /** A duration; beyond its bound it is a problem. */
   took(name: string, ms: number, boundMs: number = Number.POSITIVE_INFINITY): void {
-    const samples = this.#samples.get(name) ?? [];
-    samples.push(ms);
-    this.#samples.set(name, samples);
+    this.measured(`${name}, ms`, ms);
     const bound = boundMs * this.slack;
     if (ms > bound) this.problem(`${name} took ${(ms / 1000).toFixed(1)} s, the bound is ${bound / 1000} s`);
+  }
+
+  /** Any number worth showing; the name says its unit. */
+  measured(name: string, value: number): void {
+    const samples = this.#samples.get(name) ?? [];
+    samples.push(value);
+    this.#samples.set(name, samples);
   }
 
   get measures(): Record<string, Measure> {
@@ -141,6 +148,7 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
     }
     report.what = `${campaign.name}, network of seeds ${seed - scenes} to ${seed - 1}`;
     const sound = report.problems.length;
+    campaign.conclude?.(net, report);
     await judge(net, pace, report, options.signal);
     const bad = report.problems.length > before;
     if (bad && sound === before) report.failed++;

@@ -11,9 +11,10 @@ import { clocks } from "./clocks.ts";
 import { execution } from "./execution.ts";
 import { kills } from "./kills.ts";
 import { matrix } from "./matrix.ts";
+import { soak } from "./soak.ts";
 import { swarm } from "./swarm.ts";
 
-const CAMPAIGNS: readonly Campaign[] = [swarm, kills, matrix, execution, clocks];
+const CAMPAIGNS: readonly Campaign[] = [swarm, kills, matrix, execution, clocks, soak];
 
 const USAGE = `Usage: npm run chaos -- [CAMPAIGN] [flags]
 
@@ -94,7 +95,7 @@ async function main(): Promise<number> {
   const verdict = await runCampaign(campaign, { ...options, signal: interrupt.signal, progress });
   if (!json) {
     for (const [name, { count, p50, p99, max }] of Object.entries(verdict.measures))
-      progress(`${name}: ${count} times, p50 ${p50} ms, p99 ${p99} ms, most ${max} ms`);
+      progress(`${name}: ${count} samples, p50 ${p50}, p99 ${p99}, most ${max}`);
     for (const problem of verdict.problems) progress(`PROBLEM ${problem}`);
   }
   const { campaign: name, unit, count, failed, next_seed } = verdict;

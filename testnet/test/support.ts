@@ -118,6 +118,9 @@ export class RunningNetwork {
   readonly events: NetworkEvent[] = [];
   readonly lines: string[] = [];
   readonly ended: Promise<Ended>;
+  readonly #commits: CommitFacts[] = [];
+  /** Last committed height by node: asked for at each event. */
+  readonly #heights = new Map<string, number>();
   /** Told each event as it comes. */
   listener: (event: NetworkEvent) => void = () => undefined;
   #over = false;
@@ -130,6 +133,10 @@ export class RunningNetwork {
         const event = JSON.parse(line) as NetworkEvent;
         this.lines.push(line);
         this.events.push(event);
+        if (event.event === "commit") {
+          this.#commits.push(event);
+          this.#heights.set(event.node, event.height);
+        }
         this.listener(event);
         this.#woken();
       });
@@ -163,12 +170,12 @@ export class RunningNetwork {
     return this.until("ready", (events) => events.find((event) => event.event === "ready"));
   }
 
-  commits(): CommitFacts[] {
-    return this.events.filter((event) => event.event === "commit");
+  commits(): readonly CommitFacts[] {
+    return this.#commits;
   }
 
   heightOf(name: string): number {
-    return this.commits().findLast(({ node }) => node === name)?.height ?? 0;
+    return this.#heights.get(name) ?? 0;
   }
 
   /** Until this node has committed `height`. */

@@ -1,0 +1,125 @@
+/** A long run of one network: memory, descriptors and rounds stay flat, whatever happens on the wires meanwhile. */
+import { readdirSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { residentMib } from "../test/support/live.ts";
+import { recovery } from "./bounds.ts";
+import type { Campaign, Report } from "./campaign.ts";
+import type { ChaosNetwork } from "./network.ts";
+import { suffer, torment } from "./torments.ts";
+
+const QUIET_MS = 40_000;
+const SAMPLE_MS = 2_000;
+/** Those that leave the processes alive: a restart would hide what leaks. */
+const MILD = ["disconnect", "lost-route", "slow-wires", "pause", "slow-disk", "client-pause"].map(torment);
+/** Scenes before memory is compared: caches fill and code is compiled. */
+const WARM_UP = 5;
+/** Memory of a node may grow by so much an hour; over a shorter run noise is larger. */
+const MIB_PER_HOUR = 1;
+const NOISE_MIB = 12;
+/** Descriptors beyond those after the warm-up: connections that come and go. */
+const SPARE_DESCRIPTORS = 16;
+/** Of heights while nothing is done to anybody. */
+const FIRST_ROUND_SHARE = 0.99;
+
+interface Sample {
+  readonly minute: number;
+  readonly mib: number;
+  readonly descriptors: number;
+}
+
+interface Log {
+  readonly samples: Map<string, Sample[]>;
+  readonly fromMs: number;
+  heights: number;
+  late: number;
+}
+
+const logs = new WeakMap<ChaosNetwork, Log>();
+
+function descriptorsOf(pid: number): number {
+  return process.platform === "linux" ? readdirSync(`/proc/${pid}/fd`).length : 0;
+}
+
+/** Lowest memory and descriptors of a quiet while: what garbage collection leaves. */
+async function lowest(pids: ReadonlyMap<string, number>): Promise<Map<string, Omit<Sample, "minute">>> {
+  const found = new Map<string, Omit<Sample, "minute">>();
+  for (const until = performance.now() + QUIET_MS; performance.now() < until; await delay(SAMPLE_MS)) {
+    for (const [name, pid] of pids) {
+      const before = found.get(name);
+      const [mib, descriptors] = [residentMib(pid) ?? 0, descriptorsOf(pid)];
+      found.set(name, {
+        mib: Math.min(mib, before?.mib ?? mib),
+        descriptors: Math.min(descriptors, before?.descriptors ?? descriptors),
+      });
+    }
+  }
+  return found;
+}
+
+export const soak: Campaign = {
+  name: "soak",
+  unit: "minutes",
+  about:
+    "one network for as long as --minutes says: memory and descriptors stay flat, heights take one round",
+  network: { blockIntervalMs: 250, load: 20 },
+  scenesPerNetwork: Number.POSITIVE_INFINITY,
+  async scene({ net, pace, random, report }) {
+    const { live } = net;
+    const log: Log = logs.get(net) ?? { samples: new Map(), fromMs: performance.now(), heights: 0, late: 0 };
+    logs.set(net, log);
+    const from = performance.now();
+    const nodes = await live.nodes();
+    const first = live.height + 1;
+    const quiet = await lowest(new Map(nodes.map(({ name, pid }) => [name, pid])));
+    const last = live.height;
+    for (const { height, round } of live.commitsOf("node0")) {
+      if (height <= first || height > last) continue;
+      log.heights++;
+      if (round > 0) log.late++;
+    }
+    for (const [name, sample] of quiet) {
+      const minute = (performance.now() - log.fromMs) / 60_000;
+      log.samples.set(name, [...(log.samples.get(name) ?? []), { minute, ...sample }]);
+    }
+    const name = live.names[Math.floor(random() * live.names.length)]!;
+    const chosen = MILD[Math.floor(random() * MILD.length)]!;
+    report.what += ` (${chosen.name} of ${name})`;
+    const tormented = performance.now();
+    await suffer(net, [{ node: name, torment: chosen }]);
+    await recovery(net, pace, report, { nodes: [name], fromMs: tormented, stopped: false });
+    report.done(Math.round((performance.now() - from) / 600) / 100);
+  },
+  conclude(net, report) {
+    const log = logs.get(net);
+    if (log === undefined) return;
+    for (const [name, samples] of log.samples) judgeGrowth(name, samples.slice(WARM_UP), report);
+    if (log.heights > 100 && log.late / log.heights > 1 - FIRST_ROUND_SHARE)
+      report.problem(`${log.late} of ${log.heights} quiet heights took more than one round`);
+  },
+};
+
+function judgeGrowth(name: string, samples: readonly Sample[], report: Report): void {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || samples.length < 3) return;
+  const hours = (last.minute - first.minute) / 60;
+  const grown = slope(samples) * 60 * hours;
+  report.measured(`growth of ${name}, KiB`, grown * 1024);
+  if (grown > NOISE_MIB + MIB_PER_HOUR * hours)
+    report.problem(
+      `${name} grew by ${grown.toFixed(1)} MiB in ${(hours * 60).toFixed(0)} minutes after its warm-up`,
+    );
+  if (last.descriptors > first.descriptors + SPARE_DESCRIPTORS)
+    report.problem(
+      `${name} has ${last.descriptors} descriptors, after its warm-up it had ${first.descriptors}`,
+    );
+}
+
+/** MiB per minute, by least squares. */
+function slope(samples: readonly Sample[]): number {
+  const mean = (pick: (sample: Sample) => number): number =>
+    samples.reduce((sum, sample) => sum + pick(sample), 0) / samples.length;
+  const [x, y] = [mean(({ minute }) => minute), mean(({ mib }) => mib)];
+  const over = samples.reduce((sum, { minute, mib }) => sum + (minute - x) * (mib - y), 0);
+  const under = samples.reduce((sum, { minute }) => sum + (minute - x) ** 2, 0);
+  return under === 0 ? 0 : over / under;
+}
