@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { runNightly } from "../nightly-run.ts";
-import { type NightlyCampaign, TABLE } from "../nightly-table.ts";
+import { type NightlyCampaign, TABLE, tableText } from "../nightly-table.ts";
 import { readTotals, type Totals, totalsText } from "../nightly-totals.ts";
 
 /** An npm project whose script `go` is this program; it finds the campaign's arguments in process.argv. */
@@ -89,6 +89,11 @@ test("totals are read back as they were written, and none are there at first", (
   };
   assert.deepEqual(readTotals(absent), {});
   assert.throws(() => readTotals(() => "{}"), /without campaigns/);
+});
+
+test("docs/evidence shows the table as it is", () => {
+  const shown = readFileSync(join(import.meta.dirname, "..", "..", "docs", "evidence", "README.md"), "utf8");
+  assert.ok(shown.includes(tableText(TABLE)), `docs/evidence/README.md should hold:\n${tableText(TABLE)}`);
 });
 
 test("every campaign of the table is a script of package.json, and its name is its own", () => {

@@ -178,7 +178,12 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
 }
 
 /** What must hold of every network at its end, whatever was done to it. */
-async function judge(net: ChaosNetwork, pace: Pace, report: Report, signal: AbortSignal): Promise<void> {
+export async function judge(
+  net: ChaosNetwork,
+  pace: Pace,
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
   const { live, links } = net;
   links.heal();
   for (const name of live.names) live.fault(name, {});

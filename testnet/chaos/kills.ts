@@ -10,9 +10,13 @@ const KILLS = 10;
 const SYNCS = 40;
 
 /** Kills one node and brings it back; resolves when it is at the tip again. */
-async function killOnce({ net, random, report }: Scene, name: string): Promise<void> {
+export async function killOnce(
+  { net, random, report }: Scene,
+  name: string,
+  when: "now" | "at a sync" = random() < 0.5 ? "now" : "at a sync",
+): Promise<void> {
   const { live } = net;
-  if (random() < 0.5) await live.kill(name);
+  if (when === "now") await live.kill(name);
   else {
     const { pid } = await live.node(name);
     live.fault(name, { killAtSync: 1 + Math.floor(random() * SYNCS), killAfter: random() < 0.5 });
