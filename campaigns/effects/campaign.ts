@@ -6,9 +6,11 @@
  * crashes a second time, behind each step of its start.
  */
 import type { TestChain } from "../../packages/node/test/support/chain.ts";
+import { decodeStateFile, slotOffset } from "../../packages/privval/src/slots.ts";
+import type { Outcome } from "../support/disk-image.ts";
 import { type CampaignOptions, type CampaignReport, inShare, Tally } from "../support/report.ts";
 import { notDurable } from "./durable.ts";
-import { makeNodeKey, type NodeKey } from "./node-under-test.ts";
+import { makeNodeKey, type NodeKey, STATE_FILE } from "./node-under-test.ts";
 import { type DiskPace, imagesOf, record } from "./record.ts";
 import { restart } from "./restart.ts";
 import { crashChain } from "./script.ts";
@@ -54,7 +56,10 @@ async function oneRun(
       for (const fault of await notDurable(boundary.message, image.with([])))
         tally.violation(`${run}, at effect ${at} (${boundary.name})`, fault);
     }
-    for (const outcome of image.outcomes()) {
+    const outcomes = [...image.outcomes()];
+    // A slot that rots too, right after what it guards was sent.
+    if (boundary.message !== null) outcomes.push(...outcomes.flatMap(withRottenSlot));
+    for (const outcome of outcomes) {
       if (tally.full) return index;
       const mine = index++;
       if (!inShare(mine, options)) continue;
@@ -77,4 +82,15 @@ async function oneRun(
     at++;
   }
   return index;
+}
+
+/** The newest slot of the sign state is unreadable, the older one counts. */
+function withRottenSlot({ name, content }: Outcome): Outcome[] {
+  const state = content.files.get(STATE_FILE);
+  const found = state === undefined ? null : decodeStateFile(state);
+  if (state === undefined || found === null || !found.bothWhole) return [];
+  const bytes = state.slice();
+  bytes.fill(0xaa, slotOffset(found.state.generation), slotOffset(found.state.generation) + 64);
+  const files = new Map([...content.files, [STATE_FILE, bytes]]);
+  return [{ name: `${name}, newest slot rotten`, content: { ...content, files } }];
 }

@@ -399,6 +399,28 @@ test("a rotten newest slot: what the log holds raises the sign state again", asy
   await rig.free();
 });
 
+test("regression: a rotten newest slot behind a loss of power: its vote is not signed again, nor taken for another instance's", async () => {
+  const { rig, blockId } = await lockedRig();
+  const disk = rig.disk.copy("synced");
+  const generation = rig.privval?.state.generation ?? 0n;
+  const file = "home/priv_validator_state.bin";
+  disk.bytes(file).fill(0xaa, Number(generation & 1n) * 4096, Number(generation & 1n) * 4096 + 64);
+  disk.put(file, disk.bytes(file));
+  await withRig({ after: { disk, store: rig.store.copy() } }, async (again) => {
+    assert.equal(again.privval?.state.lock, null, "the older slot knows no lock");
+    await again.recover();
+    assert.deepEqual(again.privval?.state.lock, { height: 1, round: 0, blockId });
+    assert.deepEqual(votesOf(again), []);
+    const sent = rig.published.votes.at(-1);
+    assert.ok(sent !== undefined && sent.type === precommit);
+    again.runner.submit({ kind: "vote", vote: sent });
+    await again.votes(precommit, blockId, again.others.slice(0, 2));
+    assert.deepEqual(again.fatals, []);
+    assert.equal(again.runner.chain().lastHeight, 1);
+  });
+  await rig.free();
+});
+
 test("regression: a single validator that lost its log in the middle of a height goes on, with the value it is locked on", async () => {
   for (const signed of ["prevote", "precommit"]) {
     const gate = new Gate();
