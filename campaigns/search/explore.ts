@@ -67,8 +67,10 @@ class Search {
   private transitions = 0;
   private decided = 0;
   private readonly violations: Violation[] = [];
-  /** By what the other two have signed: the stimuli possible. */
-  private readonly possible = new Map<number, readonly number[]>();
+  /** Per renaming where the state of each of the three goes. */
+  private readonly places: readonly (readonly number[])[];
+  /** By what the other two have signed: the number of the list of stimuli that are possible. */
+  private readonly possible = new Map<number, number>();
   private readonly possibleLists: (readonly number[])[] = [];
   private readonly listNumbers = new Map<string, number>();
   private readonly successors = new Map<number, Int32Array>();
@@ -80,6 +82,10 @@ class Search {
     this.options = options;
     this.instance = new Instance(options);
     this.locals = new Locals(this.instance, options.core);
+    const { correct, renamings } = this.instance;
+    this.places = renamings.map(({ validators }) =>
+      correct.map((validator) => correct.indexOf(validators[validator] ?? validator)),
+    );
     this.low = new Uint32Array(options.states);
     this.high = new Uint32Array(options.states);
     this.parents = new Int32Array(options.states);
@@ -203,7 +209,7 @@ class Search {
   private possibleStimuli(place: number, one: number, two: number): number {
     const key = (this.numberOf(one) * 2 ** 16 + this.numberOf(two)) * 4 + place;
     const known = this.possible.get(key);
-    if (known) return known[0] ?? 0;
+    if (known !== undefined) return known;
     const others = [0, 1, 2].filter((each) => each !== place);
     const signed = [one, two];
     const list = this.instance.stimuli.flatMap((_, id) => {
@@ -221,7 +227,7 @@ class Search {
       this.listNumbers.set(text, number);
       this.possibleLists.push(list);
     }
-    this.possible.set(key, [number]);
+    this.possible.set(key, number);
     return number;
   }
 
@@ -267,26 +273,29 @@ class Search {
     this.judge(index, x, y, z);
   }
 
-  /** The least of all states that are this one under other names, and how many there are. */
+  /** The least of all states that are this one under other names, and how many different ones they are. */
   private canonical(
     a: number,
     b: number,
     c: number,
   ): { readonly orbit: number; readonly state: readonly [number, number, number] } {
-    const { renamings, correct } = this.instance;
-    if (!this.options.symmetry || renamings.length === 1) return { orbit: 1, state: [a, b, c] };
+    const { renamings } = this.instance;
     let best: [number, number, number] = [a, b, c];
-    const seen = new Set<number>();
-    for (const [renaming, { validators }] of renamings.entries()) {
+    if (!this.options.symmetry || renamings.length === 1) return { orbit: 1, state: best };
+    let fixed = 0;
+    for (let renaming = 0; renaming < renamings.length; renaming++) {
       const image: [number, number, number] = [0, 0, 0];
-      for (const [place, local] of [a, b, c].entries()) {
-        const to = correct.indexOf(validators[correct[place] ?? 0] ?? 0);
-        image[to] = this.locals.image(local, renaming);
-      }
-      seen.add((image[0] * MAX_LOCALS + image[1]) * 4096 + (image[2] % 4096) + (image[2] >>> 12) * 2 ** -12);
-      if (less(image, best)) best = image;
+      const places = this.places[renaming] ?? [];
+      image[places[0] ?? 0] = this.locals.image(a, renaming);
+      image[places[1] ?? 1] = this.locals.image(b, renaming);
+      image[places[2] ?? 2] = this.locals.image(c, renaming);
+      const [x, y, z] = image;
+      if (x === a && y === b && z === c) fixed++;
+      else if (x < best[0] || (x === best[0] && (y < best[1] || (y === best[1] && z < best[2]))))
+        best = image;
     }
-    return { orbit: seen.size, state: best };
+    // As many as there are renamings, divided by those that change nothing.
+    return { orbit: renamings.length / fixed, state: best };
   }
 
   private unpack(index: number): [number, number, number] {
@@ -373,14 +382,6 @@ class Search {
 }
 
 const NONE = new Int32Array(0);
-
-function less(a: readonly number[], b: readonly number[]): boolean {
-  for (const [i, each] of a.entries()) {
-    const other = b[i] ?? 0;
-    if (each !== other) return each < other;
-  }
-  return false;
-}
 
 function describe(stimulus: Stimulus): string {
   const value = "value" in stimulus ? (stimulus.value < 0 ? "nil" : `block ${stimulus.value}`) : "";
