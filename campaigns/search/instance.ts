@@ -182,15 +182,20 @@ export class Instance {
     }
   }
 
-  /** Correct validators that propose in no round are alike, and so are blocks of one maker. */
+  /**
+   * Correct validators that propose in no round are alike, and so are the blocks of the Byzantine one. Those of a correct
+   * maker are not: it builds the first of them.
+   */
   private allRenamings(): readonly Renaming[] {
-    const { rounds, makers } = this.options;
+    const { rounds, makers, byzantine } = this.options;
+    const exchangeable = (value: Value, other: Value): boolean =>
+      value === other || (makers[value] === byzantine && makers[other] === byzantine);
     const alike = this.correct.filter((each) => each >= rounds && !makers.includes(each));
     const found: Renaming[] = [];
     for (const order of permutations(alike)) {
       const validators = [0, 1, 2, 3].map((each) => order[alike.indexOf(each)] ?? each);
       for (const values of permutations(this.values)) {
-        if (values.every((value, i) => makers[value] === makers[i])) found.push({ validators, values });
+        if (values.every(exchangeable)) found.push({ validators, values });
       }
     }
     return found;

@@ -23,11 +23,14 @@ test("with a Byzantine proposer every state of a round is safe", () => {
   assert.ok(report.decided > 1_000);
 });
 
-test("with a correct proposer every state of a round is safe", () => {
-  const report = search({ ...ONE_ROUND, byzantine: 1 });
+test("with a correct proposer and two blocks every state of a round is safe, and names alone are left out", () => {
+  const two = { ...ONE_ROUND, byzantine: 1, makers: [0, 0], states: 300_000 };
+  const report = search(two);
   assert.deepEqual(report.violations, []);
   assert.equal(report.exhausted, true);
   assert.ok(report.decided > 1_000);
+  // Its maker builds the first of the two blocks: they are not alike, though they have one maker.
+  assert.equal(report.unreduced, search({ ...two, symmetry: false }).states);
 });
 
 /** Nothing is proposed, nothing but nil can be voted for: small enough to look at in every way. */
