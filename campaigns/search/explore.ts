@@ -12,7 +12,7 @@ export interface SearchOptions extends InstanceOptions {
   readonly lazy: boolean;
   /** The core that is searched; the real one by default. */
   readonly core?: typeof step;
-  readonly progress?: (found: number, expanded: number) => void;
+  readonly progress?: (found: number, expanded: number, locals: number) => void;
 }
 
 export interface SearchReport {
@@ -43,8 +43,9 @@ export interface Violation {
 
 /** Bits of one validator's state number in a packed state. */
 const BITS = 21;
-const MAX_LOCALS = 2 ** BITS;
-const PROGRESS_EVERY = 500_000;
+/** More states of single validators than this are not kept (about 5 KB each). */
+const MAX_LOCALS = 2 ** 19;
+const PROGRESS_MS = 10_000;
 const MAX_VIOLATIONS = 5;
 
 export function search(options: SearchOptions): SearchReport {
@@ -98,6 +99,7 @@ class Search {
     const { progress } = this.options;
     const [a, b, c] = this.instance.correct.map((validator) => this.locals.initial(validator));
     this.enter(a ?? 0, b ?? 0, c ?? 0, -1);
+    let told = performance.now();
     let at = 0;
     let depth = 0;
     let levelEnd = this.found;
@@ -107,7 +109,10 @@ class Search {
         levelEnd = this.found;
       }
       this.expand(at++);
-      if (at % PROGRESS_EVERY === 0) progress?.(this.found, at);
+      if (performance.now() - told > PROGRESS_MS) {
+        told = performance.now();
+        progress?.(this.found, at, this.locals.states.length);
+      }
     }
     for (const what of new Set(this.locals.breaches)) this.violations.push({ what, path: [] });
     return {
@@ -301,7 +306,7 @@ class Search {
   private unpack(index: number): [number, number, number] {
     const low = this.low[index] ?? 0;
     const high = this.high[index] ?? 0;
-    return [low & (MAX_LOCALS - 1), (low >>> BITS) | ((high & 0x3ff) << 11), high >>> 10];
+    return [low & (2 ** BITS - 1), (low >>> BITS) | ((high & 0x3ff) << 11), high >>> 10];
   }
 
   private judge(index: number, a: number, b: number, c: number): void {

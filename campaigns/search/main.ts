@@ -75,8 +75,8 @@ const { json, ...options } = parse();
 const started = performance.now();
 const report = search({
   ...options,
-  progress: (found, expanded) => {
-    process.stderr.write(`${expanded} of ${found} states expanded\n`);
+  progress: (found, expanded, locals) => {
+    process.stderr.write(`${expanded} of ${found} states expanded, ${locals} of single validators\n`);
   },
 });
 process.stdout.write(show(report, (performance.now() - started) / 1000));
