@@ -1,7 +1,7 @@
 /** Breadth-first search over all that may happen, with states as three numbers in flat arrays. */
 import type { step } from "@quorate/consensus";
 import { Instance, type InstanceOptions, type Stimulus } from "./instance.ts";
-import { Locals } from "./local.ts";
+import { type Local, Locals } from "./local.ts";
 
 export interface SearchOptions extends InstanceOptions {
   /** The search ends with so many states in memory, exhausted or not. 1 .. 2^30. */
@@ -48,6 +48,14 @@ const MAX_LOCALS = 2 ** 19;
 const PROGRESS_MS = 10_000;
 const MAX_VIOLATIONS = 5;
 
+interface Judgement {
+  readonly breaches: readonly string[];
+  readonly decided: boolean;
+}
+
+/** More than there are different things that a validator can have signed and decided. */
+const FACES = 2 ** 16;
+
 export function search(options: SearchOptions): SearchReport {
   return new Search(options).run();
 }
@@ -68,15 +76,18 @@ class Search {
   private transitions = 0;
   private decided = 0;
   private readonly violations: Violation[] = [];
-  /** Per renaming where the state of each of the three goes. */
-  private readonly places: readonly (readonly number[])[];
+  /** Per renaming whose state comes to stand at each of the three places. */
+  private readonly sources: readonly (readonly number[])[];
+  private readonly least: [number, number, number] = [0, 0, 0];
+  private orbit = 1;
   /** By what the other two have signed: the number of the list of stimuli that are possible. */
   private readonly possible = new Map<number, number>();
   private readonly possibleLists: (readonly number[])[] = [];
   private readonly listNumbers = new Map<string, number>();
   private readonly successors = new Map<number, Int32Array>();
-  /** Combinations of signatures already judged; those without a breach. */
-  private readonly judged = new Map<string, readonly string[]>();
+  /** By what the three have signed and decided. */
+  private readonly judged = new Map<number, Judgement>();
+  private readonly combinations = new Set<string>();
   private readonly signedNumbers = new Map<number, number>();
 
   constructor(options: SearchOptions) {
@@ -84,8 +95,8 @@ class Search {
     this.instance = new Instance(options);
     this.locals = new Locals(this.instance, options.core);
     const { correct, renamings } = this.instance;
-    this.places = renamings.map(({ validators }) =>
-      correct.map((validator) => correct.indexOf(validators[validator] ?? validator)),
+    this.sources = renamings.map(({ validators }) =>
+      correct.map((validator) => correct.indexOf(validators.indexOf(validator))),
     );
     this.low = new Uint32Array(options.states);
     this.high = new Uint32Array(options.states);
@@ -123,7 +134,7 @@ class Search {
       transitions: this.transitions,
       locals: this.locals.states.length,
       steps: this.locals.steps,
-      combinations: this.judged.size,
+      combinations: this.combinations.size,
       decided: this.decided,
       violations: this.violations,
     };
@@ -249,8 +260,8 @@ class Search {
 
   private enter(a: number, b: number, c: number, parent: number): void {
     this.transitions++;
-    const { orbit, state } = this.canonical(a, b, c);
-    const [x, y, z] = state;
+    this.canonical(a, b, c);
+    const [x, y, z] = this.least;
     if (this.locals.states.length > MAX_LOCALS) {
       this.full = true;
       return;
@@ -274,33 +285,36 @@ class Search {
     this.low[index] = low;
     this.high[index] = high;
     this.parents[index] = parent;
-    this.unreduced += orbit;
+    this.unreduced += this.orbit;
     this.judge(index, x, y, z);
   }
 
-  /** The least of all states that are this one under other names, and how many different ones they are. */
-  private canonical(
-    a: number,
-    b: number,
-    c: number,
-  ): { readonly orbit: number; readonly state: readonly [number, number, number] } {
-    const { renamings } = this.instance;
-    let best: [number, number, number] = [a, b, c];
-    if (!this.options.symmetry || renamings.length === 1) return { orbit: 1, state: best };
-    let fixed = 0;
-    for (let renaming = 0; renaming < renamings.length; renaming++) {
-      const image: [number, number, number] = [0, 0, 0];
-      const places = this.places[renaming] ?? [];
-      image[places[0] ?? 0] = this.locals.image(a, renaming);
-      image[places[1] ?? 1] = this.locals.image(b, renaming);
-      image[places[2] ?? 2] = this.locals.image(c, renaming);
-      const [x, y, z] = image;
+  /**
+   * Finds the least of all states that are this one under other names, and how many different ones they are; the answer
+   * stands in `least` and `orbit`, for this is asked for every transition.
+   */
+  private canonical(a: number, b: number, c: number): void {
+    const { least, sources, locals } = this;
+    const renamings = this.options.symmetry ? sources.length : 1;
+    least[0] = a;
+    least[1] = b;
+    least[2] = c;
+    let fixed = 1;
+    // The first renaming changes nothing.
+    for (let renaming = 1; renaming < renamings; renaming++) {
+      const source = sources[renaming] ?? [0, 1, 2];
+      const x = locals.image(source[0] === 0 ? a : source[0] === 1 ? b : c, renaming);
+      const y = locals.image(source[1] === 0 ? a : source[1] === 1 ? b : c, renaming);
+      const z = locals.image(source[2] === 0 ? a : source[2] === 1 ? b : c, renaming);
       if (x === a && y === b && z === c) fixed++;
-      else if (x < best[0] || (x === best[0] && (y < best[1] || (y === best[1] && z < best[2]))))
-        best = image;
+      else if (x < least[0] || (x === least[0] && (y < least[1] || (y === least[1] && z < least[2])))) {
+        least[0] = x;
+        least[1] = y;
+        least[2] = z;
+      }
     }
     // As many as there are renamings, divided by those that change nothing.
-    return { orbit: renamings.length / fixed, state: best };
+    this.orbit = renamings / fixed;
   }
 
   private unpack(index: number): [number, number, number] {
@@ -310,20 +324,25 @@ class Search {
   }
 
   private judge(index: number, a: number, b: number, c: number): void {
-    const states = [a, b, c].map((id) => this.locals.state(id));
-    if (states.some(({ decided }) => decided !== null)) this.decided++;
-    const signed = states.map((each) => each.signed);
-    const key = signed.join(" ");
-    let breaches = this.judged.get(key);
-    if (!breaches) {
-      breaches = this.instance.breaches(signed);
-      this.judged.set(key, breaches);
+    const { locals } = this;
+    const key = (locals.faceOf(a) * FACES + locals.faceOf(b)) * FACES + locals.faceOf(c);
+    let judgement = this.judged.get(key);
+    if (!judgement) {
+      judgement = this.judgeFaces([a, b, c].map((id) => locals.state(id)));
+      this.judged.set(key, judgement);
     }
-    const values = new Set(states.flatMap(({ decided }) => (decided === null ? [] : [decided])));
-    const forked = values.size > 1 ? [`agreement: ${values.size} blocks are decided`] : [];
-    for (const what of [...breaches, ...forked]) {
+    if (judgement.decided) this.decided++;
+    for (const what of judgement.breaches) {
       if (this.violations.length < MAX_VIOLATIONS) this.violations.push({ what, path: this.pathTo(index) });
     }
+  }
+
+  private judgeFaces(states: readonly Local[]): Judgement {
+    const signed = states.map((each) => each.signed);
+    this.combinations.add(signed.join(" "));
+    const values = new Set(states.flatMap(({ decided }) => (decided === null ? [] : [decided])));
+    const forked = values.size > 1 ? [`agreement: ${values.size} blocks are decided`] : [];
+    return { breaches: [...this.instance.breaches(signed), ...forked], decided: values.size > 0 };
   }
 
   /** From the start to this state, each step under the names of the states kept. */
@@ -345,8 +364,8 @@ class Search {
       const stimuli = this.possibleLists[this.possibleStimuli(place, one, two)] ?? [];
       const way = this.wayTo(local, stimuli, (end) => {
         const [a, b, c] = before.with(place, end);
-        const { state } = this.canonical(a ?? 0, b ?? 0, c ?? 0);
-        return state.every((each, i) => each === target[i]);
+        this.canonical(a ?? 0, b ?? 0, c ?? 0);
+        return this.least.every((each, i) => each === target[i]);
       });
       if (way) return way.map((each) => `validator ${this.instance.correct[place]}: ${each}`);
     }

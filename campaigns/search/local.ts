@@ -54,6 +54,8 @@ export class Locals {
   /** Per state and stimulus the state after; -1 not worked out. */
   private readonly after: Int32Array[] = [];
   private readonly images: Int32Array[] = [];
+  private readonly faces: number[] = [];
+  private readonly faceNumbers = new Map<string, number>();
   /** By identity: the core hands on the very objects that it was given. */
   private readonly values: ReadonlyMap<BlockId, Value>;
 
@@ -104,6 +106,11 @@ export class Locals {
 
   /** The state that this one is under other names: the renamed stimuli lead there. */
   image(id: number, renaming: number): number {
+    const known = this.images[id]?.[renaming] ?? -1;
+    return known >= 0 ? known : this.findImage(id, renaming);
+  }
+
+  private findImage(id: number, renaming: number): number {
     const names = this.instance.renamings[renaming];
     if (!names) throw new RangeError(`there is no renaming ${renaming}`);
     const path: number[] = [];
@@ -116,6 +123,11 @@ export class Locals {
     }
     for (const each of path.toReversed()) this.setImage(each, renaming, names);
     return this.images[id]?.[renaming] ?? id;
+  }
+
+  /** Number of what others can tell of a state: what it has signed and decided. */
+  faceOf(id: number): number {
+    return this.faces[id] ?? 0;
   }
 
   private setImage(id: number, renaming: number, names: Renaming): void {
@@ -139,6 +151,10 @@ export class Locals {
     this.keys.set(key, id);
     this.states.push(state);
     this.origins.push({ from, stimulus });
+    const face = `${state.signed} ${state.decided}`;
+    const number = this.faceNumbers.get(face) ?? this.faceNumbers.size;
+    this.faceNumbers.set(face, number);
+    this.faces.push(number);
     this.after.push(new Int32Array(this.instance.stimuli.length).fill(-1));
     this.images.push(new Int32Array(this.instance.renamings.length).fill(-1));
     return id;
