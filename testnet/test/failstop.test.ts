@@ -1,11 +1,11 @@
 /** A node that finds its own core or its disk at fault ends at once, says why, and sends nothing more. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ANY_PORTS, copyHome, initHome, lastExit, SingleNode } from "./support/single.ts";
-import { ended, temporaryDirectory } from "./support.ts";
+import { ended, temporaryDirectory, validator } from "./support.ts";
 
 const directory = temporaryDirectory();
 /** A chain without EL that has run for some heights and stopped; every test works on a copy. */
@@ -84,6 +84,31 @@ describe("a broken invariant of the core", { timeout: 300_000 }, () => {
     const again = new SingleNode(where);
     await again.commits(dump.height + 2);
     assert.equal((await again.stop()).code, 0, again.log);
+  });
+});
+
+describe("what a key has signed", { timeout: 300_000 }, () => {
+  test("no command forgets it: resets and imports of less are refused or keep it, byte for byte", async () => {
+    const where = home();
+    const file = join(where, "data", "priv_validator_state.bin");
+    const before = readFileSync(file);
+    const older = join(directory.path, "older.json");
+    writeFileSync(older, JSON.stringify({ height: "1", round: 0, step: 1 }));
+    const refused: readonly (readonly string[])[] = [
+      ["unsafe-reset-all"],
+      ["key", "state", "init"],
+      ["key", "state", "import", older],
+      ["key", "new"],
+    ];
+    for (const words of refused) {
+      const { code } = await validator(...words, "--home", where);
+      assert.notEqual(code, 0, words.join(" "));
+      assert.deepEqual(readFileSync(file), before, words.join(" "));
+    }
+    for (const words of [["init"], ["reset"]]) {
+      const { code, err } = await validator(...words, "--home", where);
+      assert.deepEqual(readFileSync(file), before, `${words.join(" ")} (${code}): ${err}`);
+    }
   });
 });
 
