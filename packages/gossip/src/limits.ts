@@ -88,15 +88,20 @@ export const LIMITS = {
   repairBytes: 524_288,
   /** Round state pushes to one peer: 20 per second carry no measurable load, and repair is not the fast path. */
   roundStateIntervalMs: 50,
-  /** What a peer lacks for less than this is on its way by gossip. */
+  /** What a peer lacks for less than this, and the round trip to it, is on its way by gossip. */
   repairGraceMs: 20,
-  /** A peer that got an item tells so within its push interval; lacking it after this long, it never got it. */
+  /**
+   * A peer that got an item tells so within its push interval and a round trip; lacking it after this long on top, it never
+   * got it.
+   */
   repairSettleMs: 80,
+  /** Round trips above this are those of a peer that answers late on purpose, or of one frozen for a while. */
+  roundTripMs: 1000,
   /** The same item again to a peer whose state still lacks it: guards against a loss this design does not know. */
   repairAgainMs: 3000,
   /** Status frames to one peer: heights for sync need no more. */
   statusIntervalMs: 500,
-  /** A body of which nothing came for so long is asked of the next peer. */
+  /** A body of which nothing came for so long, and the longest round trip to a peer, is asked of the next peer. */
   wantBodyRetryMs: 250,
   /** Bodies served to one peer on request. */
   wantsBurst: 8,

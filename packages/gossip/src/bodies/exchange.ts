@@ -96,13 +96,21 @@ export class BodyExchange {
   ask(now: number): number | null {
     const { bodies, modules } = this.#runtime;
     const { height } = modules.view;
-    let next = bodies.overdueAt(height, LIMITS.wantBodyRetryMs);
+    const patienceMs = this.#patienceMs();
+    let next = bodies.overdueAt(height, patienceMs);
     if (next === null) return null;
-    for (const { round, blockId } of bodies.overdue(height, LIMITS.wantBodyRetryMs)) {
+    for (const { round, blockId } of bodies.overdue(height, patienceMs)) {
       this.want(height, round, blockId);
       next = Math.max(next, now + LIMITS.wantBodyRetryMs);
     }
     return next;
+  }
+
+  /** A connection that starts slowly is silent for a round trip between two bursts. */
+  #patienceMs(): number {
+    let farthest = 0;
+    for (const peer of this.#runtime.peers.values()) farthest = Math.max(farthest, peer.roundTripMs);
+    return LIMITS.wantBodyRetryMs + farthest;
   }
 
   /** Asks one peer, best first, for a body, unless one was asked just now; each once before any is asked again. */

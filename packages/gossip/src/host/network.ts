@@ -52,6 +52,8 @@ export interface Connection {
   readonly remoteAddr: PeerName;
   readonly direction: "inbound" | "outbound";
   readonly status: string;
+  /** Round trip as last measured, ms; undefined: not yet. */
+  readonly rtt?: number | undefined;
   /** Open streams, those of topics included: the watchdog looks for them. */
   readonly streams: readonly Pick<ByteStream, "protocol" | "direction" | "status" | "abort">[];
   newStream(protocol: string, options?: { readonly signal?: AbortSignal }): Promise<ByteStream>;

@@ -76,6 +76,11 @@ export class Peer implements Source {
     this.requests = new TokenBucket(LIMITS.requestBurst, LIMITS.requestsPerSecond, now);
   }
 
+  /** Of the connection, as last measured; 0 before. */
+  get roundTripMs(): number {
+    return Math.min(LIMITS.roundTripMs, Math.max(0, this.connection.rtt ?? 0));
+  }
+
   info(): PeerInfo {
     return {
       id: this.id,

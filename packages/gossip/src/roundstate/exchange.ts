@@ -150,7 +150,7 @@ export class RoundStateExchange {
     // Whatever is new here may be what a peer waits for.
     for (const peer of this.#runtime.peers.values()) {
       if (peer.ready && peer.roundState !== null) {
-        peer.repairAtMs = Math.min(peer.repairAtMs ?? Number.POSITIVE_INFINITY, now + LIMITS.repairSettleMs);
+        peer.repairAtMs = Math.min(peer.repairAtMs ?? Number.POSITIVE_INFINITY, now + settleMs(peer));
       }
     }
     return state;
@@ -158,7 +158,8 @@ export class RoundStateExchange {
 
   /**
    * Sends what the peer lacks of what we have held for so long that gossip would have brought it: since before it
-   * told its state, or for longer than it takes a peer to tell that it got it.
+   * told its state, or for longer than it takes a peer to tell that it got it. Whoever sent an item to both of us, it
+   * reaches the peer at most one way later than us (no detour is shorter), and its word of that takes another way.
    */
   #repair(peer: Peer, now: number): void {
     peer.repairAtMs = null;
@@ -172,15 +173,15 @@ export class RoundStateExchange {
       peer.repairAtMs = now + LIMITS.roundStateIntervalMs;
       return;
     }
-    const before = Math.max(peer.toldAtMs - LIMITS.repairGraceMs, now - LIMITS.repairSettleMs);
+    const before = Math.max(peer.toldAtMs - LIMITS.repairGraceMs - peer.roundTripMs, now - settleMs(peer));
     const own = this.#snapshots.newest(before);
     if (own === null || own.height !== height) {
       const newest = this.#snapshots.latestAt();
-      if (newest !== null) peer.repairAtMs = Math.max(now + 1, newest + LIMITS.repairSettleMs);
+      if (newest !== null) peer.repairAtMs = Math.max(now + 1, newest + settleMs(peer));
       return;
     }
     const plan = planRepair(own, theirs, peer.sent, now);
-    if (this.#snapshots.latestAt()! > before) peer.repairAtMs = now + LIMITS.repairSettleMs;
+    if (this.#snapshots.latestAt()! > before) peer.repairAtMs = now + settleMs(peer);
     if (plan.length === 0) return;
     const sent = this.#send(peer, plan, now);
     peer.repairAtMs ??= now + (sent < plan.length ? LIMITS.roundStateIntervalMs : LIMITS.repairAgainMs);
@@ -261,4 +262,9 @@ export class RoundStateExchange {
         peer.repairing = false;
       });
   }
+}
+
+/** How long an item must be held here before a peer that is silent about it surely never got it. */
+function settleMs(peer: Peer): number {
+  return LIMITS.repairSettleMs + peer.roundTripMs;
 }

@@ -5,14 +5,18 @@ interface Snapshot {
   readonly state: RoundState;
 }
 
-/** Snapshots kept: at 20 per second they reach back 400 ms, several times the settle time. */
-const KEPT = 8;
+/** Snapshots kept, and how far apart they are at least: they reach back longer than any settle time, however fast they come. */
+const KEPT = 32;
+const APART_MS = 40;
 
 /** Our own round state at recent times: what we held then, gossip has had time to bring to a peer. */
 export class Snapshots {
   #kept: Snapshot[] = [];
 
   take(state: RoundState, at: number): void {
+    const before = this.#kept.at(-2);
+    // The newest is always kept; one that came right after another takes its place.
+    if (before !== undefined && at - before.at < APART_MS) this.#kept.pop();
     this.#kept.push({ at, state });
     if (this.#kept.length > KEPT) this.#kept.shift();
   }
