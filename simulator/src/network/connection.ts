@@ -43,6 +43,8 @@ export class End implements Connection, StreamCarrier {
   readonly direction: "inbound" | "outbound";
   readonly machine: Machine;
   status = "open";
+  /** As a ping would measure it when the connection is made, ms. */
+  readonly rtt: number;
   /** The other end; set when both are made. */
   peer: End | null = null;
   readonly topics: readonly [TopicStream, TopicStream] = [
@@ -57,7 +59,8 @@ export class End implements Connection, StreamCarrier {
   #held: Carried[] = [];
   readonly #underWay = new Set<{ dropped(why: string): void }>();
 
-  constructor(host: EndHost, remote: EndHost, direction: "inbound" | "outbound", path: Path) {
+  constructor(host: EndHost, remote: EndHost, direction: "inbound" | "outbound", path: Path, back: Path) {
+    this.rtt = path.usualMs + back.usualMs;
     this.host = host;
     this.remote = remote;
     this.direction = direction;

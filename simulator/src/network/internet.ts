@@ -227,8 +227,8 @@ class Endpoint implements Network, EndHost {
   #called(caller: Endpoint, there: Path, back: Path): End | null {
     if (!this.#started || this.#modules.gate.denyAuthenticated(caller.id)) return null;
     if (this.#modules.gate.denyOpened(caller.id, "inbound")) return null;
-    const outer = new End(caller, this, "outbound", there);
-    const inner = new End(this, caller, "inbound", back);
+    const outer = new End(caller, this, "outbound", there, back);
+    const inner = new End(this, caller, "inbound", back, there);
     outer.peer = inner;
     inner.peer = outer;
     this.#opened(inner);

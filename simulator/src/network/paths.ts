@@ -29,6 +29,11 @@ export class Path {
     this.#random = random;
   }
 
+  /** Mean delay of a small message. */
+  get usualMs(): number {
+    return (this.quality.minMs + this.quality.jitterMs) * this.slowness;
+  }
+
   get isCut(): boolean {
     return this.#cuts > 0;
   }

@@ -1,12 +1,14 @@
 /** `npm run sim -- --wan`: validators all over the world on measured costs. */
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { renderTracePage } from "../trace-page/render.ts";
 import { CostsError } from "./costs.ts";
 import { REGIONS, type Region, regionsNamed } from "./regions.ts";
 import { wanText } from "./report.ts";
 import { runWan, type WanOptions } from "./run.ts";
 
 export const WAN_USAGE = `npm run sim -- --wan [--validators 100] [--heights 10] [--block-bytes 0] [--regions LIST] [--mbit 1000]
-               [--warm-connections] [--seed 1] [--json]
+               [--warm-connections] [--seed 1] [--trace FILE.html] [--json]
 
   --validators N      spread evenly over the regions, default 100
   --heights N         that are counted, after three that are not; default 10
@@ -15,6 +17,7 @@ export const WAN_USAGE = `npm run sim -- --wan [--validators 100] [--heights 10]
                       ${REGIONS.slice(7).join(", ")}; default all
   --mbit N            each node's connection to the world, default 1000
   --warm-connections  connections that rested keep their window (net.ipv4.tcp_slow_start_after_idle = 0)
+  --trace FILE        one self-contained page that shows the run; judges it by the laws, too
   --json              one JSON document on stdout, the same for the same arguments but for wall_ms
 
 Prints how long a height takes and what it costs each node. Exit 0: all heights were reached; 1: a stall; 2: usage.
@@ -25,7 +28,11 @@ const MOST_VALIDATORS = 512;
 
 class WanUsageError extends Error {}
 
-function options(args: string[]): { readonly run: WanOptions; readonly json: boolean } {
+function options(args: string[]): {
+  readonly run: WanOptions;
+  readonly json: boolean;
+  readonly page: string | null;
+} {
   let values: { readonly [name: string]: string | boolean | undefined };
   try {
     ({ values } = parseArgs({
@@ -39,6 +46,7 @@ function options(args: string[]): { readonly run: WanOptions; readonly json: boo
         mbit: { type: "string", default: "1000" },
         "warm-connections": { type: "boolean", default: false },
         seed: { type: "string", default: "1" },
+        trace: { type: "string" },
         json: { type: "boolean", default: false },
       },
     }));
@@ -56,6 +64,7 @@ function options(args: string[]): { readonly run: WanOptions; readonly json: boo
   };
   return {
     json: values["json"] === true,
+    page: typeof values["trace"] === "string" ? values["trace"] : null,
     run: {
       seed: whole("seed", 0, 1e9),
       validators: whole("validators", 1, MOST_VALIDATORS),
@@ -79,13 +88,17 @@ function named(list: string): readonly Region[] {
 /** Exit code. */
 export async function wanCommand(args: string[]): Promise<number> {
   try {
-    const { run, json } = options(args);
-    const result = await runWan({
+    const { run, json, page } = options(args);
+    const { trace, ...result } = await runWan({
       ...run,
+      trace: page !== null,
       progress: (height, virtualMs) => {
         if (!json) process.stderr.write(`height ${height} at ${(virtualMs / 1000).toFixed(2)} s\n`);
       },
     });
+    if (page !== null && trace !== null) {
+      writeFileSync(page, renderTracePage(trace.header, trace.events, { replay: result.replay }));
+    }
     process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : wanText(result));
     return result.verdict === "ok" ? 0 : 1;
   } catch (error) {

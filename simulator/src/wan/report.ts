@@ -9,7 +9,7 @@ function line(name: string, spread: Spread, text: (value: number) => string, wha
   return `  ${name.padEnd(18)}${columns}   ${what}`;
 }
 
-export function wanText(result: WanResult): string {
+export function wanText(result: Omit<WanResult, "trace">): string {
   const { validators, heights, regions, megabits, ways } = result;
   const way = (name: keyof typeof ways): string =>
     `${name.replace("_", " ")} ${ways[name].messages.toFixed(0)} (${kb(ways[name].bytes)})`;

@@ -12,7 +12,10 @@ import { Random } from "../core/random.ts";
 import { Scheduler } from "../core/scheduler.ts";
 import type { Work } from "../core/work.ts";
 import { keyedHashes } from "../crypto/keyed-hash.ts";
+import { Judge } from "../judge.ts";
 import { PEER_PROTOCOL } from "../network/describe.ts";
+import { Recorder } from "../recorder.ts";
+import type { Trace, Verdict } from "../trace.ts";
 import { type NodeCosts, readCosts } from "./costs.ts";
 import { WanPath } from "./path.ts";
 import { oneWayMs, type Region, spread } from "./regions.ts";
@@ -31,6 +34,8 @@ export interface WanOptions {
   /** The kernel's default: a connection that rested starts slowly again. */
   readonly slowStartAfterIdle?: boolean;
   readonly costs?: NodeCosts;
+  /** Keeps every event, and judges the run by the laws on the way. */
+  readonly trace?: boolean;
   /** Told as heights pass. */
   readonly progress?: (height: number, virtualMs: number) => void;
 }
@@ -63,11 +68,12 @@ export interface WanResult {
   readonly ways: Readonly<Record<Way, { readonly messages: number; readonly bytes: number }>>;
   readonly cpu_ms: Spread;
   readonly workers_ms: Spread;
-  readonly verdict: "ok" | "stall";
+  readonly verdict: Verdict;
   readonly machine: string;
   /** The command that does it again. */
   readonly replay: string;
   readonly wall_ms: number;
+  readonly trace: Trace | null;
 }
 
 /** How a message travels. */
@@ -89,7 +95,9 @@ export async function runWan(options: WanOptions): Promise<WanResult> {
   const scheme = keyedHashes;
   const keys = Array.from({ length: validators }, (_, index) => validatorKey(scheme, index));
   const uplinks = keys.map(() => new Uplink(megabits, Math.max(1, validators - 1)));
-  const tally = new Tally(validators, options.progress);
+  const recorder = new Recorder(() => scheduler.now, { keep: true, hashed: false });
+  const judge = options.trace === true ? new Judge(recorder) : null;
+  const tally = new Tally(validators, options.progress, judge);
   const cluster: Cluster = new Cluster(
     {
       genesis: makeGenesis(
@@ -129,11 +137,14 @@ export async function runWan(options: WanOptions): Promise<WanResult> {
     random,
   );
   tally.watch(cluster);
+  judge?.watch(cluster, () => true);
   await cluster.begin();
   const how = await scheduler.run(
     (heights + WARM_UP) * PATIENCE_MS_PER_HEIGHT,
     () => tally.lowest >= heights + WARM_UP,
   );
+  const verdict =
+    judge !== null && judge.violations.length > 0 ? "violation" : how === "done" ? "ok" : "stall";
   return {
     seed,
     validators,
@@ -142,10 +153,24 @@ export async function runWan(options: WanOptions): Promise<WanResult> {
     block_bytes: blockBytes,
     megabits,
     ...tally.result(),
-    verdict: how === "done" ? "ok" : "stall",
+    verdict,
     machine: costs.machine,
     replay: replayOf(options),
     wall_ms: Math.round(performance.now() - startedAt),
+    trace:
+      judge === null
+        ? null
+        : {
+            header: {
+              seed,
+              validators,
+              names: regions.map((region, i) => `node${i} ${region.replace("_", " ")}`),
+              heights: heights + WARM_UP,
+              faults: [],
+              verdict,
+            },
+            events: recorder.events,
+          },
   };
 }
 
@@ -221,10 +246,16 @@ class Tally implements ClusterWatch {
   };
   readonly #marks: Map<number, Mark>[];
   readonly #progress: ((height: number, virtualMs: number) => void) | undefined;
+  readonly #judge: Judge | null;
   #cluster: Cluster | null = null;
   #ids = 0;
 
-  constructor(validators: number, progress: ((height: number, virtualMs: number) => void) | undefined) {
+  constructor(
+    validators: number,
+    progress: ((height: number, virtualMs: number) => void) | undefined,
+    judge: Judge | null,
+  ) {
+    this.#judge = judge;
     this.#commits = Array.from({ length: validators }, () => new Map());
     this.#marks = Array.from({ length: validators }, () => new Map());
     this.#heights = new Array(validators).fill(0);
@@ -241,7 +272,7 @@ class Tally implements ClusterWatch {
     return Math.min(...this.#heights);
   }
 
-  sent: ClusterWatch["sent"] = (from, _to, protocol, bytes) => {
+  sent: ClusterWatch["sent"] = (from, to, protocol, bytes) => {
     if (this.lowest >= WARM_UP) {
       const way = this.#ways[wayOf(protocol, bytes)];
       way.messages++;
@@ -249,7 +280,7 @@ class Tally implements ClusterWatch {
     }
     this.#messages[from] = (this.#messages[from] ?? 0) + 1;
     this.#bytes[from] = (this.#bytes[from] ?? 0) + bytes.length;
-    return ++this.#ids;
+    return this.#judge?.sent(from, to, protocol, bytes) ?? ++this.#ids;
   };
 
   committed: ClusterWatch["committed"] = (node, commit) => {
@@ -266,15 +297,16 @@ class Tally implements ClusterWatch {
       cpuMs: machine?.spentMs ?? 0,
       workersMs: machine?.workersMs ?? 0,
     });
+    this.#judge?.committed(node, commit);
     if (this.lowest > before) this.#progress?.(this.lowest, now);
   };
 
-  delivered: ClusterWatch["delivered"] = nothing;
-  dropped: ClusterWatch["dropped"] = nothing;
-  step: ClusterWatch["step"] = nothing;
-  signed: ClusterWatch["signed"] = nothing;
-  stored: ClusterWatch["stored"] = nothing;
-  life: ClusterWatch["life"] = nothing;
+  delivered: ClusterWatch["delivered"] = (id) => this.#judge?.delivered(id);
+  dropped: ClusterWatch["dropped"] = (id, why) => this.#judge?.dropped(id, why);
+  step: ClusterWatch["step"] = (...step) => this.#judge?.step(...step);
+  signed: ClusterWatch["signed"] = (node, message) => this.#judge?.signed(node, message);
+  stored: ClusterWatch["stored"] = (node, batch) => this.#judge?.stored(node, batch);
+  life: ClusterWatch["life"] = (node, kind, detail) => this.#judge?.life(node, kind, detail);
 
   exited: ClusterWatch["exited"] = (node, exit) => {
     throw new Error(`node${node} ended by itself: ${exit.what}`);
