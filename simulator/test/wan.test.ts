@@ -120,6 +120,13 @@ describe("a height over the world", () => {
     assert.match(wanText(result), /finality .* ms .*\n.*finality of \+2\/3/);
   });
 
+  it("sends nearly nothing again where nothing is lost: distance is no loss", async () => {
+    const { ways } = await runWan({ seed: 5, validators: 13, heights: 4 });
+    assert.ok(ways.repair.bytes < ways.gossip.bytes / 2, JSON.stringify(ways));
+    // Two votes to each of the twelve others, and a proposal by one of thirteen: every link carries what is flooded.
+    assert.ok(ways.gossip.messages > 24, JSON.stringify(ways.gossip));
+  });
+
   it("is the same for the same seed, and another for another", async () => {
     const [a, b, c] = [await runWan(small), await runWan(small), await runWan({ ...small, seed: 6 })];
     assert.deepEqual({ ...a, wall_ms: 0 }, { ...b, wall_ms: 0 });

@@ -189,10 +189,23 @@ describe("snapshots of the own state", () => {
   it("answer with the newest that is old enough", () => {
     const snapshots = new Snapshots();
     assert.equal(snapshots.newest(100), null);
-    for (let at = 0; at < 20; at++) snapshots.take(state({ round: at }), at * 10);
-    assert.equal(snapshots.newest(155)?.round, 15);
-    assert.equal(snapshots.newest(1000)?.round, 19);
-    assert.equal(snapshots.newest(5), null);
-    assert.equal(snapshots.latestAt(), 190);
+    for (let at = 0; at < 20; at++) snapshots.take(state({ round: at }), 50 + at * 50);
+    assert.equal(snapshots.newest(825)?.round, 15);
+    assert.equal(snapshots.newest(5000)?.round, 19);
+    assert.equal(snapshots.newest(49), null);
+    assert.equal(snapshots.latestAt(), 1000);
+  });
+
+  it("reach back beyond the longest round trip, however fast states follow each other", () => {
+    for (const everyMs of [0.1, 1, 10, 50]) {
+      const snapshots = new Snapshots();
+      const states = Math.ceil(3000 / everyMs);
+      for (let i = 0; i <= states; i++) snapshots.take(state({ round: i }), i * everyMs);
+      const end = states * everyMs;
+      assert.equal(snapshots.newest(end)?.round, states, "the newest is always there");
+      const old = snapshots.newest(end - 1080);
+      assert.ok(old !== null, `a state every ${everyMs} ms: none is left from 1080 ms ago`);
+      assert.ok(old.round * everyMs <= end - 1080 && old.round * everyMs > end - 1080 - 100);
+    }
   });
 });

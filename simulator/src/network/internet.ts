@@ -205,34 +205,44 @@ class Endpoint implements Network, EndHost {
         this.machine.after(away / 2, () => reject(new Error("connection refused")));
         return;
       }
+      const refused = (made: End | null, why: string): void => {
+        made?.abort(new Error(why));
+        reject(new Error(why));
+      };
       remote.machine.after(away, () => {
-        const made = signal.aborted ? null : remote.#called(this, there, back);
-        this.machine.after(back.streamDelayMs(64), () => {
-          if (made === null || signal.aborted || !this.#started || made.status !== "open") {
-            made?.abort(new Error("refused"));
-            reject(new Error("refused"));
-          } else if (this.#modules.gate.denyOpened(peer, "outbound")) {
-            made.abort(new Error("denied by the gate"));
-            reject(new Error("denied by the gate"));
-          } else {
-            this.#opened(made);
-            resolve();
-          }
-        });
+        const called =
+          !signal.aborted &&
+          remote.#called(this, there, back, (made) => {
+            if (signal.aborted || !this.#started || made.status !== "open") refused(made, "refused");
+            else if (this.#modules.gate.denyOpened(peer, "outbound")) refused(made, "denied by the gate");
+            else {
+              this.#opened(made);
+              resolve();
+            }
+          });
+        if (!called) this.machine.after(back.streamDelayMs(64), () => refused(null, "refused"));
       });
     });
   }
 
-  /** A peer calls: the caller's end of the new connection, `null` when it is turned away. */
-  #called(caller: Endpoint, there: Path, back: Path): End | null {
-    if (!this.#started || this.#modules.gate.denyAuthenticated(caller.id)) return null;
-    if (this.#modules.gate.denyOpened(caller.id, "inbound")) return null;
+  /**
+   * A peer calls; false: it is turned away. `accepted` is called at the caller with its end, before anything else that is
+   * sent over the new connection arrives there.
+   */
+  #called(caller: Endpoint, there: Path, back: Path, accepted: (made: End) => void): boolean {
+    if (!this.#started || this.#modules.gate.denyAuthenticated(caller.id)) return false;
+    if (this.#modules.gate.denyOpened(caller.id, "inbound")) return false;
     const outer = new End(caller, this, "outbound", there, back);
     const inner = new End(this, caller, "inbound", back, there);
     outer.peer = inner;
     inner.peer = outer;
+    inner.carry(
+      64,
+      () => accepted(outer),
+      () => undefined,
+    );
     this.#opened(inner);
-    return outer;
+    return true;
   }
 
   #opened(end: End): void {
