@@ -81,6 +81,9 @@ export class FilePrivVal implements PrivVal {
     const key = await openKey(options.keyFile);
     const disk = options.disk ?? fileSlotDisk();
     const { state, bothWhole } = await readState(disk, options.stateFile, key.address);
+    // After a failed sync the slot may lie in the page cache alone, clean and never to be written: a process that came
+    // after would take it for durable and give its signature away.
+    await writeSlot(disk, options.stateFile, key.address, state);
     const privval = new FilePrivVal(key, { state, slotLost: !bothWhole }, disk, options.stateFile);
     if (options.watermark !== undefined) {
       const { height, round, step } = options.watermark;

@@ -298,3 +298,17 @@ test("sign bytes that fill a slot to its last byte are kept, longer ones refused
   assert.equal(decodeSlot(withBytes(longest))?.state.lastSigned?.signBytes.length, longest);
   assert.throws(() => withBytes(longest + 1), { name: "ChainError" });
 });
+
+test("regression: a slot is written and synced anew at the start, as the sync of the last process may have failed", async () => {
+  await withHome(async (home) => {
+    const signer = await open(home);
+    await signer.signVote(CHAIN, vote({ height: 7 }), NOTHING);
+    const disk = new SlotMemory(await readFile(home.stateFile));
+    const reopened = await open(home, disk);
+    // A sync alone would not do: the pages of a failed sync are clean.
+    assert.deepEqual(disk.log, ["write", "fdatasync"]);
+    assert.deepEqual(disk.durable, new Uint8Array(await readFile(home.stateFile)));
+    const again = await reopened.signVote(CHAIN, vote({ height: 7 }), NOTHING);
+    assert.equal(again.ok && again.reused, true);
+  });
+});

@@ -104,6 +104,7 @@ test("a signature is released only after its slot is written and synced, with on
   await withHome(async (home) => {
     const disk = new SlotMemory(await readFile(home.stateFile));
     const signer = await open(home, disk);
+    disk.log.length = 0;
     const answer = await signer.signVote(CHAIN, vote(), NOTHING);
     assert.ok(answer.ok);
     assert.deepEqual(disk.log, ["write", "fdatasync"]);

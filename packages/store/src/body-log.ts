@@ -84,10 +84,18 @@ export class BodyLog {
         // From the start of the tip's segment: a body of the next height may have been put before the tip's.
         const bytes = await readWhole(disk, file);
         let end = 0;
+        let undecided: number | null = null;
         for (const found of findBodies(bytes, 0)) {
           const { blockId, offset, length } = found;
           log.#remember(blockId, { segment, offset, length });
           end = offset + BODY_HEADER_BYTES + length;
+          if (tip === null || segment > tip.segment || offset > tip.offset) undecided ??= offset;
+        }
+        // After a failed sync they may lie in the page cache alone, clean and never to be written; a precommit rests on
+        // them.
+        if (undecided !== null) {
+          const found = bytes.slice(undecided, end);
+          await Promise.all([disk.write(file, undecided, found), disk.fdatasync(file)]);
         }
         // Behind the last record and whatever a crash left there; a body may itself end in zeros.
         log.#end = contentEnd(bytes, end);

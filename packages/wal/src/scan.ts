@@ -50,6 +50,14 @@ export interface ScanResult {
   /** Position of the last good record; `null` when there is no segment. */
   readonly last: WalPosition | null;
   readonly lastOfType: ReadonlyMap<number, WalPosition>;
+  /** The last write of the log: of all before it is known that it was synced. `null` when there is no record. */
+  readonly tail: LogTail | null;
+}
+
+export interface LogTail {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
 }
 
 /** Records of one segment that continue the chain, and where they end. */
@@ -157,7 +165,15 @@ export async function scanLog(
   let last: WalPosition | null = null;
   let end: ScanVerdict = { kind: "clean" };
   let dependencySeen: number | undefined;
-  const result = (verdict: ScanVerdict): ScanResult => ({ verdict, segments, spares, last, lastOfType });
+  let tail: LogTail | null = null;
+  const result = (verdict: ScanVerdict): ScanResult => ({
+    verdict,
+    segments,
+    spares,
+    last,
+    lastOfType,
+    tail,
+  });
   const note = (position: WalPosition): void => {
     if (position.sequence === dependency.sequence) dependencySeen = position.crc;
   };
@@ -204,12 +220,15 @@ export async function scanLog(
     if (last === null) note(before);
     last = before;
     let offset = HEADER_BYTES;
+    let group = 0;
     for (const record of chainedRecords(bytes, before)) {
+      if (record.groupStart && record.offset > HEADER_BYTES) group = record.offset;
       last = { sequence: record.sequence, crc: record.crc };
       lastOfType.set(record.type, last);
       note(last);
       offset = record.end;
     }
+    tail = { file, offset: group, bytes: bytes.slice(group, offset) };
     segments.push({
       ...entry,
       coreVersion: header.coreVersion,

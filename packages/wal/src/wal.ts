@@ -421,6 +421,8 @@ async function recover(options: WalOptions, disk: WalDisk, segmentBytes: number)
   const newest = segments.at(-1);
   if (newest !== undefined && newest.coreVersion === coreVersion) {
     if (!damaged) for (const spare of scan.spares) await removeFile(disk, spare.file);
+    // After a failed sync it may lie in the page cache alone, clean and never to be written.
+    if (scan.tail !== null) await writeThrough(disk, scan.tail.file, scan.tail.offset, scan.tail.bytes);
     return { condition, segments, lastOfType, last, nextIndex };
   }
   // A new log, or one that another version of the core wrote: begin a segment, which names this version.
