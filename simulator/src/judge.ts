@@ -138,6 +138,14 @@ export class Judge implements ClusterWatch {
     this.#recorder.add({ kind: "crash", node, detail: `exit ${exit.code}: ${exit.what}` });
   }
 
+  head(node: number, number: number, hash: string, finalized: boolean): void {
+    for (const law of this.#laws) law.head?.(node, number, hash, finalized);
+  }
+
+  clientLost(node: number): void {
+    for (const law of this.#laws) law.clientLost?.(node);
+  }
+
   life(node: number, kind: "crash" | "restart" | "pause" | "resume", detail: string): void {
     if (kind === "crash") for (const law of this.#laws) law.crashed?.(node);
     this.witness.life(node, kind);

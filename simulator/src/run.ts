@@ -1,5 +1,7 @@
 /** One seed from start to verdict. */
+import { inspect } from "node:util";
 import type { LogPort } from "@quorate/gossip/core";
+import { Strategy } from "./byzantine/strategy.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { makeGenesis, validatorKey } from "./cluster/genesis.ts";
 import { Random } from "./core/random.ts";
@@ -7,7 +9,7 @@ import { Scheduler } from "./core/scheduler.ts";
 import { type CryptoScheme, keyedHashes, realEd25519 } from "./crypto/keyed-hash.ts";
 import { DEFAULT_COSTS } from "./crypto/ports.ts";
 import { FaultPlayer } from "./faults/apply.ts";
-import { drawPlan, type Plan } from "./faults/draw.ts";
+import { type Byzantine, drawPlan, type Plan } from "./faults/draw.ts";
 import { FAULT_GROUPS, type Fault, faultText } from "./faults/fault.ts";
 import { Judge, type Violation } from "./judge.ts";
 import { Recorder } from "./recorder.ts";
@@ -67,36 +69,42 @@ const CALM_HEIGHTS = 10;
 export async function runSeed(options: RunOptions): Promise<SimResult> {
   const startedAt = performance.now();
   const plan = drawPlan(options.seed, wishesOf(options));
-  const faults = chosenFaults(plan.faults, options.faults ?? ["all"]);
+  const chosen = options.faults ?? ["all"];
+  const faults = chosenFaults(plan.faults, chosen);
+  const byzantine = chosen.includes("all") || chosen.includes("byzantine") ? plan.byzantine : null;
+  const honest = (node: number): boolean => byzantine?.nodes.includes(node) !== true;
   const scheduler = new Scheduler();
   const recorder = new Recorder(() => scheduler.now, {
     keep: options.trace === true,
     hashed: options.hash === true,
   });
   const judge = new Judge(recorder);
-  const cluster = makeCluster(plan, options, scheduler, judge);
-  judge.watch(cluster, () => true);
+  const cluster = makeCluster(plan, byzantine, options, scheduler, judge);
+  judge.watch(cluster, honest);
   const stray = catchStray((reason) =>
     judge.violated("clean-exits", `an unhandled rejection: ${reason}`, []),
   );
   try {
-    const outcome = await play(plan, faults, cluster, judge, recorder);
+    const outcome = await play({ plan, faults, honest }, cluster, judge, recorder);
     return {
       ...outcome,
       seed: plan.seed,
       violations: judge.violations,
       validators: plan.validators,
       heights: plan.heights,
-      reached: Math.min(...judge.heights),
+      reached: lowestOf(judge, honest),
       virtual_ms: Math.round(scheduler.now),
       messages: judge.messages.count,
       bytes: judge.messages.bytes,
-      faults: faults.map(faultText),
+      faults: [...byzantineText(byzantine), ...faults.map(faultText)],
       witness: judge.witness.result(),
       trace_hash: recorder.hash(),
-      replay: replayOf(options, plan, faults),
+      replay: replayOf(options, plan, faults, byzantine),
       wall_ms: Math.round(performance.now() - startedAt),
-      trace: options.trace === true ? traceOf(plan, cluster, faults, outcome.verdict, recorder.events) : null,
+      trace:
+        options.trace === true
+          ? traceOf(plan, cluster, { faults, byzantine }, outcome.verdict, recorder.events)
+          : null,
     };
   } finally {
     stray.stop();
@@ -109,9 +117,19 @@ interface Outcome {
   readonly recovery_ms: number | null;
 }
 
+/** Lowest height of an honest node. */
+function lowestOf(judge: Judge, honest: (node: number) => boolean): number {
+  return Math.min(...judge.heights.filter((_, node) => honest(node)));
+}
+
+function byzantineText(byzantine: Byzantine | null): string[] {
+  if (byzantine === null) return [];
+  const { nodes, behaviours, often } = byzantine;
+  return [`byzantine {${nodes.join(",")}}: ${behaviours.join(", ")}, on ${often * 100} % of occasions`];
+}
+
 async function play(
-  plan: Plan,
-  faults: readonly Fault[],
+  { plan, faults, honest }: { plan: Plan; faults: readonly Fault[]; honest: (node: number) => boolean },
   cluster: Cluster,
   judge: Judge,
   recorder: Recorder,
@@ -120,6 +138,7 @@ async function play(
   const player = new FaultPlayer(cluster, recorder);
   const broken = (): boolean => judge.violations.length > 0;
   await cluster.begin();
+  submitLoad(plan, cluster);
   player.play(faults);
   const target = Math.max(1, plan.heights - CALM_HEIGHTS);
   const lastFault = faults.reduce((latest, { atMs }) => Math.max(latest, atMs + 1), 0);
@@ -132,7 +151,7 @@ async function play(
   const healedAt = scheduler.now;
   const from = Math.max(...judge.heights);
   const bound = LIVE_BOUND_MS * Math.max(1, plan.timeouts.proposeMs / BOUND_TIMEOUT_MS);
-  const lowest = (): number => Math.min(...judge.heights);
+  const lowest = (): number => lowestOf(judge, honest);
   const three = plan.blockIntervalMs * LIVE_HEIGHTS;
   const how = await scheduler.run(
     healedAt + bound + three,
@@ -142,9 +161,12 @@ async function play(
   if (recovery !== null) {
     const rest = Math.max(0, plan.heights - lowest());
     const enough = scheduler.now + bound + rest * (plan.blockIntervalMs + 2_000);
-    await scheduler.run(enough, () => broken() || lowest() >= plan.heights);
+    await scheduler.run(
+      enough,
+      () => broken() || (lowest() >= plan.heights && executed(cluster, honest) >= plan.heights),
+    );
   }
-  const live = lowest() >= plan.heights && recovery !== null;
+  const live = recovery !== null && lowest() >= plan.heights && executed(cluster, honest) >= plan.heights;
   return {
     verdict: broken() ? "violation" : live ? "ok" : "stall",
     healed_ms: Math.round(healedAt),
@@ -152,10 +174,47 @@ async function play(
   };
 }
 
-function makeCluster(plan: Plan, options: RunOptions, scheduler: Scheduler, judge: Judge): Cluster {
+/** Lowest head of an execution client; as high as any when there is none. */
+function executed(cluster: Cluster, honest: (node: number) => boolean): number {
+  const heads = cluster.members
+    .filter((_, node) => honest(node))
+    .map(({ client }) => client?.head.number ?? Number.POSITIVE_INFINITY);
+  return Math.min(...heads);
+}
+
+/** Users hand in transactions at random nodes. */
+function submitLoad({ load, seed }: Plan, cluster: Cluster): void {
+  if (load.everyMs === 0) return;
+  const random = new Random(`seed ${seed}/users`);
+  const next = (): void => {
+    cluster.scheduler.after(random.exponential(load.everyMs), () => {
+      const raw = new Uint8Array(1 + random.between(40, load.bytes)).map(() => random.below(256));
+      raw[0] = 2;
+      const { client, process } = cluster.member(random.below(cluster.members.length));
+      if (client !== null) client.submit(`0x${Buffer.from(raw).toString("hex")}`);
+      else void process?.mempool?.submit(raw);
+      next();
+    });
+  };
+  next();
+}
+
+function makeCluster(
+  plan: Plan,
+  byzantine: Byzantine | null,
+  options: RunOptions,
+  scheduler: Scheduler,
+  judge: Judge,
+): Cluster {
   const scheme: CryptoScheme = options.crypto === "real" ? realEd25519 : keyedHashes;
   const keys = Array.from({ length: plan.validators }, (_, index) => validatorKey(scheme, index));
-  const identities = keys.map((key, index) => ({ index, name: `node${index}`, peerId: `peer${index}`, key }));
+  const liars = new Set(byzantine?.nodes);
+  const identities = keys.map((key, index) => ({
+    index,
+    name: liars.has(index) ? `node${index} (byzantine)` : `node${index}`,
+    peerId: `peer${index}`,
+    key,
+  }));
   return new Cluster(
     {
       genesis: makeGenesis(plan, keys),
@@ -165,12 +224,21 @@ function makeCluster(plan: Plan, options: RunOptions, scheduler: Scheduler, judg
       quality: plan.quality,
       disk: plan.disk,
       skews: plan.skews.map((skew) => ({ ...skew })),
+      strategies: strategiesOf(plan, byzantine),
       log: (node, module) => logPort(options.log, scheduler, node, module),
     },
     scheduler,
     judge,
     new Random(`seed ${plan.seed}/run`),
   );
+}
+
+/** One strategy for all: they collude. */
+function strategiesOf({ seed }: Plan, byzantine: Byzantine | null): ReadonlyMap<number, Strategy> {
+  if (byzantine === null) return new Map();
+  const { nodes, behaviours, often } = byzantine;
+  const strategy = new Strategy(behaviours, often, new Random(`seed ${seed}/byzantine`));
+  return new Map(nodes.map((node) => [node, strategy]));
 }
 
 function wishesOf({ validators, heights }: RunOptions): Parameters<typeof drawPlan>[1] {
@@ -186,7 +254,7 @@ export function chosenFaults(faults: readonly Fault[], chosen: readonly string[]
   const kinds = new Set<string>();
   const ids = new Set<number>();
   for (const name of chosen) {
-    if (name === "none" || name === "") continue;
+    if (name === "none" || name === "" || name === "byzantine") continue;
     if (/^\d+$/.test(name)) ids.add(Number(name));
     else for (const kind of kindsOf(name)) kinds.add(kind);
   }
@@ -200,16 +268,22 @@ function kindsOf(name: string): readonly string[] {
   const kind = all.find((each) => each === name);
   if (kind !== undefined) return [kind];
   throw new Error(
-    `"${name}" is no fault; there are ${[...Object.keys(FAULT_GROUPS), ...all].join(", ")}, all, none`,
+    `"${name}" is no fault; there are ${[...Object.keys(FAULT_GROUPS), ...all].join(", ")}, byzantine, all, none`,
   );
 }
 
-function replayOf(options: RunOptions, plan: Plan, faults: readonly Fault[]): string {
+function replayOf(
+  options: RunOptions,
+  plan: Plan,
+  faults: readonly Fault[],
+  byzantine: Byzantine | null,
+): string {
   const parts = [`npm run sim -- --seed ${plan.seed}`];
   if (options.validators !== undefined) parts.push(`--validators ${plan.validators}`);
   if (options.heights !== undefined) parts.push(`--heights ${plan.heights}`);
-  if (faults.length < plan.faults.length) {
-    parts.push(`--faults ${faults.length === 0 ? "none" : faults.map(({ id }) => id).join(",")}`);
+  if (faults.length < plan.faults.length || byzantine !== plan.byzantine) {
+    const names = [...(byzantine === null ? [] : ["byzantine"]), ...faults.map(({ id }) => String(id))];
+    parts.push(`--faults ${names.length === 0 ? "none" : names.join(",")}`);
   }
   if (options.crypto === "real") parts.push("--crypto real");
   return parts.join(" ");
@@ -218,7 +292,7 @@ function replayOf(options: RunOptions, plan: Plan, faults: readonly Fault[]): st
 function traceOf(
   plan: Plan,
   cluster: Cluster,
-  faults: readonly Fault[],
+  { faults, byzantine }: { faults: readonly Fault[]; byzantine: Byzantine | null },
   verdict: Verdict,
   events: readonly TraceEvent[],
 ): Trace {
@@ -228,7 +302,7 @@ function traceOf(
       validators: plan.validators,
       names: cluster.members.map(({ identity }) => identity.name),
       heights: plan.heights,
-      faults: faults.map(faultText),
+      faults: [...byzantineText(byzantine), ...faults.map(faultText)],
       verdict,
     },
     events,
@@ -237,8 +311,7 @@ function traceOf(
 
 /** A promise that nobody waits for and that fails is a bug of the product, whoever's it is. */
 function catchStray(found: (reason: string) => void): { stop(): void } {
-  const listener = (reason: unknown): void =>
-    found(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason));
+  const listener = (reason: unknown): void => found(inspect(reason));
   process.on("unhandledRejection", listener);
   return { stop: () => void process.off("unhandledRejection", listener) };
 }

@@ -23,10 +23,13 @@ export async function shrink(
 
   const plan = drawPlan(options.seed, options);
   let kept = chosenFaults(plan.faults, options.faults ?? ["all"]).map(({ id }) => id);
-  const withFaults = (ids: readonly number[]): RunOptions => ({
+  const wanted = options.faults ?? ["all"];
+  let liars = plan.byzantine !== null && (wanted.includes("all") || wanted.includes("byzantine"));
+  const withFaults = (ids: readonly number[], lying = liars): RunOptions => ({
     ...best.options,
-    faults: ids.length === 0 ? ["none"] : ids.map(String),
+    faults: [...(lying ? ["byzantine"] : ["none"]), ...ids.map(String)],
   });
+  if (liars && (await fails(withFaults(kept, false)))) liars = false;
   // What lies behind the failure cannot have caused it.
   const before = plan.faults.filter(({ atMs }) => atMs <= endOf(failed)).map(({ id }) => id);
   const early = kept.filter((id) => before.includes(id));

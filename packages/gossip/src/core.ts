@@ -16,10 +16,16 @@ export type {
 export { assembleGossip, type LayerOptions } from "./layer.ts";
 export { LIMITS as GOSSIP_LIMITS } from "./limits.ts";
 export { bitsOf, countBits, emptyBits, hasBit } from "./roundstate/bits.ts";
-export { decodePeerMessage, type PeerMessage } from "./roundstate/messages.ts";
+export {
+  decodePeerMessage,
+  itemsFrame,
+  type PeerMessage,
+  roundStateFrame,
+  statusFrame,
+} from "./roundstate/messages.ts";
 export { type GoodbyeReason, PROTOCOL_VERSION, statusMismatch } from "./roundstate/status.ts";
 export { OFFENCES, type OffenceRule } from "./scoring/table.ts";
-export { decodePack, type Item, type ItemKind } from "./topics/items.ts";
+export { decodePack, encodeItem, type Item, type ItemKind, joinPack } from "./topics/items.ts";
 export { TOPICS, type TopicKind, topicTable } from "./topics/names.ts";
 export * from "./types.ts";
 export { FrameDecoder, frame } from "./wire/frames.ts";

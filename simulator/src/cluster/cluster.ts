@@ -1,18 +1,22 @@
 /** All nodes of a run and the world around them; what faults do, they do through this. */
 import type { Genesis, Proposal, Vote } from "@quorate/chain";
 import type { ConsensusState, Input, StepResult } from "@quorate/consensus";
+import { toHex } from "@quorate/crypto";
+import { engineClientOver } from "@quorate/execution";
 import type { LogPort } from "@quorate/gossip/core";
 import {
   type CommitInfo,
   createMetrics,
+  decidedBlocks,
   type Metrics,
   type NodeExit,
   type OpenedExecution,
   openNoExecution,
 } from "@quorate/node/composition";
-import { BLANK_STATE, writeFreshState } from "@quorate/privval";
+import { BLANK_STATE, decodeStateFile, writeFreshState } from "@quorate/privval";
 import type { BlockStore, CommitBatch } from "@quorate/store";
-import { Machine, type Skew } from "../core/machine.ts";
+import type { Strategy } from "../byzantine/strategy.ts";
+import { Machine, machineClock, type Skew } from "../core/machine.ts";
 import type { Random } from "../core/random.ts";
 import type { Scheduler } from "../core/scheduler.ts";
 import { FREE, type Work } from "../core/work.ts";
@@ -20,9 +24,19 @@ import type { CryptoScheme } from "../crypto/keyed-hash.ts";
 import type { CryptoCosts } from "../crypto/ports.ts";
 import { Disk, type DiskSpeed, writerThread } from "../disk/disk.ts";
 import type { Survival } from "../disk/file-system.ts";
+import { SimulatedClient } from "../el/execution-client.ts";
+import { clientTransport } from "../el/transport.ts";
 import { Internet, type NetworkWatch } from "../network/internet.ts";
 import { Path, type PathQuality } from "../network/paths.ts";
 import { type Boundary, type Identity, PATHS, Process } from "./process.ts";
+
+/** A Byzantine node that stopped over what it did itself is back after so long. */
+const REVIVAL_MS = 500;
+/** Mean ms between two losses of memory of one that forgets. */
+const FORGETS_MS = 4_000;
+
+/** ms between the start of a build and its end. */
+const BUILD_WINDOW_MS = 30;
 
 /** Told of everything that the laws are about. `node` is an index. */
 export interface ClusterWatch {
@@ -35,6 +49,10 @@ export interface ClusterWatch {
   /** A decided block is about to be written. */
   stored(node: number, batch: CommitBatch): void;
   exited(node: number, exit: NodeExit): void;
+  /** A node's execution client was told this head. */
+  head?(node: number, number: number, hash: string, finalized: boolean): void;
+  /** A node's execution client lost its memory, or all it had. */
+  clientLost?(node: number): void;
   life(node: number, kind: "crash" | "restart" | "pause" | "resume", detail: string): void;
 }
 
@@ -52,6 +70,8 @@ export interface ClusterOptions {
   readonly openExecution?: (node: number, genesis: Genesis, store: BlockStore) => OpenedExecution;
   readonly disk: DiskSpeed;
   readonly skews: readonly Skew[];
+  /** Of Byzantine nodes, by index. */
+  readonly strategies?: ReadonlyMap<number, Strategy>;
   /** Where the product's own log goes. */
   readonly log: (node: number, module: string) => LogPort;
 }
@@ -71,6 +91,10 @@ export interface Member {
   readonly disk: Disk;
   readonly skew: Skew;
   readonly metrics: Metrics;
+  /** `null` on a chain without execution client. */
+  readonly client: SimulatedClient | null;
+  /** Bits of its disk were flipped: it may find damage. */
+  rotten: boolean;
   process: Process | null;
   lives: number;
   armed: { readonly crash: ArmedCrash; left: number } | null;
@@ -118,6 +142,8 @@ export class Cluster {
       disk: new Disk(options.disk, random.split(`disk ${identity.name}`)),
       skew: options.skews[i] ?? { offsetMs: 0, drift: 0 },
       metrics: createMetrics(options.genesis.chainId, "simulated", false),
+      client: options.genesis.execution === "none" ? null : this.#makeClient(i),
+      rotten: false,
       process: null,
       lives: 0,
       armed: null,
@@ -135,6 +161,7 @@ export class Cluster {
     await Promise.all([...written, this.scheduler.run(Number.POSITIVE_INFINITY, () => false)]);
     for (const node of this.members.keys()) {
       this.scheduler.after(this.#random.real(0, 50), () => this.start(node));
+      if (this.options.strategies?.get(node)?.forgets === true) this.#forget(node);
     }
   }
 
@@ -158,9 +185,9 @@ export class Cluster {
       metrics: member.metrics,
       log: (module) => options.log(node, module),
       outgoing: (_to, _protocol, bytes) => [bytes],
-      openExecution: (_process, genesis, store) =>
-        options.openExecution?.(node, genesis, store) ??
-        openNoExecution(genesis, store, options.log(node, "execution")),
+      strategy: options.strategies?.get(node) ?? null,
+      openExecution: (process, genesis, store) =>
+        options.openExecution?.(node, genesis, store) ?? this.#openExecution(node, process, genesis, store),
       onStored: (batch) => this.#watch.stored(node, batch),
       boundary: (each, boundary) => this.#boundary(node, each, boundary),
       onStep: (input, before, after) => this.#watch.step(node, input, before, after),
@@ -171,6 +198,8 @@ export class Cluster {
         member.process = null;
         member.disk.files.processEnded();
         this.#watch.exited(node, exit);
+        if (exit.code === 3 && member.rotten) this.#reset(node);
+        else if (options.strategies?.has(node)) this.scheduler.after(REVIVAL_MS, () => this.start(node));
       },
     });
     member.process = process;
@@ -195,6 +224,24 @@ export class Cluster {
     this.#watch.life(node, "crash", detail);
   }
 
+  /** Flips one bit of what a node that is down has on disk. */
+  rot(node: number, what: "wal" | "bodies" | "index" | "sign-state"): void {
+    const member = this.member(node);
+    const random = this.#random.split(`rot ${member.identity.name} ${member.lives}`);
+    const { files, keyValues } = member.disk;
+    member.rotten = true;
+    if (what === "index") keyValues.corrupt = true;
+    else if (what === "sign-state") {
+      // A second slot that rots before the first was written anew leaves nothing to go by.
+      const bytes = files.exists(PATHS.signState) ? files.read(PATHS.signState, 0, 8192) : null;
+      if (bytes !== null && decodeStateFile(bytes)?.bothWhole === true) files.rot(PATHS.signState, random);
+    } else {
+      const dir = what === "wal" ? PATHS.wal : `${PATHS.store}/blocks`;
+      const names = files.list(dir);
+      if (names.length > 0) files.rot(`${dir}/${random.pick(names)}`, random);
+    }
+  }
+
   pause(node: number, ms: number): void {
     const process = this.member(node).process;
     if (process === null) return;
@@ -211,6 +258,71 @@ export class Cluster {
     const member = this.members[node];
     if (member === undefined) throw new Error(`there is no node ${node}`);
     return member;
+  }
+
+  /** Amnesia, again and again: a Byzantine node loses its log, and with it lock and votes; its signer kept nothing anyway. */
+  #forget(node: number): void {
+    this.scheduler.after(this.#random.exponential(FORGETS_MS), () => {
+      this.crash(node, "forgets what it signed", false, null);
+      const { files } = this.member(node).disk;
+      for (const name of files.list(PATHS.wal)) files.remove(`${PATHS.wal}/${name}`);
+      this.start(node);
+      this.#forget(node);
+    });
+  }
+
+  /** The execution client ends and comes back: with all its data, without its newest blocks, or with none. */
+  crashClient(node: number, lost: number | "all"): void {
+    const { client } = this.member(node);
+    if (lost === "all") client?.wipe();
+    else client?.restart(lost);
+    this.#watch.clientLost?.(node);
+  }
+
+  #makeClient(node: number): SimulatedClient {
+    const { genesis } = this.options;
+    return new SimulatedClient(
+      {
+        genesisHash: `0x${toHex(genesis.elGenesisHash)}`,
+        chainId: genesis.evmChainId,
+        gasLimit: genesis.params.gasLimit,
+      },
+      this.scheduler,
+      this.#random.split(`client ${node}`),
+      (number, hash, finalized) => this.#watch.head?.(node, number, hash, finalized),
+    );
+  }
+
+  #openExecution(node: number, process: Process, genesis: Genesis, store: BlockStore): OpenedExecution {
+    const { client, skew } = this.member(node);
+    const log = this.options.log(node, "execution");
+    if (client === null) return openNoExecution(genesis, store, log);
+    const { machine } = process;
+    return {
+      mempool: null,
+      client: engineClientOver(
+        { engineUrl: "http://engine", ethUrl: "http://eth", jwtFile: "", buildWindowMs: BUILD_WINDOW_MS },
+        {
+          store: decidedBlocks(store, genesis),
+          genesis,
+          log,
+          metrics: null,
+          clock: machineClock(machine, skew),
+        },
+        clientTransport(client, machine),
+      ),
+    };
+  }
+
+  /** `validator reset`, as the message of a node with a damaged store asks for: all but the sign state goes. */
+  #reset(node: number): void {
+    const { disk } = this.member(node);
+    for (const dir of [PATHS.wal, `${PATHS.store}/blocks`]) {
+      for (const name of disk.files.list(dir)) disk.files.remove(`${dir}/${name}`);
+    }
+    disk.keyValues.clear();
+    this.member(node).rotten = false;
+    this.scheduler.after(1_000, () => this.start(node));
   }
 
   #boundary(node: number, process: Process, boundary: Boundary): void {

@@ -1,8 +1,8 @@
 /** One life of a node: the product's composition on ports that lead into the simulated world. */
 import type { Genesis, Proposal, Vote } from "@quorate/chain";
 import { stateFromGenesis } from "@quorate/chain";
-import { toHexUpper } from "@quorate/crypto";
-import { assembleGossip, type LogPort } from "@quorate/gossip/core";
+import { bytesEqual, toHexUpper } from "@quorate/crypto";
+import { assembleGossip, type GossipModules, type LogPort } from "@quorate/gossip/core";
 import {
   composeNode,
   homePaths,
@@ -25,6 +25,9 @@ import {
   type StoreOptions,
 } from "@quorate/store";
 import type { DiskOp } from "@quorate/wal";
+import { deafToItself } from "../byzantine/deaf.ts";
+import { LooseSigner } from "../byzantine/loose-signer.ts";
+import type { Strategy } from "../byzantine/strategy.ts";
 import { Machine, machineClock, type Skew } from "../core/machine.ts";
 import type { Random } from "../core/random.ts";
 import type { Scheduler } from "../core/scheduler.ts";
@@ -64,6 +67,8 @@ export interface ProcessModules {
   readonly metrics: Metrics;
   readonly log: (module: string) => LogPort;
   readonly outgoing: Outgoing;
+  /** Set: the node is Byzantine; its signer has no guard. */
+  readonly strategy: Strategy | null;
   openExecution(process: Process, genesis: Genesis, store: BlockStore): OpenedExecution;
   /** A port was called; a crash may end the process there. */
   readonly boundary: (process: Process, boundary: Boundary, file: string) => void;
@@ -84,11 +89,17 @@ export class Process {
   readonly #modules: ProcessModules;
   #endpoint: Endpoint | null = null;
   #node: QuorateNode | null = null;
+  #execution: OpenedExecution | null = null;
 
   constructor(identity: Identity, modules: ProcessModules) {
     this.identity = identity;
     this.machine = new Machine(modules.scheduler);
     this.#modules = modules;
+  }
+
+  /** Where users hand in transactions, on a chain without execution client. */
+  get mempool(): OpenedExecution["mempool"] {
+    return this.#execution?.mempool ?? null;
   }
 
   get node(): QuorateNode | null {
@@ -154,6 +165,14 @@ export class Process {
     this.#endpoint?.crash(silent);
   }
 
+  #hearing(gossip: GossipModules): GossipModules {
+    const { key } = this.identity;
+    if (this.#modules.strategy === null || key === null) return gossip;
+    const { validators } = stateFromGenesis(this.#modules.genesis);
+    const index = validators.validators.findIndex(({ address }) => bytesEqual(address, key.address));
+    return { ...gossip, events: deafToItself(gossip.events, key.address, index) };
+  }
+
   #exited(exit: NodeExit): void {
     if (this.machine.dead) return;
     this.kill(false);
@@ -200,6 +219,7 @@ export class Process {
       openPrivVal: async (writer) => {
         const { key } = identity;
         if (key === null) return null;
+        if (modules.strategy !== null) return new LooseSigner(key);
         const watched: SigningKey = {
           address: key.address,
           signer: {
@@ -212,7 +232,10 @@ export class Process {
         };
         return openPrivValWith(costlyKey(watched, machine, modules.costs), PATHS, writer);
       },
-      openExecution: async (_genesis, store) => modules.openExecution(this, genesis, store),
+      openExecution: async (_genesis, store) => {
+        this.#execution = modules.openExecution(this, genesis, store);
+        return this.#execution;
+      },
       createVerifier: () => simulatedVerifier(machine, scheme, modules.costs),
       openTrace: () => ({
         vote: (direction, vote) => direction === "out" && signed(vote),
@@ -228,11 +251,14 @@ export class Process {
             maxPeers: 2 * others.length + 8,
             random: () => modules.random.unit(),
           },
-          gossip,
+          this.#hearing(gossip),
           async (asked) => {
             const outgoing: Outgoing = (to, protocol, bytes) => {
               at("send", protocol);
-              return machine.dead ? [] : modules.outgoing(to, protocol, bytes);
+              if (machine.dead) return [];
+              const { strategy } = modules;
+              if (strategy === null || identity.key === null) return modules.outgoing(to, protocol, bytes);
+              return strategy.outgoing(identity.key, to, protocol, bytes);
             };
             this.#endpoint = modules.internet.endpoint(identity.peerId, machine, outgoing, asked);
             return this.#endpoint;

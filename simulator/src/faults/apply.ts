@@ -1,6 +1,9 @@
 import type { Cluster } from "../cluster/cluster.ts";
+import type { ElMood } from "../el/execution-client.ts";
 import type { Recorder } from "../recorder.ts";
 import { type Fault, faultText, nodesOf } from "./fault.ts";
+
+type ElFault = Extract<Fault, { readonly kind: "el-away" | "el-syncing" | "el-lies" | "el-slow" }>;
 
 /** Lets the faults of a plan happen, until all of them are healed at once. */
 export class FaultPlayer {
@@ -49,6 +52,26 @@ export class FaultPlayer {
     };
     this.#lasting.add(once);
     scheduler.after(fault.forMs, once);
+  }
+
+  #rot({ node, what }: Extract<Fault, { readonly kind: "bit-rot" }>): () => void {
+    const cluster = this.#cluster;
+    const { process } = cluster.member(node);
+    if (what !== "sign-state") {
+      cluster.crash(node, `kill -9, a flipped bit in ${what}`, false, null);
+      cluster.rot(node, what);
+    } else if (process !== null) {
+      // Stopped in good order, its last signature is in the log too; killed, it would be in the slot alone.
+      void process.stop().then(() => cluster.rot(node, what));
+    }
+    return () => cluster.start(node);
+  }
+
+  #spoil(fault: ElFault): (() => void) | null {
+    const { client } = this.#cluster.member(fault.node);
+    if (client === null) return null;
+    Object.assign(client.mood, moodOf(fault));
+    return () => void Object.assign(client.mood, CALM);
   }
 
   /** What ends it; `null` when it strikes once. */
@@ -118,7 +141,54 @@ export class FaultPlayer {
           disk.slowness = 1;
         };
       }
+      case "disk-error": {
+        const { files } = cluster.member(fault.node).disk;
+        let left = fault.count;
+        files.fault = (call) => {
+          if (call === fault.call) left--;
+          return left <= 0 && call === fault.call ? { code: fault.code } : null;
+        };
+        return () => {
+          files.fault = () => null;
+          cluster.start(fault.node);
+        };
+      }
+      case "bit-rot":
+        return this.#rot(fault);
+      case "el-away":
+      case "el-syncing":
+      case "el-lies":
+      case "el-slow":
+        return this.#spoil(fault);
+      case "el-crash": {
+        const { client } = cluster.member(fault.node);
+        if (client === null) return null;
+        cluster.crashClient(fault.node, fault.lost);
+        client.mood.away = true;
+        return () => {
+          client.mood.away = false;
+        };
+      }
+      case "el-wipe":
+        cluster.crashClient(fault.node, "all");
+        return null;
     }
+  }
+}
+
+/** What the mood of an execution client is without faults. */
+const CALM: ElMood = { away: false, syncing: false, lies: 0, slowness: 1 };
+
+function moodOf(fault: ElFault): Partial<ElMood> {
+  switch (fault.kind) {
+    case "el-away":
+      return { away: true };
+    case "el-syncing":
+      return { syncing: true };
+    case "el-lies":
+      return { lies: fault.share };
+    case "el-slow":
+      return { slowness: fault.times };
   }
 }
 

@@ -1,4 +1,5 @@
 /** The swarm: every seed draws its own network, its own timeouts and its own mix of faults. */
+import { BEHAVIOURS, type Behaviour } from "../byzantine/strategy.ts";
 import type { Timeouts } from "../cluster/genesis.ts";
 import type { Boundary } from "../cluster/process.ts";
 import type { Skew } from "../core/machine.ts";
@@ -16,12 +17,22 @@ export interface Plan {
   readonly blockIntervalMs: number;
   readonly timeouts: Timeouts;
   readonly execution: "none" | "engine";
+  readonly load: Load;
   readonly quality: PathQuality;
   readonly disk: DiskSpeed;
   readonly skews: readonly Skew[];
   readonly faults: readonly Fault[];
+  /** Nodes that lie for as long as the run lasts; `null`: none. */
+  readonly byzantine: Byzantine | null;
   /** Faults end at this time at the latest. */
   readonly faultsForMs: number;
+}
+
+export interface Byzantine {
+  readonly nodes: readonly number[];
+  readonly behaviours: readonly Behaviour[];
+  /** Share of occasions on which they lie. */
+  readonly often: number;
 }
 
 export interface Wishes {
@@ -34,6 +45,9 @@ export const DEFAULT_HEIGHTS = 50;
 const SURVIVALS: readonly Survival[] = ["none", "all", "some"];
 const BOUNDARIES: readonly Boundary[] = ["write", "fdatasync", "sign", "send", "index", "rename"];
 
+type Rotting = Extract<Fault, { readonly kind: "bit-rot" }>["what"];
+const ROTTING: readonly Rotting[] = ["wal", "bodies", "index", "sign-state"];
+
 /** Everything that the seed decides. The same for ever, whatever is wished for is not drawn from the same stream. */
 export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
   const random = new Random(`seed ${seed}`);
@@ -41,7 +55,9 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
   const drawn = shape.pick([4, 4, 4, 4, 4, 4, 5, 7, 1, 6]);
   const validators = wishes.validators ?? drawn;
   const powers = drawPowers(random.split("powers"), validators);
-  const blockIntervalMs = shape.pick([0, 0, 100, 250, 1000]);
+  const engine = random.split("execution").chance(0.4);
+  const drawnInterval = shape.pick([0, 0, 100, 250, 1000]);
+  const blockIntervalMs = engine ? 1000 : drawnInterval;
   const propose = shape.pick([300, 300, 300, 500, 1000]);
   const timeouts: Timeouts = { proposeMs: propose, prevoteMs: propose / 2, precommitMs: propose / 2 };
   const heights = wishes.heights ?? DEFAULT_HEIGHTS;
@@ -67,9 +83,16 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
         ? { offsetMs: Math.round(clocks.real(-200, 200)), drift: clocks.real(-0.0005, 0.0005) }
         : { offsetMs: 0, drift: 0 },
   );
+  const byzantine = drawByzantine(random.split("byzantine"), powers);
   // Whose clock is wrong is as good as Byzantine: a third of the power with wrong clocks may decide times far ahead.
-  const untrue = minority(random.split("untrue clocks"), powers);
-  const faults = drawFaults(random.split("faults"), { nodes: validators, untrue }, faultsForMs);
+  const untrue = byzantine?.nodes ?? minority(random.split("untrue clocks"), powers);
+  const rot = random.split("rotting");
+  const rotting = minority(rot, powers).map((node) => ({ node, what: rot.pick(ROTTING) }));
+  const faults = drawFaults(
+    random.split("faults"),
+    { nodes: validators, untrue, engine, rotting },
+    faultsForMs,
+  );
   return {
     seed,
     validators,
@@ -77,13 +100,38 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
     heights,
     blockIntervalMs,
     timeouts,
-    execution: "none",
+    execution: engine ? "engine" : "none",
+    load: drawLoad(random.split("load")),
     quality,
     disk,
     skews,
     faults,
+    byzantine,
     faultsForMs,
   };
+}
+
+function drawByzantine(random: Random, powers: readonly number[]): Byzantine | null {
+  if (random.chance(0.5)) return null;
+  const nodes = minority(random, powers);
+  if (nodes.length === 0) return null;
+  return {
+    nodes,
+    behaviours: random.sample(BEHAVIOURS, random.between(1, 4)),
+    often: random.pick([0.1, 0.3, 1]),
+  };
+}
+
+/** Transactions that users hand in: how often, how large. */
+export interface Load {
+  /** Mean ms between two; 0: none. */
+  readonly everyMs: number;
+  /** Bytes at most; blocks above 64 KiB take other ways through the network. */
+  readonly bytes: number;
+}
+
+function drawLoad(random: Random): Load {
+  return { everyMs: random.pick([0, 50, 200, 1_000]), bytes: random.pick([100, 100, 1_000, 40_000]) };
 }
 
 function drawPowers(random: Random, validators: number): number[] {
@@ -110,6 +158,9 @@ interface Scope {
   readonly nodes: number;
   /** Nodes whose wall clock may jump. */
   readonly untrue: readonly number[];
+  readonly engine: boolean;
+  /** Disks that lose bits, each in one kind of file: what all disks lost, or one lost twice over, nobody can bring back. */
+  readonly rotting: readonly { readonly node: number; readonly what: Rotting }[];
 }
 
 /** The mix: each group of faults is drawn in or out, then each of its kinds gets its own frequency. */
@@ -117,7 +168,7 @@ function drawFaults(random: Random, scope: Scope, forMs: number): Fault[] {
   const kinds: { readonly kind: FaultKind; readonly everyMs: number }[] = [];
   for (const [group, members] of Object.entries(FAULT_GROUPS)) {
     const mix = random.split(group);
-    if (mix.chance(0.25)) continue;
+    if (mix.chance(0.25) || (group === "execution" && !scope.engine)) continue;
     for (const kind of members) {
       if (mix.chance(0.4)) kinds.push({ kind, everyMs: mix.pick([1_500, 3_000, 6_000, 12_000]) });
     }
@@ -181,5 +232,30 @@ function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, sc
       };
     case "slow-disk":
       return { ...timed, kind, node, times: random.pick([10, 50, 200]) };
+    case "disk-error":
+      return {
+        ...timed,
+        kind,
+        node,
+        code: random.pick(["EIO", "ENOSPC"]),
+        call: random.pick(["write", "sync"]),
+        count: random.between(1, 20),
+      };
+    case "bit-rot": {
+      const rotten = random.below(scope.rotting.length);
+      const spoiled = scope.rotting[rotten];
+      if (spoiled === undefined) return { ...timed, kind: "kill", node };
+      return { ...timed, kind, ...spoiled };
+    }
+    case "el-crash":
+      return { ...timed, kind, node, lost: random.between(0, 5) };
+    case "el-away":
+    case "el-wipe":
+    case "el-syncing":
+      return { ...timed, kind, node };
+    case "el-lies":
+      return { ...timed, kind, node, share: random.pick([0.1, 0.5, 1]) };
+    case "el-slow":
+      return { ...timed, kind, node, times: random.pick([10, 100, 1_000]) };
   }
 }

@@ -42,6 +42,29 @@ export type Fault = Timed &
     /** The wall clock jumps, and back after a while. */
     | { readonly kind: "clock-jump"; readonly node: number; readonly byMs: number }
     | { readonly kind: "slow-disk"; readonly node: number; readonly times: number }
+    /** The so-many-th write or sync fails, and all that follow, until the process has ended and the fault is over. */
+    | {
+        readonly kind: "disk-error";
+        readonly node: number;
+        readonly code: "EIO" | "ENOSPC";
+        readonly call: "write" | "sync";
+        readonly count: number;
+      }
+    /** kill -9 (for the sign state SIGTERM), one bit of a file is flipped, a start. */
+    | {
+        readonly kind: "bit-rot";
+        readonly node: number;
+        readonly what: "wal" | "bodies" | "index" | "sign-state";
+      }
+    /** The execution client cannot be reached. */
+    | { readonly kind: "el-away"; readonly node: number }
+    /** It crashed and lost its newest blocks. */
+    | { readonly kind: "el-crash"; readonly node: number; readonly lost: number }
+    | { readonly kind: "el-wipe"; readonly node: number }
+    | { readonly kind: "el-syncing"; readonly node: number }
+    /** It calls this share of payloads INVALID. */
+    | { readonly kind: "el-lies"; readonly node: number; readonly share: number }
+    | { readonly kind: "el-slow"; readonly node: number; readonly times: number }
   );
 
 export type FaultKind = Fault["kind"];
@@ -52,7 +75,8 @@ export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
   crash: ["kill", "power-loss", "crash-at", "stop"],
   pause: ["pause"],
   clock: ["clock-jump"],
-  disk: ["slow-disk"],
+  disk: ["slow-disk", "disk-error", "bit-rot"],
+  execution: ["el-away", "el-crash", "el-wipe", "el-syncing", "el-lies", "el-slow"],
 };
 
 export function nodesOf(fault: Fault): readonly number[] {
@@ -87,5 +111,21 @@ export function faultText(fault: Fault): string {
       return `wall clock of node ${fault.node} jumps by ${fault.byMs} ms`;
     case "slow-disk":
       return `disk of node ${fault.node} ${fault.times} times slower`;
+    case "disk-error":
+      return `${fault.code} on disk of node ${fault.node} at ${fault.call} number ${fault.count}`;
+    case "bit-rot":
+      return `end of node ${fault.node} and a flipped bit in its ${fault.what}`;
+    case "el-away":
+      return `execution client of node ${fault.node} is away`;
+    case "el-crash":
+      return `execution client of node ${fault.node} crashes and loses ${fault.lost} blocks`;
+    case "el-wipe":
+      return `execution client of node ${fault.node} loses everything`;
+    case "el-syncing":
+      return `execution client of node ${fault.node} says SYNCING`;
+    case "el-lies":
+      return `execution client of node ${fault.node} calls ${Math.round(fault.share * 100)} % of payloads INVALID`;
+    case "el-slow":
+      return `execution client of node ${fault.node} ${fault.times} times slower`;
   }
 }

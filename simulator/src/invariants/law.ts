@@ -15,6 +15,9 @@ export interface Law {
   committed?(node: number, commit: CommitInfo): void;
   exited?(node: number, exit: NodeExit): void;
   crashed?(node: number): void;
+  /** A node's execution client was told a head; it lost blocks. */
+  head?(node: number, number: number, hash: string, finalized: boolean): void;
+  clientLost?(node: number): void;
 }
 
 export interface LawModules {

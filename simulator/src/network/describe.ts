@@ -1,7 +1,15 @@
 /** What a message says, for traces and for the judges of what a node sent. */
 import { encodeBlockId, type Proposal, type Vote, VoteType } from "@quorate/chain";
 import { toHex } from "@quorate/crypto";
-import { decodePack, decodePeerMessage, FrameDecoder, type Item, type ItemKind } from "@quorate/gossip/core";
+import {
+  decodePack,
+  decodePeerMessage,
+  FrameDecoder,
+  frame,
+  type Item,
+  type ItemKind,
+  type PeerMessage,
+} from "@quorate/gossip/core";
 
 /** Protocol of the stream that carries round states, repair, status; and of that for large bodies. */
 export const PEER_PROTOCOL = "/quorate/peer/1";
@@ -21,20 +29,32 @@ export type Said =
   | { readonly kind: "items"; readonly items: readonly Item[] }
   | { readonly kind: "other"; readonly what: string };
 
+/** The messages of one write of the peer stream, each with its frame. */
+export function peerMessages(
+  bytes: Uint8Array,
+): readonly { readonly bytes: Uint8Array; readonly message: PeerMessage }[] {
+  const messages: { readonly bytes: Uint8Array; readonly message: PeerMessage }[] = [];
+  new FrameDecoder(bytes.length).push(bytes, (content) => {
+    const copy = content.slice();
+    messages.push({ bytes: frame(copy), message: decodePeerMessage(copy) });
+  });
+  return messages;
+}
+
+/** The items of a message of a topic. */
+export function topicItems(bytes: Uint8Array): readonly Item[] {
+  return decodePack(bytes, ANY, 1024);
+}
+
 /** Everything in one write of a stream, or in one message of a topic. */
 export function saidIn(protocol: string, bytes: Uint8Array): readonly Said[] {
-  if (protocol.startsWith("topic/")) return [{ kind: "items", items: decodePack(bytes, ANY, 1024) }];
+  if (protocol.startsWith("topic/")) return [{ kind: "items", items: topicItems(bytes) }];
   if (protocol !== PEER_PROTOCOL) return [{ kind: "other", what: protocol.split("/")[2] ?? protocol }];
-  const said: Said[] = [];
-  new FrameDecoder(bytes.length).push(bytes, (content) => {
-    const message = decodePeerMessage(content.slice());
-    said.push(
-      message.kind === "items"
-        ? { kind: "items", items: message.items }
-        : { kind: "other", what: message.kind },
-    );
-  });
-  return said;
+  return peerMessages(bytes).map(({ message }) =>
+    message.kind === "items"
+      ? { kind: "items", items: message.items }
+      : { kind: "other", what: message.kind },
+  );
 }
 
 export function shortHash(hash: Uint8Array | null | undefined): string {
