@@ -142,7 +142,13 @@ export const LIMITS = {
   gossipStreamGraceMs: 5000,
   /** Scores and bans remembered. */
   scoredPeers: 1024,
+  /** Peers that left and are neither validators nor configured: what the network still knows of them. */
+  departedPeers: 256,
   banMs: 30_000,
+  /** The longest a peer may ask to be left alone by gossipsub; this version asks for a minute. */
+  pruneBackoffSeconds: 3600,
+  /** How long gossipsub remembers its own penalties of a peer that left; ours are the Scorer's. */
+  retainScoreMs: 60_000,
   /** How long gossipsub remembers message ids: far beyond any path, small enough for 200 heights per second. */
   seenTtlMs: 30_000,
 } as const;

@@ -1,4 +1,5 @@
 import type { Stream } from "@libp2p/interface";
+import { LIMITS } from "../limits.ts";
 import { Gather } from "../wire/gather.ts";
 import { chunkOf } from "../wire/stream-frames.ts";
 
@@ -22,22 +23,47 @@ function varint(
   return -1;
 }
 
+/** Fields of a message: those that are messages, by number, and numbers with the largest value that is taken. */
+interface Shape {
+  readonly messages: Readonly<Record<number, Shape>>;
+  readonly counters: Readonly<Record<number, number>>;
+}
+
+const LEAF: Shape = { messages: {}, counters: {} };
+
 /**
- * Whether bytes are a sequence of well-formed protobuf fields. At the top of an RPC the fields 1 to 3 (subscriptions,
- * publish, control) are messages themselves and are looked into.
+ * Of an RPC: subscriptions, messages, control; of control the prunes, of a prune the backoff in seconds. gossipsub
+ * keeps a peer's backoff until it ends, also when the peer is gone.
  */
-function wellFormed(bytes: Uint8Array, top: boolean): boolean {
+const RPC: Shape = {
+  messages: {
+    1: LEAF,
+    2: LEAF,
+    3: { messages: { 4: { messages: {}, counters: { 3: LIMITS.pruneBackoffSeconds } } }, counters: {} },
+  },
+  counters: {},
+};
+
+/** Whether bytes are a sequence of well-formed protobuf fields within the shape's bounds. */
+function wellFormed(bytes: Uint8Array, shape: Shape): boolean {
   let at = 0;
   while (at < bytes.length) {
     const tag = varint(bytes, at);
     if (tag === null || tag === -1 || tag.value < 8) return false;
     at = tag.next;
+    const field = Math.floor(tag.value / 8);
     switch (tag.value & 7) {
       case 0: {
-        // Counters of up to 64 bits are skipped, not read.
+        // Counters of up to 64 bits are skipped, not read, unless they have a bound.
+        const start = at;
         let length = 0;
         while ((bytes[at + length] ?? 0) >= 0x80) if (++length > 9) return false;
         at += length + 1;
+        const most = shape.counters[field];
+        if (most !== undefined) {
+          const counter = varint(bytes, start);
+          if (counter === null || counter === -1 || counter.value > most) return false;
+        }
         break;
       }
       case 1:
@@ -51,7 +77,8 @@ function wellFormed(bytes: Uint8Array, top: boolean): boolean {
         if (length === null || length === -1) return false;
         at = length.next + length.value;
         if (at > bytes.length) return false;
-        if (top && tag.value >> 3 <= 3 && !wellFormed(bytes.subarray(length.next, at), false)) return false;
+        const inner = shape.messages[field];
+        if (inner !== undefined && !wellFormed(bytes.subarray(length.next, at), inner)) return false;
         break;
       }
       default:
@@ -89,7 +116,7 @@ export class GossipStreamScanner {
       }
       at += this.#frame.add(chunk, at);
       if (!this.#frame.done) return null;
-      if (!wellFormed(this.#frame.bytes, true)) return "malformed";
+      if (!wellFormed(this.#frame.bytes, RPC)) return "malformed";
       this.#frame = null;
     }
     return null;
@@ -103,9 +130,11 @@ export function inspectGossipStream(
   fault: (found: GossipFault) => void,
 ): void {
   const scanner = new GossipStreamScanner(limit);
-  const listener = (event: { readonly data: Parameters<Stream["send"]>[0] }): void => {
+  const listener = (event: Event & { readonly data: Parameters<Stream["send"]>[0] }): void => {
     const found = scanner.push(chunkOf(event.data));
     if (found === null) return;
+    // The reader behind this one does not get it.
+    event.stopImmediatePropagation();
     stream.removeEventListener("message", listener);
     fault(found);
   };

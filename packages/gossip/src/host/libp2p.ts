@@ -16,6 +16,7 @@ import { createLibp2p } from "libp2p";
 import { LIMITS } from "../limits.ts";
 import { setReading } from "../wire/ends.ts";
 import { bytesKey } from "../wire/keys.ts";
+import { DepartedPeers } from "./departed.ts";
 import { inspectGossipStream } from "./inspector.ts";
 import { safeYamux } from "./muxer.ts";
 import type { Gate, Network, NetworkModules, TopicVerdict } from "./network.ts";
@@ -99,6 +100,8 @@ const VERDICTS: Readonly<Record<TopicVerdict, TopicValidatorResult>> = {
 export async function createLibp2pNetwork(options: HostOptions, modules: NetworkModules): Promise<Network> {
   const host = await createHost(options, modules);
   const { pubsub } = host.services;
+  const departed = new DepartedPeers();
+  host.addEventListener("peer:disconnect", ({ detail }) => forget(host, departed.left(detail.toString())));
   return {
     peerId: host.peerId.toString(),
     get addresses() {
@@ -136,9 +139,20 @@ export async function createLibp2pNetwork(options: HostOptions, modules: Network
       host.addEventListener("connection:close", (event) => closed(event.detail));
     },
     async protect(peer) {
+      departed.protect(peer);
       await host.peerStore.merge(peerIdFromString(peer), { tags: { "quorate-protected": { value: 100 } } });
     },
   };
+}
+
+/** Drops what is known of a peer, unless it is here again: then its next leaving counts. */
+function forget(host: Host, peer: string | null): void {
+  if (peer === null) return;
+  const id = peerIdFromString(peer);
+  if (host.getConnections(id).length > 0) return;
+  host.peerStore.delete(id).catch((error: unknown) => {
+    host.logger.forComponent("quorate:peers").error("a peer that left could not be forgotten - %e", error);
+  });
 }
 
 /** The libp2p node: TCP, Noise, yamux, identify, ping, gossipsub; not started. */
@@ -187,6 +201,7 @@ async function createHost(options: HostOptions, modules: NetworkModules): Promis
       appSpecificWeight: 1,
       // Local networks run on one address; connection limits guard against crowds.
       IPColocationFactorWeight: 0,
+      retainScore: LIMITS.retainScoreMs,
     },
   });
   return await createLibp2p({
@@ -229,7 +244,7 @@ async function createHost(options: HostOptions, modules: NetworkModules): Promis
       reconnectRetries: 0,
     },
     connectionMonitor: { pingInterval: 5000 },
-    // Addresses of validators must not expire.
+    // Addresses of validators must not expire; those of other peers go with them (departed.ts).
     peerStore: { maxAddressAge: Number.POSITIVE_INFINITY, maxPeerAge: Number.POSITIVE_INFINITY },
     services: {
       identify: identify({ maxMessageSize: 8192, timeout: LIMITS.statusTimeoutMs }),

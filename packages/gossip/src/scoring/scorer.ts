@@ -31,7 +31,7 @@ export class Scorer {
     entry.at = now;
     this.#entries.delete(peer);
     this.#entries.set(peer, entry);
-    if (this.#entries.size > LIMITS.scoredPeers) this.#evict();
+    if (this.#entries.size > LIMITS.scoredPeers) this.#evict(peer);
     if (entry.points < DISCONNECT_POINTS) return "keep";
     entry.bannedUntil = now + LIMITS.banMs;
     entry.points = DISCONNECT_POINTS / 2;
@@ -50,11 +50,11 @@ export class Scorer {
     return entry === undefined ? 0 : -this.#points(entry);
   }
 
-  /** The oldest report goes first; a running ban outlives a mere score. */
-  #evict(): void {
+  /** The oldest report goes first; a running ban outlives a mere score, but not the one being written down. */
+  #evict(reported: string): void {
     const now = this.#now();
     for (const [peer, entry] of this.#entries) {
-      if (entry.bannedUntil <= now) {
+      if (peer !== reported && entry.bannedUntil <= now) {
         this.#entries.delete(peer);
         return;
       }
