@@ -1,7 +1,15 @@
 /** The one way into the node, without a network: what reaches consensus, and what its sender is told. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Certificate, certificateFromVotes, type Proposal, type Vote, VoteType } from "@quorate/chain";
+import {
+  type Certificate,
+  certificateFromVotes,
+  type Evidence,
+  makeDuplicateVoteEvidence,
+  type Proposal,
+  type Vote,
+  VoteType,
+} from "@quorate/chain";
 import { inlineVerifier, type SignatureCheck, type Verifier } from "@quorate/crypto";
 import { Admission, type Outcome } from "../src/admission/admission.ts";
 import type { Source } from "../src/admission/context.ts";
@@ -23,6 +31,7 @@ interface Bench {
   readonly votes: Vote[];
   readonly proposals: Proposal[];
   readonly certificates: Certificate[];
+  readonly evidence: Evidence[];
   /** Signatures looked at. */
   readonly checked: SignatureCheck[];
   readonly source: Source;
@@ -38,6 +47,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     [],
     [],
   ];
+  const evidence: Evidence[] = [];
   const quiet = (): void => undefined;
   const admission = new Admission({
     chainId: CHAIN_ID,
@@ -47,7 +57,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
       proposal: (proposal) => proposals.push(proposal),
       certificate: (certificate) => certificates.push(certificate),
       body: quiet,
-      evidence: quiet,
+      evidence: (found) => evidence.push(found),
       tx: quiet,
       peer: quiet,
     },
@@ -83,6 +93,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     votes,
     proposals,
     certificates,
+    evidence,
     checked,
     source,
     receive: async (...items) => admission.receive(items, source),
@@ -266,5 +277,70 @@ describe("a certificate", () => {
     const bad = certificateFromVotes([by(0), by(1), forged(by(2))]);
     assert.equal((await at.receive({ kind: "certificate", certificate: bad })).offence, "bad_commit");
     assert.deepEqual(at.certificates, []);
+  });
+});
+
+describe("evidence", () => {
+  const pair = (fields: Partial<Vote> = {}): Evidence =>
+    makeDuplicateVoteEvidence(by(0, fields), by(0, { ...fields, blockId: null }), set, 7n);
+  const item = (found: Evidence): Item => ({ kind: "evidence", evidence: found });
+
+  it("regression: of one double vote comes in once, whatever time, votes or order its sender chose for it", async () => {
+    const at = bench();
+    const first = await at.receive(item(pair()));
+    assert.deepEqual([first.fresh, first.spread], [1, true]);
+    for (let i = 0n; i < 20n; i++) {
+      const again = await at.receive(item({ ...pair(), timestamp: i }));
+      assert.deepEqual([again.fresh, again.offence], [0, null]);
+    }
+    assert.equal((await at.receive(item(pair({ blockId: other })))).fresh, 0);
+    assert.deepEqual([at.evidence.length, at.checked.length], [1, 2]);
+    assert.equal((await at.receive(item(pair({ round: 1 })))).fresh, 1);
+  });
+
+  it("that one vote is forged in is an offence, and does not keep the true one out", async () => {
+    const at = bench();
+    const made = pair();
+    assert.ok(made.kind === "duplicate_vote");
+    for (const vote of ["voteA", "voteB"] as const) {
+      const outcome = await at.receive(item({ ...made, [vote]: forged(made[vote]) }));
+      assert.equal(outcome.offence, "bad_signature", vote);
+    }
+    assert.equal((await at.receive(item(made))).fresh, 1);
+  });
+
+  it("regression: of a light-client attack goes no further, for no node of this version can judge it", async () => {
+    const at = bench();
+    const { version, hash } = { version: { block: 11n, app: 1n }, hash: new Uint8Array(32).fill(1) };
+    const header = {
+      version,
+      chainId: CHAIN_ID,
+      height: 5,
+      time: 7n,
+      lastBlockId: blockId,
+      lastCommitHash: hash,
+      dataHash: hash,
+      validatorsHash: hash,
+      nextValidatorsHash: hash,
+      consensusHash: hash,
+      appHash: hash,
+      lastResultsHash: hash,
+      evidenceHash: hash,
+      proposerAddress: signers[0]!.address,
+    };
+    const commit = { height: 5, round: 0, blockId, signatures: [] };
+    const attack: Evidence = {
+      kind: "light_client_attack",
+      conflictingBlock: { signedHeader: { header, commit }, validators: set },
+      commonHeight: 4,
+      byzantineValidators: [],
+      totalVotingPower: set.totalPower,
+      timestamp: 7n,
+    };
+    for (let height = 1; height <= 8; height++) {
+      assert.equal((await at.receive(item({ ...attack, commonHeight: height }))).fresh, 0);
+    }
+    assert.deepEqual(at.evidence, []);
+    assert.equal((await at.receive(item({ ...attack, commonHeight: 9 }))).offence, "flood");
   });
 });

@@ -68,9 +68,11 @@ describe("four validators in a full mesh", () => {
     first.gossip.publishEvidence(evidence);
     for (const node of [second, third, fourth]) await node.until("it", () => node.seen.evidence.length === 1);
     assert.deepEqual(third.seen.evidence[0], evidence);
+    // Of another round: what is known already costs no second look.
     second.gossip.publishEvidence({
       ...evidence,
-      voteA: { ...evidence.voteA, signature: evidence.voteB.signature },
+      voteA: { ...evidence.voteA, round: 8 },
+      voteB: { ...evidence.voteB, round: 8 },
     });
     await third.until("an offence", () => third.seen.offences.includes("bad_signature"));
     assert.equal(third.seen.evidence.length, 1);

@@ -315,9 +315,7 @@ export class Node implements QuorateNode {
         else runner.submit({ kind: "certificate", certificate });
       },
       evidence: (evidence) => {
-        parts.store
-          .putEvidence(evidence)
-          .catch((error: unknown) => this.end(effectError("evidence could not be stored", error)));
+        if (evidence.kind === "duplicate_vote") runner.receiveEvidence(evidence.voteA, evidence.voteB);
       },
       tx: (raw) => this.relay.received(raw),
       peer: (_peer, change) => {

@@ -340,32 +340,6 @@ test("a body or a batch that cannot be stored ends the process with 6 before the
   }
 });
 
-test("evidence that cannot be stored is a durability failure, not a bug", async () => {
-  await withRig({}, async (rig) => {
-    await rig.begin();
-    rig.store.break();
-    const [other = 0] = rig.others;
-    await rig.votes(prevote, null, [other]);
-    await rig.votes(prevote, rig.block().blockId, [other]);
-    assert.deepEqual(
-      rig.fatals.map(({ exitCode }) => exitCode),
-      [6],
-    );
-  });
-});
-
-test("two votes of one validator are kept as evidence, once", async () => {
-  await withRig({}, async (rig) => {
-    await rig.begin();
-    const [other = 0] = rig.others;
-    const block = rig.block();
-    await rig.votes(prevote, null, [other]);
-    await rig.votes(prevote, block.blockId, [other]);
-    await rig.votes(prevote, block.blockId, [other]);
-    assert.equal(rig.store.kept.length, 1);
-  });
-});
-
 test("a vote of the own key that this node did not sign ends the process with 5; no later effect is carried out", async () => {
   await withRig({}, async (rig) => {
     await rig.begin();

@@ -8,26 +8,23 @@ import type { AdmissionContext, Source } from "./context.ts";
 import { DROP, type Examination, offence } from "./examination.ts";
 
 /**
- * Evidence: bounded, rate-limited per peer, each content once. Duplicate votes are verified against the set of their
- * height as far as the view knows it; light-client attacks are handed up after decoding, for the evidence pool has
- * the headers that their verification needs.
+ * Evidence: bounded, rate-limited per peer, one of each misbehaviour. Duplicate votes are verified against the set of
+ * their height as far as the view knows it. Light-client attacks go no further: no node of this version can judge them.
  */
 export function examineEvidence(context: AdmissionContext, evidence: Evidence, source: Source): Examination {
-  const bytes = encodeEvidence(evidence);
-  if (bytes.length > LIMITS.evidenceBytes) return offence("oversized");
-  const key = bytesKey(sha256(bytes));
+  if (encodeEvidence(evidence).length > LIMITS.evidenceBytes) return offence("oversized");
+  const key = evidenceKey(evidence);
   if (context.evidenceSeen.has(key)) return DROP;
   if (!source.evidence.take(1, context.now())) return offence("flood");
-  let checks: SignatureCheck[] = [];
-  if (evidence.kind === "duplicate_vote") {
-    const set = context.view.validators(evidence.voteA.height);
-    if (set === null) return DROP;
-    try {
-      checks = duplicateVoteChecks(context.chainId, evidence, set);
-    } catch (error) {
-      context.log.debug("evidence refused", { peer: source.id, reason: reasonOf(error) });
-      return offence("bad_signature");
-    }
+  if (evidence.kind !== "duplicate_vote") return DROP;
+  const set = context.view.validators(evidence.voteA.height);
+  if (set === null) return DROP;
+  let checks: SignatureCheck[];
+  try {
+    checks = duplicateVoteChecks(context.chainId, evidence, set);
+  } catch (error) {
+    context.log.debug("evidence refused", { peer: source.id, reason: reasonOf(error) });
+    return offence("bad_signature");
   }
   return {
     kind: "verify",
@@ -55,9 +52,14 @@ export function examineTx(context: AdmissionContext, raw: Uint8Array, source: So
   return { kind: "done", origin: null };
 }
 
-/** Identity of evidence within this layer. */
+/**
+ * Identity of evidence within this layer. Of two votes it is the place where only one was allowed: whoever hands them
+ * on chooses the timestamp, and the culprit can sign any number of pairs, so their bytes would be new each time.
+ */
 export function evidenceKey(evidence: Evidence): string {
-  return bytesKey(sha256(encodeEvidence(evidence)));
+  if (evidence.kind !== "duplicate_vote") return bytesKey(sha256(encodeEvidence(evidence)));
+  const { height, round, type, validatorAddress } = evidence.voteA;
+  return `${height}/${round}/${type}/${bytesKey(validatorAddress)}`;
 }
 
 /** Identity of a transaction within this layer. */

@@ -198,6 +198,8 @@ async function replayInputs(
   modules: ReplayModules,
 ): Promise<Omit<Extract<Replay, { readonly kind: "resumed" }>, "signed">> {
   let decide: Effect | null = null;
+  /** Kept only with the block of their height. */
+  const equivocations: Effect[] = [];
   const bodies: BlockId[] = [];
   let core = initialState();
   for (const logged of inputs) {
@@ -207,10 +209,15 @@ async function replayInputs(
     const result = step(core, input);
     core = result.state;
     decide = result.effects.find((effect) => effect.kind === "decide") ?? decide;
+    equivocations.push(...result.effects.filter((effect) => effect.kind === "duplicate_vote"));
   }
   const { round, step: at } = summary(core);
   // Decided, but not yet committed when the process ended.
-  const pending = [...outstanding(core), ...(at === "Commit" && decide !== null ? [decide] : [])];
+  const pending = [
+    ...equivocations,
+    ...outstanding(core),
+    ...(at === "Commit" && decide !== null ? [decide] : []),
+  ];
   modules.log.info("replayed the height from the WAL", {
     height: state.lastHeight + 1,
     round,

@@ -38,7 +38,7 @@ import type { RunnerContext, RunnerModules } from "./context.ts";
 import { bugError, effectError, foreignSignatureError } from "./fatal.ts";
 import { LastCommit } from "./last-commit.ts";
 import { LogKeeper } from "./log-keeper.ts";
-import { Equivocators, keepEvidence } from "./misbehaviour.ts";
+import { Equivocators, keepEvidence, noteEvidence, settleEvidence } from "./misbehaviour.ts";
 import { signProposal, signVote } from "./sign.ts";
 import { lastVote, signStateAt } from "./sign-state.ts";
 import { StepClock } from "./step-clock.ts";
@@ -230,6 +230,11 @@ export class Runner implements RunnerContext {
     this.queue.push(input);
     this.modules.metrics.queues.note("consensus_inputs", this.queue.length, MAX_QUEUED_INPUTS);
     if (!this.draining) this.drain();
+  }
+
+  /** Two votes that a peer showed, both verified, of one validator for one place. */
+  receiveEvidence(first: Vote, second: Vote): void {
+    if (this.mode === "running") this.background(noteEvidence(this, first, second));
   }
 
   /** A complete body from gossip or sync: held, stored, told to the core. False when it is not a block of this id. */
@@ -458,6 +463,7 @@ export class Runner implements RunnerContext {
     this.chainState = done.state;
     this.last = LastCommit.of(done.state, commit);
     this.extendLast(this.late.splice(0));
+    this.background(settleEvidence(this, body.height, before.validators, done.state.lastTime));
     this.background(this.keeper.ended(done.endHeight));
     this.decidedId = body.blockId;
     this.decidedTxs = done.block.txs;
