@@ -128,7 +128,7 @@ async function figures(node: Endpoints): Promise<NodeFigures> {
     elMs: (elSeconds * 1000) / height,
     rssMb: await rss(node.pid),
     elRssMb: await rss(node.el_pid),
-    lagMs: sum("quorate_event_loop_lag_seconds", /quantile="0.99"/) * 1000,
+    lagMs: sum("quorate_event_loop_lag_seconds", /statistic="p99"/) * 1000,
   };
 }
 
