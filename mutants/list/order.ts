@@ -141,9 +141,9 @@ export const ORDER_OF_EVENTS: readonly Mutant[] = [
   {
     name: "execution-before-the-store",
     file: RUNNER,
-    find: "    const before = this.chainState;\n    const done = await commitBlock(this, body, commit, source);\n",
+    find: "    const checked = this.validation.checked(body.height, body.blockId);\n",
     replace:
-      "    const before = this.chainState;\n    this.modules.execution.decided(body.height);\n    const done = await commitBlock(this, body, commit, source);\n",
+      "    this.modules.execution.decided(body.height);\n    const checked = this.validation.checked(body.height, body.blockId);\n",
     bug: "the execution client finalises a block that a crash takes from the store",
     origin: "DESIGN §5.5: the EL is a follower",
     verdict: killedBy(ORDER, "a decided block: body, batch, EndHeight"),
