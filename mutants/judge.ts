@@ -4,11 +4,15 @@ import { join } from "node:path";
 import { mutated } from "./apply.ts";
 import { makeOverlay } from "./overlay.ts";
 import { type FileRun, runSeed, runTests } from "./processes.ts";
+import type { TestEnd } from "./reporter.ts";
 import type { DirectedTest, Mutant } from "./types.ts";
 
-/** ms that one file's directed tests, or a seed, may take, plus a multiple of what they took without a mutant. */
-const LIMIT_MS = 20_000;
-const LIMIT_TIMES = 10;
+/** ms that a test, a file's tests or a seed may take, plus a multiple of what the file or seed took without a mutant. */
+const TEST_MS = 5_000;
+const PROCESS_MS = 20_000;
+const LIMIT_TIMES = 4;
+/** ms for what runs without a mutant. */
+const BASELINE_MS = 300_000;
 
 export type Result =
   | { readonly kind: "killed"; readonly by: string; readonly ms: number }
@@ -68,7 +72,13 @@ export class Judge {
       await using overlay = await makeOverlay(this.#root, null);
       for (let next = work.shift(); next !== undefined && !this.#signal.aborted; next = work.shift()) {
         const [file, names] = next;
-        const run = await runTests(overlay.root, file, names, LIMIT_MS * LIMIT_TIMES, this.#signal);
+        const run = await runTests(
+          overlay.root,
+          file,
+          names,
+          { testMs: BASELINE_MS, fileMs: BASELINE_MS },
+          this.#signal,
+        );
         baseline.set(file, { ms: run.ms, passing: passing(run) });
         problems.push(...wrongWith(file, names, run));
       }
@@ -100,12 +110,14 @@ export class Judge {
 
   async #byTests(root: string, file: string, names: readonly string[]): Promise<Untimed | null> {
     const known = this.#baseline.get(file) ?? { ms: 0, passing: new Set<string>() };
-    const limitMs = LIMIT_MS + LIMIT_TIMES * known.ms;
-    const run = await runTests(root, file, names, limitMs, this.#signal);
+    const more = LIMIT_TIMES * known.ms;
+    const limits = { testMs: TEST_MS + more, fileMs: PROCESS_MS + more };
+    const isKill = ({ name, outcome }: TestEnd): boolean => outcome === "fail" && known.passing.has(name);
+    const run = await runTests(root, file, names, limits, this.#signal, isKill);
     if (this.#signal.aborted) return INTERRUPTED;
-    const failed = run.ends.find(({ name, outcome }) => outcome === "fail" && known.passing.has(name));
+    const failed = run.ends.find(isKill);
     if (failed !== undefined) return { kind: "killed", by: `${file} "${failed.name}"` };
-    if (run.hung) return { kind: "killed", by: `${file} (did not end within ${Math.round(limitMs)} ms)` };
+    if (run.hung) return { kind: "killed", by: `${file} (did not end)` };
     const ran = run.ends.some(({ name }) => known.passing.has(name));
     if (ran && run.exitCode === 0) return null;
     return { kind: "error", reason: `${file} ended with ${run.exitCode}: ${run.output}` };
@@ -117,11 +129,10 @@ export class Judge {
       usualMs = this.#seedWithout(seed);
       this.#seeds.set(seed, usualMs);
     }
-    const limitMs = LIMIT_MS + LIMIT_TIMES * (await usualMs);
+    const limitMs = PROCESS_MS + LIMIT_TIMES * (await usualMs);
     const run = await runSeed(root, seed, limitMs, this.#signal);
     if (this.#signal.aborted) return INTERRUPTED;
-    if (run.hung)
-      return { kind: "killed", by: `seed ${seed} (did not end within ${Math.round(limitMs)} ms)` };
+    if (run.hung) return { kind: "killed", by: `seed ${seed} (did not end)` };
     if (run.verdict === null) return { kind: "error", reason: `seed ${seed} gave no verdict: ${run.output}` };
     if (run.verdict.kind === "ok") return null;
     const laws = run.verdict.laws.length === 0 ? "" : ` (${run.verdict.laws.join(", ")})`;
@@ -131,7 +142,7 @@ export class Judge {
   /** A seed that fails by itself could not tell anything. */
   async #seedWithout(seed: number): Promise<number> {
     await using overlay = await makeOverlay(this.#root, null);
-    const run = await runSeed(overlay.root, seed, LIMIT_MS * LIMIT_TIMES, this.#signal);
+    const run = await runSeed(overlay.root, seed, BASELINE_MS, this.#signal);
     if (run.verdict?.kind === "ok") return run.ms;
     throw new Error(`seed ${seed} fails without any mutant: ${run.output}`);
   }

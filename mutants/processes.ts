@@ -1,15 +1,20 @@
 /** Processes on a copy of the sources: chosen tests of one file, or one seed of the simulator. */
 import { spawn } from "node:child_process";
-import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { TestEnd } from "./reporter.ts";
+import { MARK, type TestEnd } from "./reporter.ts";
 
 const REPORTER = pathToFileURL(join(import.meta.dirname, "reporter.ts")).href;
 /** Characters of a process's output that are kept to explain an error. */
 const OUTPUT_CHARS = 2_000;
 /** More than any document of the simulator. */
 const STDOUT_CHARS = 4_000_000;
+
+/** ms that one test, and a file with all its tests, may take. */
+export interface Limits {
+  readonly testMs: number;
+  readonly fileMs: number;
+}
 
 /** How a process ended. */
 interface Ended {
@@ -26,36 +31,34 @@ export interface FileRun extends Ended {
   readonly ends: readonly TestEnd[];
 }
 
-/** `names`: parts of names; the tests whose name contains one of them are run. */
+/**
+ * `names`: parts of names; the tests whose name contains one of them are run. `enough`: a test that ended so tells all
+ * that is asked, the rest is not waited for.
+ */
 export async function runTests(
   root: string,
   file: string,
   names: readonly string[],
-  limitMs: number,
+  limits: Limits,
   signal: AbortSignal,
+  enough: (end: TestEnd) => boolean = () => false,
 ): Promise<FileRun> {
-  const report = join(root, "..", "report.ndjson");
   const args = [
     `--test-reporter=${REPORTER}`,
-    `--test-reporter-destination=${report}`,
+    `--test-timeout=${Math.round(limits.testMs)}`,
     ...names.map((name) => `--test-name-pattern=${name.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}`),
     file,
   ];
-  const ended = await runNode(root, args, limitMs, signal);
-  return { ...ended, ends: await readReport(report) };
-}
-
-async function readReport(file: string): Promise<TestEnd[]> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch {
-    return [];
-  }
-  await rm(file, { force: true });
-  // A process that was killed may leave half a line.
-  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as TestEnd);
+  const ends: TestEnd[] = [];
+  const ended = await runNode(root, args, limits.fileMs, signal, (line) => {
+    // A test may have printed something before it, without ending its line.
+    const at = line.indexOf(MARK);
+    if (at < 0) return false;
+    const end = JSON.parse(line.slice(at + MARK.length)) as TestEnd;
+    ends.push(end);
+    return enough(end);
+  });
+  return { ...ended, ends };
 }
 
 /** How a seed of the simulator ended; `null`: the simulator itself did not come to a verdict. */
@@ -92,6 +95,7 @@ async function runNode(
   args: readonly string[],
   limitMs: number,
   signal: AbortSignal,
+  onLine: (line: string) => boolean = () => false,
 ): Promise<Ended> {
   const started = performance.now();
   // A group of its own: what it starts ends with it.
@@ -101,13 +105,16 @@ async function runNode(
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },
   });
-  let [stdout, output] = ["", ""];
+  let [stdout, output, line] = ["", "", ""];
   const keep = (text: string): void => {
     output = (output + text).slice(-OUTPUT_CHARS);
   };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     if (stdout.length < STDOUT_CHARS) stdout += text;
     keep(text);
+    const lines = (line + text).split("\n");
+    line = lines.pop() ?? "";
+    if (lines.some((each) => onLine(each))) end();
   });
   child.stderr.setEncoding("utf8").on("data", keep);
   let hung = false;

@@ -1,4 +1,8 @@
-/** Test reporter: one JSON line per test that ended, with how it failed. */
+/** Test reporter: one line per test that ended: {@link MARK}, then a {@link TestEnd} as JSON. */
+
+/** Tells these lines from what the tests themselves print. */
+export const MARK = "\u0001test-end ";
+
 interface Ended {
   readonly name?: string;
   readonly skip?: unknown;
@@ -9,7 +13,6 @@ interface Ended {
   };
 }
 
-/** What {@link report} writes per test. */
 export interface TestEnd {
   readonly name: string;
   readonly outcome: "pass" | "fail" | "skip";
@@ -33,6 +36,6 @@ export default async function* report(
       failure: details?.error?.failureType ?? "",
       message: cause instanceof Error ? cause.message : cause === undefined ? "" : String(cause),
     };
-    yield `${JSON.stringify(end)}\n`;
+    yield `${MARK}${JSON.stringify(end)}\n`;
   }
 }
