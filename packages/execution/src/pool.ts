@@ -101,10 +101,10 @@ export class TxPool {
     const options = { ...this.#options(), maxReplyBytes: LIMITS.poolListingBytes };
     const answer = await this.#eth.call("txpool_content", [], options);
     if (!answer.ok || !isRecord(answer.value) || !isRecord(answer.value["pending"])) return [];
-    const hashes: string[] = [];
+    const hashes: unknown[] = [];
     for (const byNonce of Object.values(answer.value["pending"])) {
       if (!isRecord(byNonce)) continue;
-      for (const tx of Object.values(byNonce)) if (isRecord(tx)) hashes.push(String(tx["hash"]));
+      for (const tx of Object.values(byNonce)) if (isRecord(tx)) hashes.push(tx["hash"]);
     }
     return hashes.filter(isHash);
   }
