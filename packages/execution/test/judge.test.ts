@@ -223,9 +223,9 @@ test("a payload that nobody wants any more when its turn comes is not sent", asy
 });
 
 test("an EL that takes longer than timeoutPropose for a block is told once, and once when it is fast again", async (t) => {
-  const bench = await openBench(t, { genesis: { params: { ...DEFAULT_PARAMS, timeoutProposeMs: 50 } } });
+  const bench = await openBench(t, { genesis: { params: { ...DEFAULT_PARAMS, timeoutProposeMs: 400 } } });
   await bench.ready();
-  let delayMs = 80;
+  let delayMs = 450;
   bench.el.gate = (method) => (method === "engine_newPayloadV4" ? delay(delayMs) : undefined);
   const validate = (salt: number) => bench.client.validate(fakeBlock(bench.store, [], salt), root, patient);
   const told = () =>
