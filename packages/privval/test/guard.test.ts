@@ -117,8 +117,8 @@ test("a signature does not leave while the sync of its slot is under way", async
   await withHome(async (home) => {
     const disk = new SlotMemory(await readFile(home.stateFile));
     const synced = Promise.withResolvers<void>();
-    const slow = Object.assign(disk, { fdatasync: () => synced.promise });
-    const signer = await open(home, slow);
+    const signer = await open(home, disk);
+    Object.assign(disk, { fdatasync: () => synced.promise });
     let left = false;
     const answer = signer.signVote(CHAIN, vote(), NOTHING).finally(() => {
       left = true;
