@@ -19,10 +19,9 @@ export const neverAccused: MakeLaw = ({ cluster, violated, honest }) => {
             );
           }
         } else if (effect.kind === "duplicate_proposal") {
-          const proposer = state.context?.validators.validators.find((v) => v === state.proposer);
-          const accused = proposer === undefined ? -1 : nodeOf(proposer.address);
+          const accused = state.proposer === null ? -1 : nodeOf(state.proposer.address);
           const sameRound = effect.first.round === state.machine.round;
-          if (sameRound && honest(accused)) {
+          if (sameRound && accused >= 0 && honest(accused)) {
             violated(
               `node ${node} accuses node ${accused} of two proposals for ${effect.first.height}/${effect.first.round}`,
               [node, accused],
