@@ -87,7 +87,8 @@ async function open(
   const wal = await openWalOf(paths, disk, privval, modules.log("wal"), diskFailed);
   opened.add("wal", () => wal.close());
   if (genesis.execution === "engine") await modules.startExecution?.(genesis);
-  const { client: execution, mempool } = await ports.openExecution(genesis, store, metrics);
+  const unreadable = (error: unknown): void => opened.node?.storeFailed(error);
+  const { client: execution, mempool } = await ports.openExecution(genesis, store, metrics, unreadable);
   opened.add("execution", () => execution.close());
   const verifier = ports.createVerifier(metrics);
   opened.add("verifier", () => verifier.close());

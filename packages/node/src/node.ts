@@ -262,6 +262,11 @@ export class Node implements QuorateNode {
     void this.end(effectError("the disk failed", error));
   }
 
+  /** A decided block cannot be read back: what was decided here is not what is on disk any more. */
+  storeFailed(error: unknown): void {
+    void this.end(effectError("a decided block could not be read from the store", error));
+  }
+
   private gossip(): Gossip {
     if (this.gossipLayer === null) throw new Error("the network is not open");
     return this.gossipLayer;

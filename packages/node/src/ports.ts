@@ -38,7 +38,13 @@ export interface NodePorts {
   createMetrics(genesis: Genesis): Metrics;
   /** `null` on a full node. */
   openPrivVal(disk: WalDisk): Promise<PrivVal | null>;
-  openExecution(genesis: Genesis, store: BlockStore, metrics: Metrics): Promise<OpenedExecution>;
+  /** `onFailure`: a decided block could not be read. */
+  openExecution(
+    genesis: Genesis,
+    store: BlockStore,
+    metrics: Metrics,
+    onFailure: (error: unknown) => void,
+  ): Promise<OpenedExecution>;
   createVerifier(metrics: Metrics): Verifier;
   openTrace(genesis: Genesis): VoteTrace | null;
   readonly createGossip: CreateGossip;

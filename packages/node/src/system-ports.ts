@@ -34,8 +34,8 @@ export function systemPorts(config: NodeConfig, modules: NodeModules): NodePorts
       }),
     createMetrics: (genesis) => createMetrics(genesis.chainId, config.version),
     openPrivVal: (disk) => openPrivVal(paths, disk),
-    openExecution: (genesis, store, metrics) =>
-      openExecution(config, genesis, store, clock, metrics, modules.log("execution")),
+    openExecution: (genesis, store, metrics, onFailure) =>
+      openExecution(config, genesis, store, clock, metrics, modules.log("execution"), onFailure),
     createVerifier: (metrics) =>
       createVerifier({ workers: config.verifyWorkers, metrics: verifierMetrics(metrics) }),
     openTrace: (genesis) =>

@@ -67,7 +67,12 @@ export interface ClusterOptions {
   /** Default: only signatures cost time. */
   readonly work?: Work;
   /** Instead of the built-in pool of transactions. */
-  readonly openExecution?: (node: number, genesis: Genesis, store: BlockStore) => OpenedExecution;
+  readonly openExecution?: (
+    node: number,
+    genesis: Genesis,
+    store: BlockStore,
+    onFailure: (error: unknown) => void,
+  ) => OpenedExecution;
   readonly disk: DiskSpeed;
   readonly skews: readonly Skew[];
   /** Of Byzantine nodes, by index. */
@@ -186,8 +191,9 @@ export class Cluster {
       log: (module) => options.log(node, module),
       outgoing: (_to, _protocol, bytes) => [bytes],
       strategy: options.strategies?.get(node) ?? null,
-      openExecution: (process, genesis, store) =>
-        options.openExecution?.(node, genesis, store) ?? this.#openExecution(node, process, genesis, store),
+      openExecution: (process, genesis, store, onFailure) =>
+        options.openExecution?.(node, genesis, store, onFailure) ??
+        this.#openExecution(node, process, genesis, store, onFailure),
       onStored: (batch) => this.#watch.stored(node, batch),
       boundary: (each, boundary) => this.#boundary(node, each, boundary),
       onStep: (input, before, after) => this.#watch.step(node, input, before, after),
@@ -293,17 +299,23 @@ export class Cluster {
     );
   }
 
-  #openExecution(node: number, process: Process, genesis: Genesis, store: BlockStore): OpenedExecution {
+  #openExecution(
+    node: number,
+    process: Process,
+    genesis: Genesis,
+    store: BlockStore,
+    onFailure: (error: unknown) => void,
+  ): OpenedExecution {
     const { client, skew } = this.member(node);
     const log = this.options.log(node, "execution");
-    if (client === null) return openNoExecution(genesis, store, log);
+    if (client === null) return openNoExecution(genesis, store, log, onFailure);
     const { machine } = process;
     return {
       mempool: null,
       client: engineClientOver(
         { engineUrl: "http://engine", ethUrl: "http://eth", jwtFile: "", buildWindowMs: BUILD_WINDOW_MS },
         {
-          store: decidedBlocks(store, genesis),
+          store: decidedBlocks(store, genesis, onFailure),
           genesis,
           log,
           metrics: null,

@@ -69,7 +69,12 @@ export interface ProcessModules {
   readonly outgoing: Outgoing;
   /** Set: the node is Byzantine; its signer has no guard. */
   readonly strategy: Strategy | null;
-  openExecution(process: Process, genesis: Genesis, store: BlockStore): OpenedExecution;
+  openExecution(
+    process: Process,
+    genesis: Genesis,
+    store: BlockStore,
+    onFailure: (error: unknown) => void,
+  ): OpenedExecution;
   /** A port was called; a crash may end the process there. */
   readonly boundary: (process: Process, boundary: Boundary, file: string) => void;
   readonly onStep: NonNullable<NodeModules["onStep"]>;
@@ -232,8 +237,8 @@ export class Process {
         };
         return openPrivValWith(costlyKey(watched, machine, modules.costs), PATHS, writer);
       },
-      openExecution: async (_genesis, store) => {
-        this.#execution = modules.openExecution(this, genesis, store);
+      openExecution: async (_genesis, store, _metrics, onFailure) => {
+        this.#execution = modules.openExecution(this, genesis, store, onFailure);
         return this.#execution;
       },
       createVerifier: () => simulatedVerifier(machine, scheme, modules.costs),

@@ -129,7 +129,8 @@ export async function runWan(options: WanOptions): Promise<WanResult> {
         ),
       disk: { writeMs: costs.syncMs / 20, syncMs: costs.syncMs },
       skews: keys.map(() => ({ offsetMs: 0, drift: 0 })),
-      openExecution: (_node, genesis, store) => filled(openNoExecution(genesis, store, SILENT), blockBytes),
+      openExecution: (_node, genesis, store, onFailure) =>
+        filled(openNoExecution(genesis, store, SILENT, onFailure), blockBytes),
       log: () => SILENT,
     },
     scheduler,

@@ -9,8 +9,15 @@ import type { Metrics } from "../metrics/index.ts";
 import type { OpenedExecution } from "../ports.ts";
 import type { NodeConfig } from "../types.ts";
 
-/** What the EL follower reads: decided blocks, each with the beacon root that all nodes derive for it. */
-export function decidedBlocks(store: BlockStore, genesis: Genesis): DecidedBlocks {
+/**
+ * What the EL follower reads: decided blocks, each with the beacon root that all nodes derive for it. `onFailure`: a
+ * block could not be read; to the follower it is missing, and it waits for the end that this brings.
+ */
+export function decidedBlocks(
+  store: BlockStore,
+  genesis: Genesis,
+  onFailure: (error: unknown) => void,
+): DecidedBlocks {
   return {
     get base() {
       return store.base;
@@ -19,7 +26,10 @@ export function decidedBlocks(store: BlockStore, genesis: Genesis): DecidedBlock
       return store.height;
     },
     async block(height) {
-      const block = await store.block(height);
+      const block = await store.block(height).catch((error: unknown) => {
+        onFailure(error);
+        return null;
+      });
       if (block === null) return null;
       const { lastBlockId } = block.header;
       return { block, parentBeaconBlockRoot: lastBlockId === null ? genesisHash(genesis) : lastBlockId.hash };
@@ -37,8 +47,9 @@ export async function openExecution(
   clock: Clock,
   metrics: Metrics,
   log: LogPort,
+  onFailure: (error: unknown) => void,
 ): Promise<OpenedExecution> {
-  if (genesis.execution === "none") return openNoExecution(genesis, store, log);
+  if (genesis.execution === "none") return openNoExecution(genesis, store, log, onFailure);
   const { execution } = config;
   if (execution === undefined) {
     throw new NodeError({
@@ -50,7 +61,7 @@ export async function openExecution(
   }
   await requirePrivate(execution.jwtFile);
   const client = createEngineClient(execution, {
-    store: decidedBlocks(store, genesis),
+    store: decidedBlocks(store, genesis, onFailure),
     genesis,
     clock,
     log,
@@ -63,8 +74,13 @@ export async function openExecution(
 }
 
 /** The built-in pool of a chain without EL. */
-export function openNoExecution(genesis: Genesis, store: BlockStore, log: LogPort): OpenedExecution {
-  const client = createNoExecution({ store: decidedBlocks(store, genesis), log });
+export function openNoExecution(
+  genesis: Genesis,
+  store: BlockStore,
+  log: LogPort,
+  onFailure: (error: unknown) => void,
+): OpenedExecution {
+  const client = createNoExecution({ store: decidedBlocks(store, genesis, onFailure), log });
   return {
     client,
     mempool: {

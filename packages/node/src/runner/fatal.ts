@@ -18,15 +18,27 @@ const DISK_CODES: ReadonlySet<string> = new Set([
 
 /**
  * The end that a failed effect deserves: what the disk refused is a durability failure (exit 6), a second decided block
- * a safety halt (exit 7), anything else a bug (exit 1).
+ * a safety halt (exit 7), damage that a read found is refused as at the start (exit 3), anything else a bug (exit 1).
  */
 export function effectError(what: string, cause: unknown): NodeError {
   if (cause instanceof NodeError) return cause;
   if (cause instanceof WalError || cause instanceof PrivvalError || cause instanceof StoreError) {
     if (DISK_CODES.has(cause.code)) return durabilityError(what, cause);
     if (cause.code === "STORE_CONFLICT") return safetyError(what, cause);
+    if (cause.code === "STORE_CORRUPT") return damageError(what, cause);
   }
   return bugError(what, cause);
+}
+
+/** The store does not hold what was written; the store's own words say which file and what to do. */
+function damageError(what: string, cause: StoreError): NodeError {
+  return new NodeError({
+    exitCode: 3,
+    code: cause.code,
+    what: `${what}: ${cause.message}`,
+    do: "restore the file, or run `validator reset` to sync the chain again from the other nodes: keys and sign state stay",
+    cause,
+  });
 }
 
 /** A write or sync failed: nothing may be sent that could not be made durable (DESIGN §5.8). */
