@@ -464,11 +464,10 @@ const COMMIT_CHANGES: readonly ((commit: Commit, random: Random, signed: number)
     signatures: commit.signatures.toSpliced(at, 0, commit.signatures[at]!),
   }),
   (commit) => ({ ...commit, signatures: [...commit.signatures, ABSENT_SIG] }),
-  // Another validator's entry in this one's place.
+  // Another validator's entry in this one's place; an absent one there would only be one signature less.
   (commit, _random, at) => {
-    const other = (at + 1) % commit.signatures.length;
-    if (other === at) return { ...commit, signatures: [] };
-    return { ...commit, signatures: commit.signatures.with(at, commit.signatures[other]!) };
+    const other = commit.signatures.find(({ flag }, index) => index !== at && flag !== CommitFlag.absent);
+    return { ...commit, signatures: other === undefined ? [] : commit.signatures.with(at, other) };
   },
 ];
 

@@ -93,7 +93,9 @@ test("totals are read back as they were written, and none are there at first", (
 
 test("docs/evidence shows the table as it is", () => {
   const shown = readFileSync(join(import.meta.dirname, "..", "..", "docs", "evidence", "README.md"), "utf8");
-  assert.ok(shown.includes(tableText(TABLE)), `docs/evidence/README.md should hold:\n${tableText(TABLE)}`);
+  // As the formatter pads it.
+  const unpadded = shown.replaceAll(/ +\|/g, " |").replaceAll(/-{3,}/g, "---");
+  assert.ok(unpadded.includes(tableText(TABLE)), `docs/evidence/README.md should hold:\n${tableText(TABLE)}`);
 });
 
 test("every campaign of the table is a script of package.json, and its name is its own", () => {
