@@ -57,7 +57,7 @@ function chaos(
     ...facts,
     name: el === "embedded" ? `chaos-${name}` : `chaos-${name}-${el}`,
     command: ({ seed, minutes }) =>
-      npmRun("chaos", name, "--el", el, "--seed", String(seed), "--minutes", minutes.toFixed(2)),
+      npmRun("chaos", name, "--keep", "--el", el, "--seed", String(seed), "--minutes", minutes.toFixed(2)),
   };
 }
 

@@ -128,10 +128,17 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
   let seed = options.seed;
   while (!over(seed)) {
     report.what = `network of seed ${seed}`;
-    const net = await startChaosNetwork({
-      ...{ blockIntervalMs: 500, load: 5, ...campaign.network },
-      el: options.el,
-    });
+    let net: ChaosNetwork;
+    try {
+      net = await startChaosNetwork({
+        ...{ blockIntervalMs: 500, load: 5, ...campaign.network },
+        el: options.el,
+      });
+    } catch (error) {
+      report.problem(error instanceof Error ? error.message : String(error));
+      report.failed++;
+      break;
+    }
     const before = report.problems.length;
     const pace = new Pace(net.live);
     let scenes = 0;

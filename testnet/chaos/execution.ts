@@ -135,16 +135,16 @@ export const execution: Campaign = {
     report.what += ` (${victim} killed ${boundary.side} ${boundary.name})`;
     const { pid, eth_rpc } = await live.node(NAME);
     const clientPid = await client.pid();
-    const struck = Promise.withResolvers<void>();
+    let struck = false;
     proxy.watcher = (call, side) => {
       if (side !== boundary.side || !boundary.hit(call)) return;
       proxy.watcher = null;
       if (victim !== "its client") signal(pid, "SIGKILL");
       if (victim !== "the validator") signal(clientPid, "SIGKILL");
-      struck.resolve();
+      struck = true;
       throw new Error("the connection breaks with its ends");
     };
-    await eventually("the call", () => Promise.race([struck.promise.then(() => true), false]));
+    await eventually("the call", () => struck);
     const from = performance.now();
     if (victim !== "its client") await live.kill(NAME);
     if (victim !== "the validator") await client.back();

@@ -51,7 +51,9 @@ export const kills: Campaign = {
       const name = up[Math.floor(random() * up.length)]!;
       back.set(
         name,
-        killOnce(scene, name).finally(() => back.delete(name)),
+        killOnce(scene, name)
+          .catch((error: unknown) => scene.report.problem(String(error)))
+          .finally(() => back.delete(name)),
       );
     }
     await Promise.all(back.values());

@@ -16,6 +16,8 @@ import { FAULTS_FILE, faultsFile, type MachineFaults, NO_FAULTS } from "./contro
 
 const READ_EVERY_MS = 50;
 
+const isValidator = process.argv.includes("start") && process.argv.includes("--home");
+
 const trueNow = Date.now.bind(Date);
 const trueMonotonic = performance.now.bind(performance);
 
@@ -138,8 +140,9 @@ async function breakDisk(machine: Machine): Promise<void> {
     });
   }
   syncBuiltinESMExports();
+  // Threads and clients have no handles, and no index of the store.
+  if (!isMainThread || !isValidator) return;
   await breakHandles(machine, beginLater);
-  if (!isMainThread) return;
   const { IndexDb } = await import("../../packages/store/src/index-db.ts");
   const { write } = IndexDb.prototype;
   IndexDb.prototype.write = async function (operations, options) {
@@ -173,7 +176,7 @@ function ownFile(): string | null {
   const named = process.env[FAULTS_FILE];
   if (named !== undefined) return named;
   const home = process.argv[process.argv.indexOf("--home") + 1];
-  if (!process.argv.includes("start") || !process.argv.includes("--home") || home === undefined) return null;
+  if (!isValidator || home === undefined) return null;
   const file = faultsFile(home);
   process.env[FAULTS_FILE] = file;
   return file;

@@ -92,8 +92,11 @@ export class LiveNetwork {
       return new LiveNetwork(network, basePort, await network.ready(), remove);
     } catch (error) {
       await network.stop();
+      const logs = [0, 1, 2, 3]
+        .map((index) => tail(join(home, `node${index}`, "node.log"), 20))
+        .join("\n---\n");
       remove();
-      throw error;
+      throw new Error(`the network did not start:\n${logs}`, { cause: error });
     }
   }
 
