@@ -23,7 +23,7 @@ export interface Target {
    * @throws Violation when a law is broken; any other error that escapes breaks the first law.
    */
   readonly run: (input: Uint8Array) => Outcome | Promise<Outcome>;
-  /** ms that one input may take; {@link MAX_MS} unless said. Larger only where one input is many of the product's own. */
+  /** ms of CPU time that one input may take; {@link MAX_MS} unless said. Larger only where one input is many of the product's own. */
   readonly maxMs?: number;
   readonly close?: () => Promise<void>;
 }

@@ -1,7 +1,7 @@
-import { PUBLIC_KEY_SIZE } from "../limits.ts";
+import { MAX_VALIDATORS, PUBLIC_KEY_SIZE } from "../limits.ts";
 import type { Validator, ValidatorSet } from "../types.ts";
 import { totalPowerOf } from "../validators/priority.ts";
-import { validatorFault, validatorListFault } from "../validators/set.ts";
+import { arrangementFault, validatorFault } from "../validators/set.ts";
 import { ProtoReader, ProtoWriter } from "./proto.ts";
 
 const ED25519_FIELD = 1;
@@ -49,11 +49,12 @@ export function writeValidatorSet(writer: ProtoWriter, set: ValidatorSet): void 
 export function readValidatorSet(reader: ProtoReader): ValidatorSet {
   const validators: Validator[] = [];
   for (let inner = reader.optional(1, "validator"); inner !== null; inner = reader.optional(1, "validator")) {
+    if (validators.length === MAX_VALIDATORS) throw reader.fault(`more than ${MAX_VALIDATORS} validators`);
     validators.push(readValidator(inner));
   }
   const proposer = readValidator(reader.message(2, "proposer"));
   reader.end();
-  const fault = validatorListFault(validators);
+  const fault = arrangementFault(validators);
   if (fault !== null) throw reader.fault(fault);
   return { validators, proposer, totalPower: totalPowerOf(validators) };
 }

@@ -206,13 +206,24 @@ export function validatorFault(validator: Validator): string | null {
 
 /** What is wrong with a list that is to be a set: size, entries, order, total. Null when nothing is. */
 export function validatorListFault(validators: readonly Validator[]): string | null {
+  if (validators.length > MAX_VALIDATORS) return `${validators.length} validators, at most ${MAX_VALIDATORS}`;
+  for (const [i, validator] of validators.entries()) {
+    const fault = validatorFault(validator);
+    if (fault !== null) return `entry ${i}: ${fault}`;
+  }
+  return arrangementFault(validators);
+}
+
+/**
+ * What is wrong with a list whose entries are sound each for itself: size, order, total. Whoever has checked the
+ * entries does not pay for their addresses again: an address is a hash.
+ */
+export function arrangementFault(validators: readonly Validator[]): string | null {
   if (validators.length === 0) return "a set has at least one validator";
   if (validators.length > MAX_VALIDATORS) return `${validators.length} validators, at most ${MAX_VALIDATORS}`;
   let total = 0n;
   const seen = new Set<string>();
   for (const [i, validator] of validators.entries()) {
-    const fault = validatorFault(validator);
-    if (fault !== null) return `entry ${i}: ${fault}`;
     if (i > 0 && compareValidators(validators[i - 1]!, validator) >= 0) return `entry ${i} is out of order`;
     const key = addressKey(validator.address);
     if (seen.has(key)) return `entry ${i} is there twice`;
