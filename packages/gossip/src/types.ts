@@ -44,6 +44,7 @@ export interface RoundState {
   }[];
   /** Validators (by set index) that this node has a direct link to. */
   readonly direct: BitArray;
+  /** The node could propose: its EL is ready, and nothing else is known to be in the way. */
   readonly elReady: boolean;
   readonly leaving: boolean;
 }

@@ -36,6 +36,7 @@ export interface ViewSources {
   readonly runner: Runner;
   /** Validators (by index in this set) that this node has a direct link to. */
   direct(set: ValidatorSet): BitArray;
+  /** Whether this node could propose: its EL is ready and its clock is not behind. */
   elReady(): boolean;
   leaving(): boolean;
 }

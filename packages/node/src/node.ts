@@ -209,7 +209,7 @@ export class Node implements QuorateNode {
       view: createConsensusView({
         runner: this.runner,
         direct: (set) => directLinks(set, parts.privval?.address ?? null, this.gossipLayer?.peers ?? []),
-        elReady: () => parts.execution.status.kind === "ready",
+        elReady: () => parts.execution.status.kind === "ready" && !this.runner.ownClock.behind,
         leaving: () => this.leaving,
       }),
       chain: () => this.runner.chain(),

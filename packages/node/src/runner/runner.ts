@@ -39,6 +39,7 @@ import { bugError, effectError, foreignSignatureError } from "./fatal.ts";
 import { LastCommit } from "./last-commit.ts";
 import { LogKeeper } from "./log-keeper.ts";
 import { Equivocators, keepEvidence, noteEvidence, settleEvidence } from "./misbehaviour.ts";
+import { OwnClock } from "./own-clock.ts";
 import { signProposal, signVote } from "./sign.ts";
 import { lastVote, signStateAt } from "./sign-state.ts";
 import { StepClock } from "./step-clock.ts";
@@ -61,6 +62,7 @@ export class Runner implements RunnerContext {
   readonly bodies: Bodies;
   readonly timers: Timers;
   readonly equivocators: Equivocators = new Equivocators();
+  readonly ownClock: OwnClock;
   private coreState: ConsensusState = initialState();
   private chainState: ChainState;
   private last: LastCommit;
@@ -97,6 +99,7 @@ export class Runner implements RunnerContext {
     };
     this.modules = modules;
     this.keeper = new LogKeeper(modules.wal, modules.privval);
+    this.ownClock = new OwnClock(modules.log);
     this.chainState = state;
     this.last = lastCommit;
     this.bodies = new Bodies(
@@ -518,7 +521,9 @@ export class Runner implements RunnerContext {
     const idle = params.emptyBlockIntervalMs > 0 && this.decidedTxs === 0 && state.lastBlockId !== null;
     const untilMs = idle ? timeToMs(state.lastTime) + params.emptyBlockIntervalMs : earliestMs;
     const longestMs = Math.max(params.blockIntervalMs, params.emptyBlockIntervalMs) + params.precisionMs;
-    const startDelayMs = Math.min(Math.max(0, untilMs - clock.wallMs()), longestMs);
+    const wallMs = clock.wallMs();
+    const startDelayMs = Math.min(Math.max(0, untilMs - wallMs), longestMs);
+    this.ownClock.heightBegins(height, timeToMs(state.lastTime), wallMs, params.precisionMs);
     const proposer = proposerOf(state.validators, 0);
     const mine = privval !== null && bytesEqual(proposer.address, privval.address);
     this.submit({
