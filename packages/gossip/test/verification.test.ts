@@ -25,7 +25,7 @@ function check(label: string, good = true): SignatureCheck {
 
 describe("a verifier", () => {
   it("with threads gives every check its verdict, in order, whatever the size of the group", async () => {
-    const verifier = createVerifier({ workers: 2 });
+    const verifier = createVerifier({ workers: 2, coldInline: 0 });
     try {
       for (const size of [1, 7, 8, 65, 200]) {
         const bad = new Set([0, Math.floor(size / 2), size - 1]);
@@ -42,7 +42,7 @@ describe("a verifier", () => {
   });
 
   it("finds a key or signature of another length invalid, in line and in a thread", async () => {
-    const verifier = createVerifier({ workers: 1 });
+    const verifier = createVerifier({ workers: 1, coldInline: 0 });
     try {
       const good = check("good");
       const short = { ...good, signature: good.signature.subarray(1) };
@@ -52,6 +52,27 @@ describe("a verifier", () => {
         checks.map((_, i) => i !== 4),
       );
       assert.equal(verifier.verifyNow(short), false);
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("does the first checks in line while its threads load their code, so many and no more", async () => {
+    const paths: string[] = [];
+    const verifier = createVerifier({
+      workers: 1,
+      coldInline: 40,
+      metrics: { verified: (path, count) => paths.push(`${path} ${count}`), queue: () => undefined },
+    });
+    try {
+      const checks = Array.from({ length: 20 }, (_, i) => check(`cold${i}`, i !== 3));
+      for (let group = 0; group < 3; group++) {
+        assert.deepEqual(
+          await verifier.verify(checks),
+          checks.map((_, i) => i !== 3),
+        );
+      }
+      assert.deepEqual(paths, ["inline 20", "inline 20", "pool 20"]);
     } finally {
       await verifier.close();
     }
@@ -67,7 +88,7 @@ describe("a verifier", () => {
   });
 
   it("refuses what its queue has no room for, and has room again when it is done", async () => {
-    const verifier = createVerifier({ workers: 1, queueLimit: 30 });
+    const verifier = createVerifier({ workers: 1, coldInline: 0, queueLimit: 30 });
     try {
       const checks = Array.from({ length: 20 }, (_, i) => check(`q${i}`));
       const first = verifier.verify(checks);
@@ -81,7 +102,7 @@ describe("a verifier", () => {
   });
 
   it("rejects with the reason of an aborted signal and frees its queue at once", async () => {
-    const verifier = createVerifier({ workers: 1, queueLimit: 1000 });
+    const verifier = createVerifier({ workers: 1, coldInline: 0, queueLimit: 1000 });
     try {
       const running = verifier.verify(Array.from({ length: 64 }, (_, i) => check(`r${i}`)));
       const controller = new AbortController();
@@ -100,7 +121,7 @@ describe("a verifier", () => {
   });
 
   it("does urgent groups before those that wait", async () => {
-    const verifier = createVerifier({ workers: 1 });
+    const verifier = createVerifier({ workers: 1, coldInline: 0 });
     try {
       const order: string[] = [];
       const checks = (label: string): SignatureCheck[] => Array.from({ length: 16 }, () => check(label));
@@ -116,7 +137,7 @@ describe("a verifier", () => {
   });
 
   it("rejects what is open when it closes, and everything afterwards", async () => {
-    const verifier = createVerifier({ workers: 1 });
+    const verifier = createVerifier({ workers: 1, coldInline: 0 });
     const open = verifier.verify(Array.from({ length: 100 }, () => check("open")));
     const settled = assert.rejects(open, { code: "CLOSED" });
     await verifier.close();

@@ -8,6 +8,8 @@ import { PriorityQueue } from "./queue.ts";
 export interface VerifierOptions {
   /** Threads; 0 = everything on the calling thread. They start with the first group of checks. */
   readonly workers: number;
+  /** While no thread has loaded its code yet, so many checks in all are done in line. Default 512. */
+  readonly coldInline?: number;
   /** Below this many checks a round trip costs more than it saves. Default 8. */
   readonly inlineBelow?: number;
   /** Checks waiting and in flight. Default {@link LIMITS.verifierQueue}. */
@@ -27,6 +29,8 @@ export interface VerifierMetrics {
 
 /** Checks of one chunk: the pool's unit of work, about 4 ms, so that a more urgent job waits no longer. */
 const CHUNK = 64;
+/** Half a second of waiting for the first blocks of a node that starts, against 50 ms of its main thread. */
+const DEFAULT_COLD_INLINE = 512;
 /** Splitting a group further than this costs more in round trips than two threads gain. */
 const SMALLEST_CHUNK = 16;
 /** A machine that cannot keep threads alive is served in line. */
@@ -50,6 +54,8 @@ interface Chunk {
 
 interface Thread {
   readonly worker: Worker;
+  /** It said that it has loaded its code. */
+  ready: boolean;
   chunk: Chunk | null;
 }
 
@@ -65,6 +71,7 @@ class VerifierPool implements Verifier {
   readonly #size: number;
   readonly #inlineBelow: number;
   readonly #limit: number;
+  #coldInline: number;
   readonly #backend: VerifierBackend;
   readonly #metrics: VerifierMetrics | null;
   readonly #queue = new PriorityQueue<Chunk>();
@@ -77,6 +84,7 @@ class VerifierPool implements Verifier {
   constructor(options: VerifierOptions) {
     this.#size = options.workers;
     this.#inlineBelow = options.inlineBelow ?? 8;
+    this.#coldInline = options.coldInline ?? DEFAULT_COLD_INLINE;
     this.#limit = options.queueLimit ?? LIMITS.verifierQueue;
     this.#backend = options.backend ?? nativeBackend;
     this.#metrics = options.metrics ?? null;
@@ -102,7 +110,7 @@ class VerifierPool implements Verifier {
     const startedAt = performance.now();
     const verified = (path: "inline" | "pool"): void =>
       this.#metrics?.verified(path, checks.length, (performance.now() - startedAt) / 1000);
-    if (checks.length < this.#inlineBelow || threads === 0) {
+    if (checks.length < this.#inlineBelow || threads === 0 || this.#isCold(checks.length)) {
       const verdicts = this.#backend.verifyBatch(checks);
       verified("inline");
       return verdicts;
@@ -146,6 +154,15 @@ class VerifierPool implements Verifier {
       thread.chunk = null;
     }
     await Promise.all(threads.map((thread) => thread.worker.terminate()));
+  }
+
+  /** Whether this group is better done here than by threads that do not answer yet; they start with it. */
+  #isCold(count: number): boolean {
+    if (count > this.#coldInline) return false;
+    for (const { ready } of this.#threads) if (ready) return false;
+    if (this.#threads.size === 0) this.#idleThread();
+    this.#coldInline -= count;
+    return true;
   }
 
   #tellQueue(): void {
@@ -192,9 +209,10 @@ class VerifierPool implements Verifier {
     const worker = new Worker(new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url), {
       name: "quorate-verification",
     });
-    const thread: Thread = { worker, chunk: null };
-    worker.on("message", (answer: { readonly verdicts: ArrayBuffer }) => {
-      this.#answer(thread, new Uint8Array(answer.verdicts));
+    const thread: Thread = { worker, ready: false, chunk: null };
+    worker.on("message", ({ verdicts }: { readonly verdicts?: ArrayBuffer }) => {
+      thread.ready = true;
+      if (verdicts !== undefined) this.#answer(thread, new Uint8Array(verdicts));
     });
     worker.on("error", (error) => this.#lost(thread, error));
     worker.on("exit", (code) => this.#lost(thread, new Error(`exit code ${code}`)));

@@ -1,4 +1,4 @@
-/** Entry of a verification thread: one packed buffer in, one verdict byte per check out. */
+/** Entry of a verification thread: it says when it is ready; then one packed buffer in, one verdict byte per check out. */
 import { parentPort } from "node:worker_threads";
 import { nativeBackend, type SignatureCheck } from "@quorate/crypto";
 import { unpackChecks } from "./packing.ts";
@@ -17,3 +17,5 @@ port.on("message", (message: { readonly id: number; readonly checks: ArrayBuffer
   }
   port.postMessage({ id: message.id, verdicts: answer.buffer }, [answer.buffer]);
 });
+
+port.postMessage({});
