@@ -295,6 +295,25 @@ export const chainState = (random: Random): ChainState => {
           stakeGwei: random.u64(),
           unlockHeight: random.below(1000),
         })),
+      changes: list(random, 2, () => ({
+        pubKey: random.bytes(32),
+        owner: random.bytes(20),
+        kind: random.pick([0, 1, 2, 3] as const),
+        value: random.u64(),
+        height: height(random),
+      })),
+      payouts: list(random, 2, () => ({
+        pubKey: random.bytes(32),
+        address: random.bytes(20),
+        gwei: random.u64(),
+        unlockHeight: height(random),
+        unlockTimeMs: random.below(2 ** 40),
+      })),
+      scheduled: list(random, 2, () =>
+        random.oneIn(2)
+          ? { kind: "param" as const, name: "precision", value: random.below(1000), height: height(random) }
+          : { kind: "upgrade" as const, appVersion: random.between(2, 9), height: height(random) },
+      ),
     },
   };
 };

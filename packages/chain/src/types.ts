@@ -230,21 +230,72 @@ export interface Genesis {
 
 export interface RegistryEntry {
   readonly pubKey: Uint8Array;
+  /** 20-byte EL address: receives fees and payouts, and is the only one that may withdraw. */
   readonly owner: Uint8Array;
+  /** Power in the set of lastHeight + 2; 0 when it is in none. */
   readonly power: Power;
   /** 0 active, 1 leaving, 2 tombstoned. */
   readonly status: 0 | 1 | 2;
+  /** Stake that its power follows from; 0 in permissioned mode. */
   readonly stakeGwei: bigint;
-  readonly unlockHeight: number;
+  /** Height from which a validator that lost its power is no longer held for evidence; 0 while it has power. */
+  readonly unlockHeight: Height;
 }
 
-/** Pure validator registry (DESIGN §8). Until changes come through execution requests it is the genesis set. */
+/** What a queued change asks for: the `kind` byte of a queue item. */
+export const ChangeKind = { power: 0, deposit: 1, withdraw: 2, leave: 3 } as const;
+export type ChangeKind = (typeof ChangeKind)[keyof typeof ChangeKind];
+
+/** A change of one validator that waits for its turn. */
+export interface QueuedChange {
+  readonly pubKey: Uint8Array;
+  /** Owner of the entry that it makes, should the key have none. */
+  readonly owner: Uint8Array;
+  readonly kind: ChangeKind;
+  /** power: the new absolute power; deposit, withdraw: gwei still to be added or taken; leave: 0. */
+  readonly value: bigint;
+  /** Height of the block whose execution requests asked for it. */
+  readonly height: Height;
+}
+
+/** Gwei that an owner is owed, or (with 0 gwei) a validator that is only held for evidence until then. */
+export interface Payout {
+  readonly pubKey: Uint8Array;
+  readonly address: Uint8Array;
+  readonly gwei: bigint;
+  /** Not before this height and {@link unlockTimeMs}; both 0 until the block after the one that made it fixes them. */
+  readonly unlockHeight: Height;
+  /** ms since 1970, compared with header times. */
+  readonly unlockTimeMs: number;
+}
+
+/** A param or a version of the rules that the registry's owner has set for a later height. */
+export type ScheduledChange =
+  | {
+      readonly kind: "param";
+      /** Its name in genesis. */
+      readonly name: string;
+      readonly value: number;
+      /** First height at which it holds. */
+      readonly height: Height;
+    }
+  | { readonly kind: "upgrade"; readonly appVersion: number; readonly height: Height };
+
+/** The validator registry (DESIGN §8; docs/protocol.md §3): a pure function of genesis and the blocks. */
 export interface Registry {
+  /** 0 permissioned, 1 stake. */
   readonly policy: 0 | 1;
   readonly nextDepositIndex: bigint;
+  /** Index of the next payload withdrawal. */
   readonly nextWithdrawalIndex: bigint;
   /** Ascending by key. */
   readonly entries: readonly RegistryEntry[];
+  /** Oldest first. */
+  readonly changes: readonly QueuedChange[];
+  /** Oldest first. */
+  readonly payouts: readonly Payout[];
+  /** Oldest first. */
+  readonly scheduled: readonly ScheduledChange[];
 }
 
 /**

@@ -9,6 +9,8 @@ import {
   type EnvelopeV1,
   encodeEnvelope,
   encodeState,
+  type Registry,
+  registryRoot,
 } from "@quorate/chain";
 import fc from "fast-check";
 import { chainOf, makeFixture } from "./state-fixture.ts";
@@ -192,12 +194,38 @@ describe("the execution envelope", () => {
   });
 });
 
+function withQueues(state: ChainState): ChainState {
+  const fill = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
+  return {
+    ...state,
+    registry: {
+      ...state.registry,
+      policy: 1,
+      nextDepositIndex: 7n,
+      nextWithdrawalIndex: 8n,
+      changes: [
+        { pubKey: fill(32, 1), owner: fill(20, 2), kind: 1, value: 2n ** 64n - 1n, height: 2 },
+        { pubKey: fill(32, 3), owner: fill(20, 4), kind: 3, value: 0n, height: 2 },
+      ],
+      payouts: [
+        { pubKey: fill(32, 5), address: fill(20, 6), gwei: 9n, unlockHeight: 10, unlockTimeMs: 11_000 },
+        { pubKey: fill(32, 5), address: fill(20, 6), gwei: 0n, unlockHeight: 0, unlockTimeMs: 0 },
+      ],
+      scheduled: [
+        { kind: "param", name: "precision", value: 300, height: 4 },
+        { kind: "upgrade", appVersion: 2, height: 900 },
+      ],
+    },
+  };
+}
+
 describe("the stored chain state", () => {
   const upgrades = [{ height: 100, appVersion: 2, params: { gas_limit: 30_000_000, precision: 400 } }];
   const states: readonly (readonly [name: string, state: ChainState])[] = [
     ["before the first block", chainOf(makeFixture("engine", { upgrades }), 0).state],
     ["with execution", chainOf(makeFixture("engine", { powers: [5n, 1n, 9n] }), 3).state],
     ["without execution", chainOf(makeFixture("none"), 2).state],
+    ["with changes and payouts in its queues", withQueues(chainOf(makeFixture("engine"), 2).state)],
   ];
 
   for (const [name, state] of states) {
@@ -212,6 +240,21 @@ describe("the stored chain state", () => {
       );
     });
   }
+
+  it("has a registry root that changes with every item of every queue", () => {
+    const { registry } = withQueues(chainOf(makeFixture("engine"), 2).state);
+    const variants: readonly Registry[] = [
+      registry,
+      { ...registry, changes: registry.changes.slice(1) },
+      { ...registry, changes: registry.changes.toReversed() },
+      { ...registry, payouts: registry.payouts.slice(1) },
+      { ...registry, payouts: registry.payouts.toReversed() },
+      { ...registry, scheduled: registry.scheduled.slice(1) },
+      { ...registry, scheduled: registry.scheduled.toReversed() },
+    ];
+    const roots = variants.map((variant) => Buffer.from(registryRoot(variant)).toString("hex"));
+    assert.equal(new Set(roots).size, variants.length);
+  });
 
   it("refuses bytes of no or another format", () => {
     fc.assert(

@@ -7,9 +7,9 @@ import {
   type Height,
   incrementProposerPriority,
   type Registry,
-  type RegistryEntry,
   type Validator,
   type ValidatorSet,
+  writeRegistry,
 } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import { at, decoded } from "./damage.ts";
@@ -46,26 +46,14 @@ function sameSet(a: ValidatorSet | null, b: ValidatorSet): boolean {
   return a.validators.every((validator, i) => sameValidator(validator, b.validators[i] as Validator));
 }
 
-function sameEntry(a: RegistryEntry, b: RegistryEntry): boolean {
-  return (
-    a.power === b.power &&
-    a.status === b.status &&
-    a.stakeGwei === b.stakeGwei &&
-    a.unlockHeight === b.unlockHeight &&
-    bytesEqual(a.pubKey, b.pubKey) &&
-    bytesEqual(a.owner, b.owner)
-  );
+function sameRegistry(a: Registry, b: Registry): boolean {
+  return a === b || bytesEqual(registryBytes(a), registryBytes(b));
 }
 
-function sameRegistry(a: Registry, b: Registry): boolean {
-  if (a === b) return true;
-  return (
-    a.policy === b.policy &&
-    a.nextDepositIndex === b.nextDepositIndex &&
-    a.nextWithdrawalIndex === b.nextWithdrawalIndex &&
-    a.entries.length === b.entries.length &&
-    a.entries.every((entry, i) => sameEntry(entry, b.entries[i] as RegistryEntry))
-  );
+function registryBytes(registry: Registry): Uint8Array {
+  const writer = new ByteWriter();
+  writeRegistry(writer, registry);
+  return writer.finish();
 }
 
 /** Whether `state` follows from `previous` by rotating the proposer and nothing else that a brief state leaves out. */
@@ -101,7 +89,7 @@ export function storeState(
     lastValidators: single(state.lastValidators),
     validators: single(state.validators),
     nextValidators: single(state.nextValidators),
-    registry: { ...state.registry, entries: [] },
+    registry: { ...state.registry, entries: [], changes: [], payouts: [], scheduled: [] },
   };
   return store(brief, 1, previous.fullHeight);
 }

@@ -1,10 +1,9 @@
-/**
- * The validator registry (DESIGN §8) and its root in app_hash. Until changes arrive through execution requests it is
- * the genesis set: nothing is queued and nothing is to be paid out.
- */
-import { compareBytes, merkleRoot } from "@quorate/crypto";
+/** The validator registry (DESIGN §8): how it begins, its root in app_hash, and how it is asked. */
+import { addressOf, bytesEqual, compareBytes, merkleRoot } from "@quorate/crypto";
 import { ByteWriter } from "../bytes.ts";
-import type { GenesisValidator, Hash, Registry, RegistryEntry } from "../types.ts";
+import { remembered } from "../state/memo.ts";
+import type { Address, GenesisValidator, Hash, Registry, RegistryEntry } from "../types.ts";
+import { entryBytes, payoutBytes, queuedBytes, scheduledBytes } from "./encoding.ts";
 
 /** The registry of a new chain: one active entry per genesis validator, ascending by key. */
 export function genesisRegistry(validators: readonly GenesisValidator[]): Registry {
@@ -23,48 +22,67 @@ export function genesisRegistry(validators: readonly GenesisValidator[]): Regist
     nextDepositIndex: 0n,
     nextWithdrawalIndex: 0n,
     entries: entries.sort((a, b) => compareBytes(a.pubKey, b.pubKey)),
+    changes: [],
+    payouts: [],
+    scheduled: [],
   };
 }
 
+const entryLeafOf = remembered<RegistryEntry, Uint8Array>(entryBytes);
+
 /**
  * Root of `head; entries ascending by key`; head = u8 policy ‖ next deposit index u64 ‖ next withdrawal index u64 ‖
- * root of the queued changes ‖ root of the payouts.
+ * root of the queued and then the scheduled changes ‖ root of the payouts.
  */
 export function registryRoot(registry: Registry): Hash {
-  const nothing = merkleRoot([]);
   const head = new ByteWriter()
     .u8(registry.policy)
     .u64(registry.nextDepositIndex)
     .u64(registry.nextWithdrawalIndex)
-    .bytes(nothing)
-    .bytes(nothing)
+    .bytes(merkleRoot([...registry.changes.map(queuedBytes), ...registry.scheduled.map(scheduledBytes)]))
+    .bytes(merkleRoot(registry.payouts.map(payoutBytes)))
     .finish();
-  return merkleRoot([head, ...registry.entries.map(entryLeaf)]);
+  return merkleRoot([head, ...registry.entries.map(entryLeafOf)]);
 }
 
-function entryLeaf(entry: RegistryEntry): Uint8Array {
-  return new ByteWriter()
-    .bytes(entry.pubKey)
-    .bytes(entry.owner)
-    .u64(entry.power)
-    .u8(entry.status)
-    .u64(entry.stakeGwei)
-    .u64(BigInt(entry.unlockHeight))
-    .finish();
-}
-
-/** The entry of a key by binary search, or null. */
-export function registryEntry(registry: Registry, pubKey: Uint8Array): RegistryEntry | null {
+/** Place of a key among the entries: where it is, or where it would go. */
+export function entryPlace(
+  entries: readonly RegistryEntry[],
+  pubKey: Uint8Array,
+): { readonly index: number; readonly entry: RegistryEntry | null } {
   let low = 0;
-  let high = registry.entries.length - 1;
-  while (low <= high) {
+  let high = entries.length;
+  while (low < high) {
     const middle = (low + high) >>> 1;
-    const entry = registry.entries[middle];
-    if (entry === undefined) return null;
+    const entry = entries[middle]!;
     const order = compareBytes(entry.pubKey, pubKey);
-    if (order === 0) return entry;
+    if (order === 0) return { index: middle, entry };
     if (order < 0) low = middle + 1;
-    else high = middle - 1;
+    else high = middle;
   }
-  return null;
+  return { index: low, entry: null };
+}
+
+/** The entry of a key, or null. */
+export function registryEntry(registry: Registry, pubKey: Uint8Array): RegistryEntry | null {
+  return entryPlace(registry.entries, pubKey).entry;
+}
+
+const addressOfEntry = remembered<RegistryEntry, Address>((entry) => addressOf(entry.pubKey));
+
+/**
+ * The entry of a validator address, or null. A validator that lost its power keeps its entry for as long as evidence
+ * against it may come.
+ */
+export function registryEntryByAddress(registry: Registry, address: Address): RegistryEntry | null {
+  return registry.entries.find((entry) => bytesEqual(addressOfEntry(entry), address)) ?? null;
+}
+
+/** `entries` with the one of the same key replaced, or added in its place. */
+export function withEntry(
+  entries: readonly RegistryEntry[],
+  changed: RegistryEntry,
+): readonly RegistryEntry[] {
+  const { index, entry } = entryPlace(entries, changed.pubKey);
+  return entries.toSpliced(index, entry === null ? 0 : 1, changed);
 }

@@ -3,22 +3,13 @@ import { addressOf, compareBytes } from "@quorate/crypto";
 import { ByteReader, ByteWriter } from "../bytes.ts";
 import { ChainError } from "../errors.ts";
 import { MAX_TOTAL_POWER, MAX_VALIDATORS } from "../limits.ts";
+import { malformed, oneOf } from "../malformed.ts";
 import { PARAM_SPECS, paramsFromRecord } from "../params/params.ts";
-import type {
-  BlockId,
-  ChainParams,
-  ChainState,
-  ElHead,
-  Registry,
-  RegistryEntry,
-  Upgrade,
-  Validator,
-  ValidatorSet,
-} from "../types.ts";
+import { readRegistry, writeRegistry } from "../registry/codec.ts";
+import type { BlockId, ChainParams, ChainState, ElHead, Upgrade, Validator, ValidatorSet } from "../types.ts";
 
-const FORMAT = 1;
-/** A registry also holds validators that are leaving or tombstoned. */
-const MAX_ENTRIES = 1 << 20;
+/** 1 knew no queues of the registry. */
+const FORMAT = 2;
 const MAX_UPGRADES = 1_000;
 
 /** @throws ChainError when a value is outside its range. */
@@ -184,55 +175,6 @@ function readElHead(reader: ByteReader): ElHead {
   };
 }
 
-function writeRegistry(writer: ByteWriter, registry: Registry): void {
-  writer
-    .u8(registry.policy)
-    .u64(registry.nextDepositIndex)
-    .u64(registry.nextWithdrawalIndex)
-    .u32(registry.entries.length);
-  for (const entry of registry.entries) {
-    writer
-      .bytes(entry.pubKey)
-      .bytes(entry.owner)
-      .u64(entry.power)
-      .u8(entry.status)
-      .u64(entry.stakeGwei)
-      .u64(BigInt(entry.unlockHeight));
-  }
-}
-
-function readRegistry(reader: ByteReader): Registry {
-  const policy = oneOf(reader.u8(), [0, 1] as const);
-  const nextDepositIndex = reader.u64();
-  const nextWithdrawalIndex = reader.u64();
-  const count = reader.u32();
-  if (count > MAX_ENTRIES)
-    throw malformed(`a registry of ${count} entries, at most ${MAX_ENTRIES} are allowed`);
-  const entries: RegistryEntry[] = [];
-  for (let i = 0; i < count; i++) {
-    const entry: RegistryEntry = {
-      pubKey: reader.bytes(32),
-      owner: reader.bytes(20),
-      power: reader.u64(),
-      status: oneOf(reader.u8(), [0, 1, 2] as const),
-      stakeGwei: reader.u64(),
-      unlockHeight: reader.safeU64(),
-    };
-    const before = entries[i - 1];
-    if (before !== undefined && compareBytes(before.pubKey, entry.pubKey) >= 0) {
-      throw malformed("the registry is not in order of its keys");
-    }
-    entries.push(entry);
-  }
-  return { policy, nextDepositIndex, nextWithdrawalIndex, entries };
-}
-
-function oneOf<T>(index: number, values: readonly T[]): T {
-  const value = values[index];
-  if (value === undefined) throw malformed(`a tag of ${index} stands for nothing`);
-  return value;
-}
-
 function asMalformed<T>(read: () => T): T {
   try {
     return read();
@@ -240,8 +182,4 @@ function asMalformed<T>(read: () => T): T {
     if (cause instanceof ChainError && cause.code !== "DECODE") throw malformed(cause.message);
     throw cause;
   }
-}
-
-function malformed(what: string): ChainError {
-  return new ChainError("DECODE", what, {});
 }
