@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { mutated } from "./apply.ts";
-import { makeOverlay } from "./overlay.ts";
+import { makeOverlay, type Overlay } from "./overlay.ts";
 import { type FileRun, runSeed, runTests } from "./processes.ts";
 import type { TestEnd } from "./reporter.ts";
 import type { DirectedTest, Mutant } from "./types.ts";
@@ -15,8 +15,8 @@ const LIMIT_TIMES = 4;
 const BASELINE_MS = 300_000;
 
 export type Result =
-  | { readonly kind: "killed"; readonly by: string; readonly ms: number }
-  | { readonly kind: "survived"; readonly ms: number }
+  | { readonly kind: "killed"; readonly by: string; readonly ms: number; readonly cpuMs: number }
+  | { readonly kind: "survived"; readonly ms: number; readonly cpuMs: number }
   | { readonly kind: "equivalent" }
   /** Nothing can be said: the tool, the list or a file's imports are at fault. */
   | { readonly kind: "error"; readonly reason: string };
@@ -61,59 +61,69 @@ export class Judge {
    */
   async prepare(
     mutants: readonly Mutant[],
-    jobs: number,
-  ): Promise<{ readonly files: number; readonly problems: readonly string[] }> {
-    if (!this.#means.tests) return { files: 0, problems: [] };
+    overlays: readonly Overlay[],
+  ): Promise<{ readonly files: number; readonly problems: readonly string[]; readonly cpuMs: number }> {
+    if (!this.#means.tests) return { files: 0, problems: [], cpuMs: 0 };
     const files = byFile(mutants.flatMap(({ verdict }) => (verdict.kind === "killed" ? verdict.by : [])));
     const baseline = new Map<string, { ms: number; passing: ReadonlySet<string> }>();
     const problems: string[] = [];
+    let cpuMs = 0;
     const work = [...files];
-    const worker = async (): Promise<void> => {
-      await using overlay = await makeOverlay(this.#root, null);
+    const worker = async (overlay: Overlay): Promise<void> => {
       for (let next = work.shift(); next !== undefined && !this.#signal.aborted; next = work.shift()) {
         const [file, names] = next;
         const run = await runTests(
-          overlay.root,
+          overlay,
           file,
           names,
           { testMs: BASELINE_MS, fileMs: BASELINE_MS },
           this.#signal,
         );
         baseline.set(file, { ms: run.ms, passing: passing(run) });
+        cpuMs += run.cpuMs;
         problems.push(...wrongWith(file, names, run));
       }
     };
-    await Promise.all(Array.from({ length: jobs }, worker));
+    await Promise.all(overlays.map(worker));
     this.#baseline = baseline;
-    return { files: files.size, problems };
+    return { files: files.size, problems, cpuMs };
   }
 
-  /** Puts the mutant into a copy, runs its tests file by file, then the seeds, until one fails. */
-  async judge(mutant: Mutant): Promise<Result> {
+  /** Puts the mutant into the copy, runs its tests file by file, then the seeds, until one fails. */
+  async judge(mutant: Mutant, overlay: Overlay): Promise<Result> {
     const { verdict, file } = mutant;
     const text = mutated(mutant, readFileSync(join(this.#root, file), "utf8"));
     if (verdict.kind === "equivalent") return { kind: "equivalent" };
     const started = performance.now();
-    await using overlay = await makeOverlay(this.#root, { file, text });
+    const used: Used = { cpuMs: 0 };
+    const timed = (result: Untimed): Result =>
+      result.kind === "error" ? result : { ...result, ...used, ms: performance.now() - started };
+    using _changed = overlay.change(file, text);
     if (this.#means.tests) {
       for (const [testFile, names] of byFile(verdict.by)) {
-        const result = await this.#byTests(overlay.root, testFile, names);
-        if (result !== null) return timed(result, started);
+        const result = await this.#byTests(overlay, testFile, names, used);
+        if (result !== null) return timed(result);
       }
     }
     for (let seed = 1; seed <= this.#means.seeds; seed++) {
-      const result = await this.#bySeed(overlay.root, seed);
-      if (result !== null) return timed(result, started);
+      const result = await this.#bySeed(overlay, seed);
+      if (result !== null) return timed(result);
     }
-    return timed({ kind: "survived" }, started);
+    return timed({ kind: "survived" });
   }
 
-  async #byTests(root: string, file: string, names: readonly string[]): Promise<Untimed | null> {
+  async #byTests(
+    overlay: Overlay,
+    file: string,
+    names: readonly string[],
+    used: Used,
+  ): Promise<Untimed | null> {
     const known = this.#baseline.get(file) ?? { ms: 0, passing: new Set<string>() };
     const more = LIMIT_TIMES * known.ms;
     const limits = { testMs: TEST_MS + more, fileMs: PROCESS_MS + more };
     const isKill = ({ name, outcome }: TestEnd): boolean => outcome === "fail" && known.passing.has(name);
-    const run = await runTests(root, file, names, limits, this.#signal, isKill);
+    const run = await runTests(overlay, file, names, limits, this.#signal, isKill);
+    used.cpuMs += run.cpuMs;
     if (this.#signal.aborted) return INTERRUPTED;
     const failed = run.ends.find(isKill);
     if (failed !== undefined) return { kind: "killed", by: `${file} "${failed.name}"` };
@@ -123,14 +133,14 @@ export class Judge {
     return { kind: "error", reason: `${file} ended with ${run.exitCode}: ${run.output}` };
   }
 
-  async #bySeed(root: string, seed: number): Promise<Untimed | null> {
+  async #bySeed(overlay: Overlay, seed: number): Promise<Untimed | null> {
     let usualMs = this.#seeds.get(seed);
     if (usualMs === undefined) {
       usualMs = this.#seedWithout(seed);
       this.#seeds.set(seed, usualMs);
     }
     const limitMs = PROCESS_MS + LIMIT_TIMES * (await usualMs);
-    const run = await runSeed(root, seed, limitMs, this.#signal);
+    const run = await runSeed(overlay, seed, limitMs, this.#signal);
     if (this.#signal.aborted) return INTERRUPTED;
     if (run.hung) return { kind: "killed", by: `seed ${seed} (did not end)` };
     if (run.verdict === null) return { kind: "error", reason: `seed ${seed} gave no verdict: ${run.output}` };
@@ -141,8 +151,8 @@ export class Judge {
 
   /** A seed that fails by itself could not tell anything. */
   async #seedWithout(seed: number): Promise<number> {
-    await using overlay = await makeOverlay(this.#root, null);
-    const run = await runSeed(overlay.root, seed, BASELINE_MS, this.#signal);
+    await using overlay = await makeOverlay(this.#root);
+    const run = await runSeed(overlay, seed, BASELINE_MS, this.#signal);
     if (run.verdict?.kind === "ok") return run.ms;
     throw new Error(`seed ${seed} fails without any mutant: ${run.output}`);
   }
@@ -153,11 +163,12 @@ type Untimed =
   | { readonly kind: "survived" }
   | { readonly kind: "error"; readonly reason: string };
 
-const INTERRUPTED: Untimed = { kind: "error", reason: "interrupted" };
-
-function timed(result: Untimed, started: number): Result {
-  return result.kind === "error" ? result : { ...result, ms: performance.now() - started };
+/** What the processes of a mutant cost so far, the seeds not counted. */
+interface Used {
+  cpuMs: number;
 }
+
+const INTERRUPTED: Untimed = { kind: "error", reason: "interrupted" };
 
 function passing(run: FileRun): ReadonlySet<string> {
   return new Set(run.ends.filter(({ outcome }) => outcome === "pass").map(({ name }) => name));

@@ -13,17 +13,20 @@ import { VOTES } from "./list/votes.ts";
 import { WRITE_AHEAD_LOG } from "./list/wal.ts";
 import type { Mutant } from "./types.ts";
 
-export const MUTANTS: readonly Mutant[] = [
-  ...ROUND_MACHINE,
-  ...DRIVER,
-  ...VOTES,
-  ...HEIGHTS,
-  ...WRITE_AHEAD_LOG,
-  ...SIGN_STATE,
-  ...ORDER_OF_EVENTS,
-  ...RUNNING,
-  ...EXECUTION,
-  ...SYNC_AND_COMMITS,
-  ...CHAIN,
-  ...GOSSIP,
-];
+/** Parts of the list, by the name of their file in list/. */
+export const PARTS: Readonly<Record<string, readonly Mutant[]>> = {
+  "round-machine": ROUND_MACHINE,
+  driver: DRIVER,
+  votes: VOTES,
+  heights: HEIGHTS,
+  wal: WRITE_AHEAD_LOG,
+  privval: SIGN_STATE,
+  order: ORDER_OF_EVENTS,
+  runner: RUNNING,
+  execution: EXECUTION,
+  sync: SYNC_AND_COMMITS,
+  chain: CHAIN,
+  gossip: GOSSIP,
+};
+
+export const MUTANTS: readonly Mutant[] = Object.values(PARTS).flat();

@@ -1,4 +1,4 @@
-/** A copy of the sources in which one file differs: hard links, so that making one takes milliseconds. */
+/** A copy of the sources in which one file at a time differs: hard links, so that it shares what does not. */
 import {
   copyFileSync,
   linkSync,
@@ -18,27 +18,33 @@ const LEFT_OUT = new Set(["node_modules", "lib", ".git", ".testnet", ".cache", "
 export interface Overlay extends AsyncDisposable {
   /** Root of the copy; files have the same paths below it. Disposing of it deletes them. */
   readonly root: string;
+  /** Environment of a process that runs in the copy: what it compiles there is kept for the next one. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Gives a file (path from the root) another text, until the result is disposed of. */
+  change(file: string, text: string): Disposable;
 }
 
-/** `change`: the file that differs (path from the root) and its text; `null` for a plain copy. */
-export async function makeOverlay(
-  root: string,
-  change: { readonly file: string; readonly text: string } | null,
-): Promise<Overlay> {
+export async function makeOverlay(root: string): Promise<Overlay> {
   const base = await mkdtemp(join(tmpdir(), "quorate-mutant-"));
   const copy = join(base, "repository");
   copyTree(root, copy);
   linkModules(root, copy);
   // What the tests look for beside the repository.
   symlinkSync(join(dirname(root), "shared"), join(base, "shared"));
-  if (change !== null) {
-    const file = join(copy, change.file);
-    // The link goes first: writing through it would change the sources themselves.
-    unlinkSync(file);
-    writeFileSync(file, change.text);
-  }
   return {
     root: copy,
+    env: { NODE_COMPILE_CACHE: join(base, "compiled") },
+    change: (file, text) => {
+      // The link goes first: writing through it would change the sources themselves.
+      unlinkSync(join(copy, file));
+      writeFileSync(join(copy, file), text);
+      return {
+        [Symbol.dispose]: () => {
+          unlinkSync(join(copy, file));
+          linkOrCopy(join(root, file), join(copy, file));
+        },
+      };
+    },
     [Symbol.asyncDispose]: () => rm(base, { recursive: true, force: true, maxRetries: 5 }),
   };
 }

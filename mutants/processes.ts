@@ -16,6 +16,12 @@ export interface Limits {
   readonly fileMs: number;
 }
 
+/** Where a process runs, and what is added to its environment. */
+export interface Place {
+  readonly root: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** How a process ended. */
 interface Ended {
   /** It had to be ended: something in it went on for ever. */
@@ -29,6 +35,8 @@ interface Ended {
 
 export interface FileRun extends Ended {
   readonly ends: readonly TestEnd[];
+  /** CPU ms until the last test ended. */
+  readonly cpuMs: number;
 }
 
 /**
@@ -36,7 +44,7 @@ export interface FileRun extends Ended {
  * that is asked, the rest is not waited for.
  */
 export async function runTests(
-  root: string,
+  place: Place,
   file: string,
   names: readonly string[],
   limits: Limits,
@@ -50,7 +58,7 @@ export async function runTests(
     file,
   ];
   const ends: TestEnd[] = [];
-  const ended = await runNode(root, args, limits.fileMs, signal, (line) => {
+  const ended = await runNode(place, args, limits.fileMs, signal, (line) => {
     // A test may have printed something before it, without ending its line.
     const at = line.indexOf(MARK);
     if (at < 0) return false;
@@ -58,7 +66,7 @@ export async function runTests(
     ends.push(end);
     return enough(end);
   });
-  return { ...ended, ends };
+  return { ...ended, ends, cpuMs: ends.at(-1)?.cpuMs ?? 0 };
 }
 
 /** How a seed of the simulator ended; `null`: the simulator itself did not come to a verdict. */
@@ -67,13 +75,13 @@ export interface SeedRun extends Ended {
 }
 
 export async function runSeed(
-  root: string,
+  place: Place,
   seed: number,
   limitMs: number,
   signal: AbortSignal,
 ): Promise<SeedRun> {
   const args = ["simulator/src/main.ts", "--seed", String(seed), "--json", "--no-shrink"];
-  const ended = await runNode(root, args, limitMs, signal);
+  const ended = await runNode(place, args, limitMs, signal);
   return { ...ended, verdict: verdictOf(ended.stdout) };
 }
 
@@ -91,7 +99,7 @@ function verdictOf(stdout: string): SeedRun["verdict"] {
 }
 
 async function runNode(
-  root: string,
+  { root, env }: Place,
   args: readonly string[],
   limitMs: number,
   signal: AbortSignal,
@@ -103,7 +111,7 @@ async function runNode(
     cwd: root,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+    env: { ...process.env, ...env, NODE_TEST_CONTEXT: undefined },
   });
   let [stdout, output, line] = ["", "", ""];
   const keep = (text: string): void => {

@@ -6,14 +6,16 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Judge, type Means, type Result } from "./judge.ts";
-import { MUTANTS } from "./list.ts";
+import { PARTS } from "./list.ts";
+import { makeOverlay, type Overlay } from "./overlay.ts";
 import type { Mutant } from "./types.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-const USAGE = `npm run mutants -- [--only NAME] [--by tests|seeds|both] [--seeds 4] [--jobs 2] [--json]
+const USAGE = `npm run mutants -- [--only NAME] [--part PART] [--by tests|seeds|both] [--seeds 4] [--jobs 2] [--json]
 
   --only NAME   mutants whose name contains this; may be given more than once
+  --part PART   a part of the list: ${Object.keys(PARTS).join(", ")}; may be given more than once
   --by WHAT     the tests named for each mutant, seeds of the simulator, or first those, then these; default both
   --seeds K     seeds 1 to K, default 4
   --jobs N      so many at a time, default 2
@@ -32,6 +34,7 @@ function optionsOf(args: readonly string[]): Options | string {
       args: [...args],
       options: {
         only: { type: "string", multiple: true },
+        part: { type: "string", multiple: true },
         by: { type: "string", default: "both" },
         seeds: { type: "string", default: "4" },
         jobs: { type: "string", default: "2" },
@@ -45,11 +48,15 @@ function optionsOf(args: readonly string[]): Options | string {
     const { by } = values;
     if (by !== "tests" && by !== "seeds" && by !== "both") return "--by takes tests, seeds or both";
     const means: Means = { tests: by !== "seeds", seeds: by === "tests" ? 0 : seeds };
-    const only = values.only ?? [];
-    const unknown = only.find((part) => !MUTANTS.some(({ name }) => name.includes(part)));
+    const parts = values.part ?? Object.keys(PARTS);
+    const missing = parts.find((part) => PARTS[part] === undefined);
+    if (missing !== undefined) return `there is no part "${missing}"`;
+    const listed = parts.flatMap((part) => PARTS[part] ?? []);
+    const only = values.only ?? [""];
+    const unknown = only.find((word) => !listed.some(({ name }) => name.includes(word)));
     if (unknown !== undefined) return `no mutant's name contains "${unknown}"`;
-    const chosen = only.length === 0 ? MUTANTS : MUTANTS.filter((m) => only.some((p) => m.name.includes(p)));
-    return { mutants: chosen, means, jobs, json: values.json };
+    const mutants = listed.filter(({ name }) => only.some((word) => name.includes(word)));
+    return { mutants, means, jobs, json: values.json };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -58,7 +65,7 @@ function optionsOf(args: readonly string[]): Options | string {
 function lineOf({ name }: Mutant, result: Result): string {
   switch (result.kind) {
     case "killed":
-      return `killed      ${name}  by ${result.by}  ${seconds(result.ms)}`;
+      return `killed      ${name}  by ${result.by}  ${seconds(result.ms)}, CPU ${seconds(result.cpuMs)}`;
     case "survived":
       return `SURVIVED    ${name}  ${seconds(result.ms)}`;
     case "equivalent":
@@ -74,7 +81,10 @@ async function main({ mutants, means, jobs, json }: Options, signal: AbortSignal
   const say = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
   const started = performance.now();
   const judge = new Judge(ROOT, means, signal);
-  const { files, problems } = await judge.prepare(mutants, jobs);
+  await using stack = new AsyncDisposableStack();
+  const overlays: Overlay[] = [];
+  for (let i = 0; i < jobs; i++) overlays.push(stack.use(await makeOverlay(ROOT)));
+  const { files, problems, cpuMs } = await judge.prepare(mutants, overlays);
   for (const problem of problems) say(`ERROR       ${problem}`);
   if (problems.length > 0 || signal.aborted) return 1;
   if (means.tests) {
@@ -83,13 +93,15 @@ async function main({ mutants, means, jobs, json }: Options, signal: AbortSignal
     );
   }
   const counts = { killed: 0, survived: 0, equivalent: 0, error: 0 };
+  let cpu = cpuMs;
   const work = [...mutants];
-  const worker = async (): Promise<void> => {
+  const worker = async (overlay: Overlay): Promise<void> => {
     for (let mutant = work.shift(); mutant !== undefined && !signal.aborted; mutant = work.shift()) {
       const result = await judge
-        .judge(mutant)
+        .judge(mutant, overlay)
         .catch((error: unknown): Result => ({ kind: "error", reason: String(error) }));
       counts[result.kind]++;
+      if ("cpuMs" in result) cpu += result.cpuMs;
       say(lineOf(mutant, result));
       if (json) {
         const { name, file } = mutant;
@@ -97,7 +109,8 @@ async function main({ mutants, means, jobs, json }: Options, signal: AbortSignal
       }
     }
   };
-  await Promise.all(Array.from({ length: jobs }, worker));
+  await Promise.all(overlays.map(worker));
+  if (means.tests) say(`${seconds(cpu)} of CPU in the processes of the tests`);
   const failed = counts.survived + counts.error;
   if (counts.error > 0) say(`${counts.error} could not be judged`);
   say(`${counts.killed} killed, ${counts.survived} survived, ${counts.equivalent} equivalent`);

@@ -11,6 +11,7 @@ const PARTS = "packages/chain/src/parts/part-set.ts";
 const BLOCKS = "packages/chain/test/state-block.test.ts";
 const SETS = "packages/chain/test/validators.test.ts";
 const COMMIT = "packages/chain/test/commit.test.ts";
+const LAWS = "packages/chain/test/commit-laws.test.ts";
 
 export const CHAIN: readonly Mutant[] = [
   {
@@ -38,7 +39,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "  if ((header.lastBlockId === null) !== (expected.lastBlockId === null)) {\n",
     bug: "a block follows another parent",
     origin: "DESIGN §3",
-    verdict: killedBy(BLOCKS, "a header of any shape"),
+    verdict: killedBy(BLOCKS, "a link to another block"),
   },
   {
     name: "app-hash-is-not-compared",
@@ -65,7 +66,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "      state.validators,\n      state.lastBlockId,",
     bug: "after a change of the set the last commit is judged by the wrong validators",
     origin: "CometBFT LastValidators; Mainsail 286",
-    verdict: killedBy(BLOCKS, "set"),
+    verdict: killedBy(LAWS, "the last commit is judged by the set that signed it"),
   },
   {
     name: "payload-of-another-parent",
@@ -74,7 +75,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "  if (envelope.parentHash.length !== state.el.blockHash.length) {\n",
     bug: "the execution chain forks under one consensus chain",
     origin: "DESIGN §7",
-    verdict: killedBy(BLOCKS, "payload", "a payload"),
+    verdict: killedBy(BLOCKS, "another parent"),
   },
   {
     name: "payload-of-another-time",
@@ -83,7 +84,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "",
     bug: "a proposer sets the EVM's clock at will",
     origin: "DESIGN §3 Time: EL timestamp = floor(header.time)",
-    verdict: killedBy(BLOCKS, "payload", "a payload"),
+    verdict: killedBy(BLOCKS, "a later timestamp"),
   },
   {
     name: "prev-randao-is-free",
@@ -92,7 +93,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "  if (envelope.prevRandao.length !== 32) {\n",
     bug: "a proposer grinds prevRandao",
     origin: "DESIGN §3",
-    verdict: killedBy(BLOCKS, "payload", "a payload"),
+    verdict: killedBy(BLOCKS, "another prevRandao"),
   },
   {
     name: "fees-go-anywhere",
@@ -101,7 +102,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "  if (envelope.feeRecipient.length !== 20) {\n",
     bug: "a proposer's client sends the fees to an address of its own",
     origin: "DESIGN §3",
-    verdict: killedBy(BLOCKS, "payload", "a payload"),
+    verdict: killedBy(BLOCKS, "another fee recipient"),
   },
   {
     name: "withdrawals-from-nowhere",
@@ -110,7 +111,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "  if (envelope.withdrawals.length > 16) {\n",
     bug: "a proposer mints ether",
     origin: "DESIGN §7: Geth checks no withdrawals",
-    verdict: killedBy(BLOCKS, "payload", "a payload"),
+    verdict: killedBy(BLOCKS, "a withdrawal that nobody is owed"),
   },
   {
     name: "any-member-proposes",

@@ -136,7 +136,7 @@ export const EXECUTION: readonly Mutant[] = [
     replace: "",
     bug: "the execution cursor passes a block that the client refused to adopt",
     origin: "DESIGN §5.5: forkchoiceUpdated -> execution cursor",
-    verdict: killedBy(FEEDING, "forkchoice", "VALID"),
+    verdict: killedBy(FEEDING, "a refused forkchoice leaves the cursor"),
   },
   {
     name: "head-that-stays-is-not-noticed",
@@ -154,7 +154,7 @@ export const EXECUTION: readonly Mutant[] = [
     replace: "    this.#suspected = false;\n",
     bug: "what a client called VALID before it lost its database is not sent to it again",
     origin: "DESIGN §7: stock Geth loses up to five blocks",
-    verdict: killedBy(FEEDING, "an EL that comes back without its last", "a wiped EL"),
+    verdict: killedBy(FEEDING, "an EL that comes back without its last"),
   },
   {
     name: "undecided-head-is-adopted",

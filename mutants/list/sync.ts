@@ -11,6 +11,7 @@ const SYNCING = "packages/sync/test/block-sync.test.ts";
 const LIARS = "packages/sync/test/liars.test.ts";
 const BLOCKS = "packages/chain/test/state-block.test.ts";
 const CHAIN_COMMITS = "packages/chain/test/commit.test.ts";
+const LAWS = "packages/chain/test/commit-laws.test.ts";
 
 export const SYNC_AND_COMMITS: readonly Mutant[] = [
   {
@@ -44,7 +45,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
       "  if (power < needed) throw notEnoughPower(power, needed);\n  return checks;\n}\n\n/**\n * The checks",
     bug: "2/3 of the power prove a block",
     origin: "CometBFT VerifyCommit: strictly more",
-    verdict: killedBy(BLOCKS, "a last commit with too little power"),
+    verdict: killedBy(LAWS, "exactly two thirds of the power prove nothing"),
   },
   {
     name: "nil-votes-count-for-the-block",
@@ -62,7 +63,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
     replace: "",
     bug: "a good commit of one block is served with another",
     origin: "CometBFT VerifyCommit",
-    verdict: killedBy(SYNCING, "a block with the commit of another block is refused"),
+    verdict: killedBy(LAWS, "a good commit of one block proves no other"),
   },
   {
     name: "commit-of-another-height",
@@ -81,7 +82,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
       '    if (sig.validatorAddress.length !== validator.address.length) {\n      throw refuse("address_mismatch"',
     bug: "a commit hashes differently and verifies all the same",
     origin: "CometBFT VerifyCommit",
-    verdict: killedBy(CHAIN_COMMITS, "commit"),
+    verdict: killedBy(LAWS, "an entry stands under the address of the validator at its index"),
   },
   {
     name: "commit-with-unchecked-nil-signatures",
@@ -90,7 +91,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
     replace: "    if (sig.flag !== CommitFlag.commit) continue;",
     bug: "a proposer writes forged nil votes of others into the chain",
     origin: "CometBFT: VerifyCommit checks all signatures",
-    verdict: killedBy(CHAIN_COMMITS, "nil", "commit"),
+    verdict: killedBy(LAWS, "a signature for nil in a commit is asked for like any other"),
   },
   {
     name: "commit-light-where-all-are-asked",
@@ -108,7 +109,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
     replace: "commitChecks(state.chainId, state.nextValidators, blockId",
     bug: "a height is proved by the set of the next one",
     origin: "CometBFT: validators of the height",
-    verdict: killedBy(SYNCING, "another chain"),
+    verdict: killedBy(SYNCING, "a height is proved by its own set"),
   },
   {
     name: "sync-without-last-commit-signatures",
@@ -117,7 +118,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
     replace: `    const reason = broken ?? (lastCommit.length >= 0 ? null : "a signature of its last commit does not hold");`,
     bug: "+2/3 signed a block that breaks a rule and the node follows them",
     origin: "DESIGN §5.9",
-    verdict: killedBy(SYNCING, "a block that +2/3 signed against the rules"),
+    verdict: killedBy(SYNCING, "a block whose last commit holds a forged signature stops the sync"),
   },
   {
     name: "sync-without-chain-rules",

@@ -34,6 +34,12 @@ test("each decided block goes to the EL as head, safe and finalized, and the cur
   }
   assert.deepEqual(bench.store.cursors, [1, 2, 3]);
   assert.equal(bench.client.head?.number, 3);
+  const sent = bench.el.calls.filter(({ method }) => method === "engine_forkchoiceUpdatedV3");
+  const decided = bench.store.hashes.map((hash) => `0x${Buffer.from(hash).toString("hex")}`);
+  assert.deepEqual(
+    sent.slice(-3).map(({ params: [state] }) => state),
+    decided.slice(1).map((hash) => ({ headBlockHash: hash, safeBlockHash: hash, finalizedBlockHash: hash })),
+  );
 });
 
 test("the beacon root handed to the EL is that of the store, the requests are those of the envelope", async (t) => {
@@ -62,6 +68,8 @@ for (const lost of [0, 1, 2, 3, 4, 5]) {
     bench.decide(1);
     await bench.el.start();
     await atTip(bench);
+    // Found by asking, not by running into a block that it lacks.
+    assert.ok(!bench.log.some(({ message }) => message.includes("refuses to adopt")));
   });
 }
 
@@ -170,6 +178,23 @@ test("VALID that never moves the head ends with a demand to restart the EL, and 
   assert.match("action" in second ? second.action : "", /delete its data directory/);
   bench.el.script = () => undefined;
   await atTip(bench);
+});
+
+test("a refused forkchoice leaves the cursor, though the EL's own head has the same number", async (t) => {
+  const bench = await openBench(t);
+  await bench.ready();
+  bench.decide(1);
+  const target = `0x${Buffer.from(bench.store.hashes[1]!).toString("hex")}`;
+  bench.el.script = (method, params) => {
+    if (method === "eth_blockNumber") return { result: "0x1" };
+    if (method !== "engine_forkchoiceUpdatedV3") return undefined;
+    if ((params[0] as { headBlockHash: string }).headBlockHash !== target) return undefined;
+    return { result: { payloadStatus: { status: "INVALID", latestValidHash: null }, payloadId: null } };
+  };
+  bench.client.decided(1);
+  const status = await bench.until(({ kind }) => kind === "broken");
+  assert.match("reason" in status ? status.reason : "", /refuses to adopt decided block 1/);
+  assert.deepEqual(bench.store.cursors, []);
 });
 
 test("an EL that answers well but does not keep up is not ready until it has caught up", async (t) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Commit, decodeCommit, encodeCommit } from "@quorate/chain";
+import { type Commit, decodeCommit, encodeCommit, makeValidatorSet } from "@quorate/chain";
+import { ed25519PublicKey } from "@quorate/crypto";
 import { SyncError } from "../src/errors.ts";
 import { nextBlock, type Served, testChain } from "./support/chain.ts";
 import { honest, never, peer, TestNode, VirtualClock } from "./support/network.ts";
@@ -168,6 +169,34 @@ test("a block that +2/3 signed against the rules stops the sync as a divergence"
     (error: unknown) => error instanceof SyncError && error.code === "DIVERGED",
   );
   assert.equal(late.state.lastHeight, 3);
+  assert.deepEqual(late.reports, []);
+});
+
+test("a block whose last commit holds a forged signature stops the sync, though +2/3 signed it", async () => {
+  const [first, ...rest] = decodeCommit(chain.blocks[2]!.commit).signatures;
+  const forged = { ...first!, signature: new Uint8Array(64).fill(7) };
+  const lastCommit = { ...decodeCommit(chain.blocks[2]!.commit), signatures: [forged, ...rest] };
+  const made = nextBlock(chain.states[3]!, lastCommit, []);
+  const served = [...slice(1, 3), { height: 4, block: made.bytes, commit: encodeCommit(made.commit) }];
+  const late = node(() => [
+    peer("majority", 4, async (from, count) => served.slice(from - 1, from - 1 + count)),
+  ]);
+  await assert.rejects(
+    late.drive(),
+    (error: unknown) => error instanceof SyncError && error.code === "DIVERGED",
+  );
+  assert.equal(late.state.lastHeight, 3);
+});
+
+test("a height is proved by its own set, not by that of the next height", async () => {
+  const newcomer = { pubKey: ed25519PublicKey(new Uint8Array(32).fill(9)), power: 10n };
+  const nextValidators = makeValidatorSet([...chain.genesis.validators.validators, newcomer]);
+  const genesis = { ...chain.genesis, nextValidators };
+  const { bytes, commit } = nextBlock(genesis, null, []);
+  const served = { height: 1, block: bytes, commit: encodeCommit(commit) };
+  const clock = new VirtualClock();
+  const late = new TestNode(genesis, [peer("a", 1, async () => [served])], clock, SMALL);
+  assert.equal(await late.drive(), 1);
   assert.deepEqual(late.reports, []);
 });
 
