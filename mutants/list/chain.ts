@@ -139,7 +139,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "return compareBytes(validators[a]!.address, validators[b]!.address) > 0;",
     bug: "the rotation differs from the field's: light clients and other nodes see another proposer",
     origin: "CometBFT CompareProposerPriority",
-    verdict: killedBy(SETS, "the fast rotation in doubles"),
+    verdict: killedBy(SETS, "of equal priorities the lowest address proposes first"),
   },
   {
     name: "proposer-does-not-pay",
@@ -157,7 +157,7 @@ export const CHAIN: readonly Mutant[] = [
     replace: "    nextValidators: validators,\n",
     bug: "every height begins with the same proposer",
     origin: "CometBFT updateState",
-    verdict: killedBy(BLOCKS, "app_hash", "priorities"),
+    verdict: killedBy(BLOCKS, "gives each of n validators of equal power the first round"),
   },
   {
     name: "late-proposals-are-timely",

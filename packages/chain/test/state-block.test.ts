@@ -151,6 +151,14 @@ describe("a chain of blocks", () => {
     );
   });
 
+  it("gives each of n validators of equal power the first round of one in n heights", () => {
+    const fixture = makeFixture("none");
+    const first = Array.from({ length: 8 }, (_, i) => proposerOf(chainOf(fixture, i).state.validators, 0));
+    const names = first.map(({ address }) => Buffer.from(address).toString("hex"));
+    assert.equal(new Set(names.slice(0, 4)).size, 4);
+    assert.deepEqual(names.slice(4), names.slice(0, 4));
+  });
+
   it("refuses to apply a block of another height", () => {
     const { tip, block } = tipWithPayload(2);
     refusedWith("BAD_HEIGHT", () => applyBlock(tip.state, withHeader(block, { height: 5 }), idOf(block)));

@@ -70,6 +70,18 @@ describe("validator sets", () => {
     );
   });
 
+  test("of equal priorities the lowest address proposes first", () => {
+    // Small powers rotate in doubles, large ones in integers.
+    for (const power of [10n, 2n ** 55n]) {
+      let set = makeValidatorSet([0, 1, 2, 3].map((i) => ({ pubKey: key(i), power })));
+      const order = [...set.validators].map(({ address }) => address).sort(compareBytes);
+      for (const address of order) {
+        assert.deepEqual(set.proposer.address, address);
+        set = incrementProposerPriority(set, 1);
+      }
+    }
+  });
+
   test("the fast rotation in doubles gives what exact integers give", () => {
     fc.assert(
       fc.property(arbitrary.validatorSet, fc.integer({ min: 1, max: 50 }), (set, times) => {
