@@ -107,9 +107,9 @@ export const GOSSIP: readonly Mutant[] = [
   },
   {
     name: "second-proposal-is-skipped",
-    file: PROPOSAL,
-    find: `  if (novelty === "full") return DROP;\n`,
-    replace: `  if (novelty === "full" || ofHeight.proposal(proposal.round, "") !== "new") return DROP;\n`,
+    file: SLOTS,
+    find: "    this.#proposals.add(round, id);\n",
+    replace: `    this.#proposals.add(round, id);\n    this.#proposals.add(round, "");\n`,
     bug: "the second proposal of an equivocating proposer never comes in: this node cannot follow the polka for it",
     origin: "Malachite 1018; Mainsail: second proposal skipped",
     verdict: killedBy(ADMITTED, "comes in twice from an equivocating proposer"),
