@@ -1,6 +1,7 @@
 /**
- * `npm test`: lint, types, boundaries, then every test of the packages (in parallel) and of the whole network (one file
- * at a time), with one closing summary by Node's own reporter, in which a failed check counts as a failed test.
+ * `npm test`: lint, types, boundaries, then every test of the packages and, beside them, of the whole network (one file at
+ * a time, so one network at a time), with one closing summary by Node's own reporter, in which a failed check counts as a
+ * failed test. A network waits most of its time: the packages' tests use what it leaves, at a lower priority.
  * `npm test -- FILE…` runs only those test files. A file that has not ended after QUORATE_TEST_FILE_TIMEOUT_MS (default
  * 20 minutes) is ended and counts as failed.
  */
@@ -13,6 +14,7 @@ import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { inspect } from "node:util";
+import { interleave, type TestEvent } from "./test-interleave.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const BIN = join(ROOT, "node_modules", ".bin");
@@ -28,6 +30,12 @@ const CHECKS: readonly (readonly [name: string, command: string, ...args: string
   ["types of tests", join(BIN, "tsc"), "-p", "tsconfig.tests.json"],
   ["boundaries", process.execPath, "scripts/boundaries.ts"],
 ];
+
+/**
+ * Each test file is a process of its own that loads hundreds of modules: Node keeps their stripped and compiled form here
+ * between files and runs, which halves what loading costs.
+ */
+process.env["NODE_COMPILE_CACHE"] ??= join(ROOT, "node_modules", ".cache", "node-compile");
 
 /** The child that a signal to this process must reach too. */
 const children = new Set<{ kill(signal: NodeJS.Signals): boolean }>();
@@ -57,43 +65,53 @@ function check(command: string, args: readonly string[]): Promise<boolean> {
   });
 }
 
-type Event = { readonly type: string; readonly data: unknown };
+interface Part {
+  readonly files: readonly string[];
+  readonly concurrency: number;
+  /** How far its processes step back behind others, 0 to 19. */
+  readonly niceness: number;
+}
 
-/** Runs the phases one after the other and adds up their totals into one summary, which ends the output whatever happens. */
-async function* phases(plan: readonly { files: string[]; concurrency: number }[]): AsyncGenerator<Event> {
-  const started = performance.now();
-  const totals = new Map<string, number>(SUMMARY.map((name) => [name, 0]));
-  const add = (name: string, value: number): void => {
-    totals.set(name, (totals.get(name) ?? 0) + value);
-  };
-  const watchdog = new URL("./test-watchdog.ts", import.meta.url);
-  watchdog.searchParams.set("ms", String(FILE_TIMEOUT_MS));
-  for (const { files, concurrency } of plan) {
-    if (files.length === 0 || stopping.signal.aborted) continue;
-    try {
-      const stream = run({
-        files,
-        concurrency,
-        cwd: ROOT,
-        timeout: TEST_TIMEOUT_MS,
-        signal: stopping.signal,
-        execArgv: [...process.execArgv, `--import=${watchdog.href}`],
-      });
-      for await (const event of stream as AsyncIterable<Event>) {
-        const total = event.type === "test:diagnostic" ? totalOf(event.data) : null;
-        if (total === null) yield event;
-        else if (total.name !== "duration_ms") add(total.name, total.value);
-        const ended = event.type === "test:fail" ? endOf(event.data) : null;
-        if (ended !== null) yield { type: "test:stderr", data: { message: `${ended}\n` } };
-      }
-    } catch (error) {
-      add("fail", 1);
-      yield {
-        type: "test:stderr",
-        data: { file: files[0], message: `the test runner failed: ${inspect(error)}\n` },
-      };
+const totals = new Map<string, number>(SUMMARY.map((name) => [name, 0]));
+function add(name: string, value: number): void {
+  totals.set(name, (totals.get(name) ?? 0) + value);
+}
+
+/** Runs the files of one part; their totals are added up instead of told. */
+async function* eventsOf({ files, concurrency, niceness }: Part): AsyncGenerator<TestEvent> {
+  if (files.length === 0 || stopping.signal.aborted) return;
+  const preload = new URL("./test-process.ts", import.meta.url);
+  preload.searchParams.set("ms", String(FILE_TIMEOUT_MS));
+  preload.searchParams.set("nice", String(niceness));
+  try {
+    const stream = run({
+      files: [...files],
+      concurrency,
+      cwd: ROOT,
+      timeout: TEST_TIMEOUT_MS,
+      signal: stopping.signal,
+      execArgv: [...process.execArgv, `--import=${preload.href}`],
+    });
+    for await (const event of stream as AsyncIterable<TestEvent>) {
+      const total = event.type === "test:diagnostic" ? totalOf(event.data) : null;
+      if (total === null) yield event;
+      else if (total.name !== "duration_ms") add(total.name, total.value);
+      const ended = event.type === "test:fail" ? endOf(event.data) : null;
+      if (ended !== null) yield { type: "test:stderr", data: { message: `${ended}\n` } };
     }
+  } catch (error) {
+    add("fail", 1);
+    yield {
+      type: "test:stderr",
+      data: { file: files[0], message: `the test runner failed: ${inspect(error)}\n` },
+    };
   }
+}
+
+/** Runs the parts beside each other, with one summary, which ends the output whatever happens. */
+async function* everything(plan: readonly Part[]): AsyncGenerator<TestEvent> {
+  const started = performance.now();
+  yield* interleave(plan.map(eventsOf));
   const failed = (totals.get("fail") ?? 0) + (totals.get("cancelled") ?? 0) + failedChecks.length;
   if (failed > 0 || totals.get("pass") === 0) process.exitCode ||= 1;
   add("tests", failedChecks.length);
@@ -136,18 +154,19 @@ if (chosen.length === 0) {
   }
 }
 const glob = (pattern: string): string[] => globSync(pattern, { cwd: ROOT }).sort();
-const plan =
+const plan: readonly Part[] =
   chosen.length > 0
-    ? [{ files: chosen, concurrency: 1 }]
+    ? [{ files: chosen, concurrency: 1, niceness: 0 }]
     : [
+        { files: glob("testnet/test/**/*.test.ts"), concurrency: 1, niceness: 0 },
         {
           files: [
             ...glob("packages/*/test/**/*.test.ts"),
             ...glob("{campaigns,conformance,fuzz,mutants,simulator,specs}/test/**/*.test.ts"),
             ...glob("scripts/test/**/*.test.ts"),
           ],
-          concurrency: availableParallelism(),
+          concurrency: Math.max(1, availableParallelism() - 1),
+          niceness: 10,
         },
-        { files: glob("testnet/test/**/*.test.ts"), concurrency: 1 },
       ];
-await pipeline(Readable.from(phases(plan)), new spec(), process.stdout, { end: false });
+await pipeline(Readable.from(everything(plan)), new spec(), process.stdout, { end: false });

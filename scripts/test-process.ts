@@ -1,8 +1,9 @@
 /**
- * Preloaded into every test file's process (`--import …/test-watchdog.ts?ms=N`): ends it when it has not ended by itself
- * after N ms, because Node's runner waits for ever for a file that something keeps alive. The timer asks first and says
- * what is open; a thread of its own kills a process whose event loop no longer turns.
+ * Preloaded into every test file's process (`--import …/test-process.ts?ms=N&nice=P`): gives it the niceness P, and ends it
+ * when it has not ended by itself after N ms, because Node's runner waits for ever for a file that something keeps alive.
+ * The timer asks first and says what is open; a thread of its own kills a process whose event loop no longer turns.
  */
+import { getPriority, setPriority } from "node:os";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
 
 /** ms that a process gets to end after it was told to. */
@@ -12,7 +13,10 @@ if (isMainThread) {
   // What a test starts with its own arguments is not a test file.
   const own = process.execArgv.findIndex((argument) => argument.endsWith(import.meta.url));
   if (own >= 0) process.execArgv.splice(own, 1);
-  const limit = Number(new URL(import.meta.url).searchParams.get("ms"));
+  const { searchParams } = new URL(import.meta.url);
+  const limit = Number(searchParams.get("ms"));
+  // What the test starts inherits it. Nothing to lower when the whole run was started with a lower one.
+  if (Number(searchParams.get("nice")) > getPriority()) setPriority(Number(searchParams.get("nice")));
   const file = process.argv[1] ?? "the test file";
   const timer = setTimeout(() => {
     const open = process.getActiveResourcesInfo().join(", ");
