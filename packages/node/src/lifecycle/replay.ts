@@ -1,7 +1,7 @@
 /**
  * Rebuilds the height that was being decided when the process ended, from the WAL records after its EndHeight. A log
- * of another core version is not replayed: its last snapshot is restored (DESIGN §5.1). In every case the runner then gives
- * the core what the sign state holds, which has the last word about lock and watermark.
+ * of another core version, or one that breaks the core, is not replayed: its last snapshot is restored (DESIGN §5.1). In
+ * every case the runner then gives the core what the sign state holds, which has the last word about lock and watermark.
  */
 import {
   type BlockId,
@@ -15,6 +15,7 @@ import {
 } from "@quorate/chain";
 import {
   CORE_VERSION,
+  ConsensusError,
   type ConsensusState,
   decodeInput,
   decodeSnapshot,
@@ -46,7 +47,7 @@ export type Replay = { readonly signed: readonly OwnMessage[] } & (
       readonly pending: readonly Effect[];
       readonly bodies: readonly BlockId[];
     }
-  /** The inputs cannot be replayed (other core version): begin the height, then restore this. */
+  /** The inputs cannot be replayed (other core version, or one breaks the core): begin the height, then restore this. */
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
 );
 
@@ -66,6 +67,8 @@ export interface ReplayModules {
   /** Address of the own key; `null` on a full node. */
   readonly own: Uint8Array | null;
   readonly log: LogPort;
+  /** The core's `step`, unless a test puts a bug into it. */
+  readonly step?: typeof step;
 }
 
 /** Records of the height after `state`, oldest first. */
@@ -79,9 +82,12 @@ interface Found {
 
 export async function replayHeight(state: ChainState, modules: ReplayModules): Promise<Replay> {
   const { inputs, snapshot, replayable, signed } = await readLog(state, modules);
-  if (inputs.length > 0 && replayable) return { ...(await replayInputs(state, inputs, modules)), signed };
+  if (inputs.length > 0 && replayable) {
+    const resumed = await replayInputs(state, inputs, modules);
+    if (resumed !== null) return { ...resumed, signed };
+  }
   if (snapshot === null) return { kind: "fresh", signed };
-  modules.log.info("the log is of another core version: its last snapshot is restored", {
+  modules.log.info("the height goes on from the log's last snapshot", {
     height: snapshot.height,
     round: snapshot.round,
   });
@@ -192,11 +198,15 @@ function isSameChain(start: Extract<Input, { readonly kind: "start_height" }>, s
   );
 }
 
+/**
+ * `null` when an input of the log breaks an invariant of the core, as it did when the process ended: it would at every
+ * start. It stays behind where the height begins anew; what this node signed, sign state and `signed` know.
+ */
 async function replayInputs(
   state: ChainState,
   inputs: readonly Input[],
   modules: ReplayModules,
-): Promise<Omit<Extract<Replay, { readonly kind: "resumed" }>, "signed">> {
+): Promise<Omit<Extract<Replay, { readonly kind: "resumed" }>, "signed"> | null> {
   let decide: Effect | null = null;
   /** Kept only with the block of their height. */
   const equivocations: Effect[] = [];
@@ -206,7 +216,8 @@ async function replayInputs(
     const input = await survived(logged, modules);
     if (input === null) continue;
     if (input.kind === "body") bodies.push(input.blockId);
-    const result = step(core, input);
+    const result = tryStep(core, input, modules);
+    if (result === null) return null;
     core = result.state;
     decide = result.effects.find((effect) => effect.kind === "decide") ?? decide;
     equivocations.push(...result.effects.filter((effect) => effect.kind === "duplicate_vote"));
@@ -225,6 +236,20 @@ async function replayInputs(
     inputs: inputs.length,
   });
   return { kind: "resumed", core, pending, bodies };
+}
+
+function tryStep(core: ConsensusState, input: Input, modules: ReplayModules): ReturnType<typeof step> | null {
+  try {
+    return (modules.step ?? step)(core, input);
+  } catch (error) {
+    if (!(error instanceof ConsensusError)) throw error;
+    modules.log.error("an input of the WAL breaks the core: the height is not replayed", {
+      input: input.kind,
+      reason: error.message,
+      do: "report it with data/state-dump.json: it is a bug; the node goes on, bound by its sign state",
+    });
+    return null;
+  }
 }
 
 /**
