@@ -1,7 +1,8 @@
 /**
- * `npm test`: lint, types, boundaries, then every test of the packages and, beside them, of the whole network (one file at
- * a time, so one network at a time), with one closing summary by Node's own reporter, in which a failed check counts as a
- * failed test. A network waits most of its time: the packages' tests use what it leaves, at a lower priority.
+ * `npm test`: lint, types, boundaries, then beside each other the tests of the whole network (a file at a time, so one
+ * network at a time), those of single nodes, and at a lower priority every test of the packages: a network waits most of
+ * its time, they use what it leaves. One closing summary by Node's own reporter, in which a failed check counts as a
+ * failed test.
  * `npm test -- FILE…` runs only those test files. A file that has not ended after QUORATE_TEST_FILE_TIMEOUT_MS (default
  * 20 minutes) is ended and counts as failed.
  */
@@ -154,18 +155,22 @@ if (chosen.length === 0) {
   }
 }
 const glob = (pattern: string): string[] => globSync(pattern, { cwd: ROOT }).sort();
+const NETWORKS = "testnet/test/**/*.test.ts";
+/** Of those, the ones that start one node at a time. */
+const singles = glob("testnet/test/{failstop,refusals}.test.ts");
 const plan: readonly Part[] =
   chosen.length > 0
     ? [{ files: chosen, concurrency: 1, niceness: 0 }]
     : [
-        { files: glob("testnet/test/**/*.test.ts"), concurrency: 1, niceness: 0 },
+        { files: glob(NETWORKS).filter((file) => !singles.includes(file)), concurrency: 1, niceness: 0 },
+        { files: singles, concurrency: 1, niceness: 0 },
         {
           files: [
             ...glob("packages/*/test/**/*.test.ts"),
             ...glob("{campaigns,conformance,fuzz,mutants,simulator,specs}/test/**/*.test.ts"),
             ...glob("scripts/test/**/*.test.ts"),
           ],
-          concurrency: Math.max(1, availableParallelism() - 1),
+          concurrency: availableParallelism(),
           niceness: 10,
         },
       ];

@@ -198,11 +198,20 @@ export const RUNNING: readonly Mutant[] = [
   {
     name: "replay-is-skipped",
     file: REPLAY,
-    find: "if (inputs.length > 0 && replayable) return",
-    replace: "if (inputs.length < 0 && replayable) return",
+    find: "if (inputs.length > 0 && replayable) {",
+    replace: "if (inputs.length < 0 && replayable) {",
     bug: "a restart forgets the votes it has seen and given in this height",
     origin: "DESIGN §5.1; Malachite: RestartHeight resets the WAL",
     verdict: killedBy(RECOVERY, "a replayed height is the height as it was"),
+  },
+  {
+    name: "replay-breaks-at-every-start",
+    file: REPLAY,
+    find: "    if (!(error instanceof ConsensusError)) throw error;\n",
+    replace: "    throw error;\n",
+    bug: "an input of the log that breaks the core refuses every later start of its home",
+    origin: "CometBFT: a consensus failure that its log repeats",
+    verdict: killedBy("packages/node/test/replay-broken.test.ts", "does not refuse every later start"),
   },
   {
     name: "replay-of-another-chain",

@@ -43,7 +43,7 @@ export async function recovery(
       report.took("recover", performance.now() - healed, BOUNDS.recover);
     }),
   );
-  for (const name of nodes) await live.signs(name);
+  await Promise.all(nodes.map((name) => live.signs(name)));
 }
 
 /** Until a node is ready and at most one height behind. */

@@ -212,7 +212,7 @@ describe("four validators over four Geths", { skip, timeout: 900_000 }, () => {
     await net.restart(...net.names);
     for (const name of net.names) await net.network.reaches(name, height + 2);
     await agree();
-    for (const name of net.names) await net.signs(name);
+    await Promise.all(net.names.map((name) => net.signs(name)));
     assert.equal((await readers[3]!.call({ to: contract })).data, `0x${"5e".repeat(32)}`);
   });
 

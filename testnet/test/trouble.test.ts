@@ -186,7 +186,7 @@ describe(`four validators in trouble (QUORATE_SEED=${SEED})`, { timeout: 900_000
     await Promise.all(back.values());
     await net.advances(3);
     await net.untilReady(...net.names);
-    for (const name of net.names) await net.signs(name);
+    await Promise.all(net.names.map((name) => net.signs(name)));
   });
 
   test("CometBFT's light client follows what has become of the chain, with a second node as witness", {

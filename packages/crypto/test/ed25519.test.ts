@@ -20,6 +20,15 @@ import {
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const identityKey = fromHex(`01${"00".repeat(31)}`);
 
+test("the public key of a seed is the same by OpenSSL as by noble, and a key of its own memory", () => {
+  for (let i = 0; i < 20; i++) {
+    const { seed, publicKey } = ed25519Keygen();
+    const found = ed25519PublicKey(seed);
+    assert.deepEqual(found, publicKey);
+    assert.deepEqual([found.buffer.byteLength, found.constructor], [32, Uint8Array]);
+  }
+});
+
 describe("backends", () => {
   test("agree on mutated signatures, messages and keys", () => {
     fc.assert(
