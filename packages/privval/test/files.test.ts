@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmod, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { test } from "node:test";
 import { VoteType } from "@quorate/chain";
 import {
@@ -10,7 +11,9 @@ import {
   PrivvalError,
   readPublicKey,
 } from "../src/index.ts";
+import { writeKeyFile } from "../src/key-file.ts";
 import { decodeSlot, encodeSlot } from "../src/slots.ts";
+import { BLANK_STATE, writeFreshState } from "../src/state-file.ts";
 import { blockId, CHAIN, NOTHING, open, SlotMemory, vote, withHome } from "./fakes.ts";
 
 function isCode(code: string): (error: unknown) => boolean {
@@ -57,6 +60,7 @@ test("a key file that is missing, not JSON, or whose halves do not belong togeth
       good.replace("PrivKeyEd25519", "PrivKeySecp256k1"),
       good.replace(secret, `AAAA${secret.slice(4)}`),
       good.replace(secret, secret.slice(4)),
+      good.replace(secret, `${secret.slice(0, -4)}~~~~`),
       good.replace(/"address": ".{2}/, '"address": "00'),
     ];
     for (const text of broken) {
@@ -311,4 +315,42 @@ test("regression: a slot is written and synced anew at the start, as the sync of
     const again = await reopened.signVote(CHAIN, vote({ height: 7 }), NOTHING);
     assert.equal(again.ok && again.reused, true);
   });
+});
+
+test("a key file that came while a new one was written stays, and nothing of the new one", async () => {
+  await withHome(async (home) => {
+    const key = await readFile(home.keyFile, "utf8");
+    await assert.rejects(writeKeyFile(home.keyFile, new Uint8Array(32).fill(8)), isCode("KEY_EXISTS"));
+    assert.equal(await readFile(home.keyFile, "utf8"), key);
+    assert.deepEqual(await readdir(dirname(home.keyFile)), [basename(home.keyFile)]);
+    await rm(home.keyFile);
+    await mkdir(`${home.keyFile}.${process.pid}.new`);
+    await assert.rejects(writeKeyFile(home.keyFile, new Uint8Array(32)), { code: "EEXIST" });
+  });
+});
+
+test("a disk that cannot read or create the sign state is named with the file", async () => {
+  const address = new Uint8Array(20);
+  const disk = new (class extends SlotMemory {
+    override async read(): Promise<Uint8Array> {
+      throw Object.assign(new Error("input/output error"), { code: "EIO" });
+    }
+    override async create(): Promise<void> {
+      throw Object.assign(new Error("read-only file system"), { code: "EROFS" });
+    }
+  })(new Uint8Array(0));
+  await withHome(async (home) => {
+    await assert.rejects(open(home, disk), isCode("SIGN_STATE_IO"));
+    await assert.rejects(writeFreshState(disk, home.stateFile, address, BLANK_STATE), (error: unknown) => {
+      assert.ok(isCode("SIGN_STATE_IO")(error) && error instanceof PrivvalError);
+      assert.ok(error.message.includes(home.stateFile));
+      return true;
+    });
+  });
+});
+
+test("a lock on a block whose hash has another length has no place in a slot", () => {
+  const { hash, parts } = blockId(1);
+  const lock = { height: 1, round: 0, blockId: { hash: hash.slice(1), parts } };
+  assert.throws(() => encodeSlot({ ...BLANK_STATE, lock }, new Uint8Array(20)), { code: "ENCODE" });
 });
