@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import {
   bytesEqual,
@@ -23,6 +25,33 @@ test("hex returns to the same bytes in either case and with a prefix", () => {
       assert.deepEqual(fromHex(`0x${toHexUpper(value)}`), value);
     }),
   );
+});
+
+test("regression: hex that is kept as a key takes the memory of its digits, not that of every step to it", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const heap = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const count = 20_000;
+  const keys = new Map<string, number>();
+  const value = new Uint8Array(32);
+  const before = heap();
+  for (let i = 0; i < count; i++) {
+    new DataView(value.buffer).setUint32(0, i);
+    keys.set(toHex(value), i);
+  }
+  const each = (heap() - before) / count;
+  assert.equal(keys.size, count);
+  assert.ok(each < 300, `${each} bytes for a key of 64 characters`);
+});
+
+test("hex of any length is that of its bytes", () => {
+  for (const length of [0, 1, 4095, 4096, 4097, 100_000]) {
+    const value = Uint8Array.from({ length }, (_, i) => i * 7);
+    assert.equal(toHex(value), Buffer.from(value).toString("hex"));
+  }
 });
 
 test("hex with an odd number of digits or another character is refused", () => {

@@ -6,6 +6,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { VoteType } from "@quorate/chain";
 import { inlineVerifier } from "@quorate/crypto";
+import { BodyCollector } from "../src/bodies/collector.ts";
+import { BodySender } from "../src/bodies/sender.ts";
 import type { GossipClock } from "../src/clock.ts";
 import { DepartedPeers } from "../src/host/departed.ts";
 import { GossipStreamScanner } from "../src/host/inspector.ts";
@@ -18,7 +20,16 @@ import { topicName } from "../src/topics/names.ts";
 import type { BitArray, RoundState } from "../src/types.ts";
 import { frame } from "../src/wire/frames.ts";
 import { rawClient } from "./raw.ts";
-import { CHAIN_ID, FakeView, makeCommittee, seedOf, signVote, startNode, stopAll } from "./support.ts";
+import {
+  CHAIN_ID,
+  FakeView,
+  makeBody,
+  makeCommittee,
+  seedOf,
+  signVote,
+  startNode,
+  stopAll,
+} from "./support.ts";
 
 const GOSSIP_PROTOCOL = "/meshsub/1.1.0";
 const PEER_PROTOCOL = "/quorate/peer/1";
@@ -189,7 +200,7 @@ class SilentStream implements ByteStream {
   readStatus = "readable";
   writeStatus = "writable";
   readonly writableNeedsDrain = false;
-  send(): boolean {
+  send(_bytes: Uint8Array): boolean {
     return true;
   }
   async onDrain(): Promise<void> {}
@@ -334,6 +345,120 @@ describe("a stranger at a node's door", () => {
       assert.equal(node.gossip.peers.length, 0, type);
       await stranger.stop();
     }
+  });
+});
+
+/** A gossipsub RPC that subscribes to so many topics at once. */
+function subscribeRpc(count: number, batch: number): Uint8Array {
+  const text = new TextEncoder();
+  const rpc = Buffer.concat(
+    Array.from({ length: count }, (_, i) => {
+      const topic = [...text.encode(`${batch}-${i}-`.padEnd(64, "x"))];
+      return Uint8Array.from(field(1, [0x08, 0x01, ...field(2, topic)]));
+    }),
+  );
+  return Uint8Array.from([...varint(BigInt(rpc.length)), ...rpc]);
+}
+
+describe("CVE-2026-46679: subscriptions without end", () => {
+  it("CVE-2026-46679: topics that nobody knows are not kept, however many a peer subscribes to, and frames have a bound", async () => {
+    const node = await startNode({ name: "subscribed", set: committee.set });
+    const friend = await startNode({
+      name: "friend of the subscribed",
+      set: committee.set,
+      options: { persistentPeers: [node.gossip.addresses[0]!] },
+    });
+    await friend.until("topics", () => friend.gossip.peers[0]?.topics?.length === 5);
+    // One frame beyond the bound, as the script of the advisory sends it: gone at its length.
+    const large = await rawClient("large subscriber", node.gossip.addresses[0]!, [GOSSIP_PROTOCOL]);
+    await large.write(GOSSIP_PROTOCOL, subscribeRpc(60_000, 0));
+    await large.disconnected();
+    await large.stop();
+    assert.ok(subscribeRpc(60_000, 0).length > LIMITS.frameBytes);
+    assert.deepEqual(node.seen.offences, ["oversized"]);
+    // Many frames within it: 20 times 5,000 topics.
+    const before = heapBytes();
+    const many = await rawClient("many subscriber", node.gossip.addresses[0]!, [GOSSIP_PROTOCOL]);
+    const stream = await many.connection.newStream(GOSSIP_PROTOCOL);
+    for (let batch = 0; batch < 20 && stream.writeStatus === "writable"; batch++) {
+      if (!stream.send(subscribeRpc(5_000, batch))) await stream.onDrain().catch(quiet);
+    }
+    const vote = signVote(committee.signers[1]!, {
+      type: VoteType.prevote,
+      height: 5,
+      round: 0,
+      blockId: null,
+    });
+    friend.gossip.publishVote(vote);
+    await node.until("the friend's vote", () => node.seen.votes.length === 1);
+    for (const peer of node.gossip.peers) assert.ok((peer.topics?.length ?? 0) <= 5);
+    const grown = heapBytes() - before;
+    assert.ok(grown < 16 * 1024 * 1024, `${grown} bytes for 100,000 topics`);
+    await many.stop();
+    await stopAll([friend, node]);
+  });
+});
+
+describe("a peer that takes nothing", () => {
+  it("cometbft#5931: holds up nobody else's bodies, and no more than two of its own", async () => {
+    let written = 0;
+    const stalled = new (class extends SilentStream {
+      override send(bytes: Uint8Array): boolean {
+        written += bytes.length;
+        return false;
+      }
+      override onDrain(): Promise<void> {
+        return new Promise(quiet);
+      }
+    })();
+    const flowing = new SilentStream();
+    const sent: string[] = [];
+    const senderOf = (name: string, stream: SilentStream): BodySender =>
+      new BodySender({
+        open: async () => stream,
+        sent: () => void sent.push(name),
+        failed: assert.ifError,
+      });
+    const slow = senderOf("slow", stalled);
+    const quick = senderOf("quick", flowing);
+    const bodies = Array.from({ length: 30 }, (_, i) => makeBody(`body ${i}`, 600_000));
+    for (const { blockId, bytes } of bodies) {
+      const body = { height: 5, blockId, proposal: null, bytes };
+      slow.send(body);
+      quick.send(body);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(
+      sent,
+      bodies.map(() => "quick"),
+    );
+    assert.ok(written < 600_000, `${written} bytes went to the one that takes nothing`);
+    slow.close();
+    quick.close();
+  });
+});
+
+describe("a proposal for more than a block may hold", () => {
+  it("cometbft#5324: is collected for nobody: neither its parts nor its body find a place", () => {
+    const delivered: Uint8Array[] = [];
+    const bodies = new BodyCollector({
+      now: () => 0,
+      height: () => 5,
+      deliver: (_height, _id, bytes) => delivered.push(bytes),
+    });
+    for (const total of [LIMITS.parts + 1, 0xffff, 0xffff_ffff, 0]) {
+      const blockId = { hash: seedOf(`large ${total}`), parts: { total, hash: seedOf("parts") } };
+      bodies.expect(5, 0, blockId, 0);
+      assert.equal(bodies.wants(blockId), false, `${total} parts`);
+      assert.equal(bodies.addWhole(5, blockId, new Uint8Array(100), "p"), "unwanted");
+    }
+    // Of an honest number of parts, but longer than they can be, or shorter.
+    const { bytes, blockId } = makeBody("honest", 100_000);
+    bodies.expect(5, 0, blockId, 0);
+    assert.equal(bodies.addWhole(5, blockId, new Uint8Array(blockId.parts.total * 65_536 + 1), "p"), "bad");
+    assert.equal(bodies.addWhole(5, blockId, bytes.subarray(0, 65_536), "p"), "bad");
+    assert.equal(bodies.addWhole(5, blockId, bytes, "p"), "fresh");
+    assert.equal(delivered.length, 1);
   });
 });
 

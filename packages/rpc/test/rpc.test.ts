@@ -321,7 +321,34 @@ describe("answers about the node", () => {
     assert.doesNotMatch(text, /<node>|<script|src=|https?:/);
     assert.match(text, /dump_consensus_state/);
   });
+
+  it("cometbft#5921: answer the same page and the same JSON whatever the client says the host is", async () => {
+    const { port } = new URL(client.url);
+    const hosts = [
+      "localhost",
+      "<script>alert(1)</script>",
+      '"><img src=x onerror=alert(1)>',
+      "evil.example:1",
+    ];
+    for (const path of ["/", "/nothing<script>", "/status", "/health"]) {
+      const answers = await Promise.all(hosts.map((host) => rawGet(Number(port), path, host)));
+      for (const [i, answer] of answers.entries()) {
+        assert.ok(!answer.includes(hosts[i]!) || hosts[i] === "localhost", `${path} gives back ${hosts[i]}`);
+        assert.doesNotMatch(answer, /<script|<img|evil\.example/);
+      }
+    }
+  });
 });
+
+/** The body of an answer to a request with this Host header, which fetch would not send. */
+async function rawGet(port: number, path: string, host: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  socket.end(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  await new Promise((resolve) => socket.once("close", resolve));
+  return Buffer.concat(chunks).toString("utf8");
+}
 
 describe("transactions", () => {
   it("go into the pool by broadcast_tx_sync and _async, and are listed while they wait", async () => {

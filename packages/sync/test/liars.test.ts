@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeBlock, encodeBlock } from "@quorate/chain";
+import {
+  ABSENT_SIG,
+  type Commit,
+  decodeBlock,
+  decodeCommit,
+  encodeBlock,
+  encodeCommit,
+} from "@quorate/chain";
 import { testChain } from "./support/chain.ts";
 import { honest, never, peer, TestNode, type TestPeer, VirtualClock } from "./support/network.ts";
 
@@ -84,6 +91,73 @@ for (const [what, liar] of Object.entries(LIARS)) {
     assert.ok(ms <= 2 * aloneMs + disbelief, `${ms} ms, alone ${aloneMs} ms`);
   });
 }
+
+test("ASA-2024-008: one peer of every kind that lies, all at once beside one that does not: the node reaches the tip and is done", async () => {
+  const { node, ms } = await sync(
+    (clock) => [
+      ...Object.entries(LIARS).map(([what, liar]) => liar(what, clock)),
+      peer("stalls", LENGTH, never),
+      honest("a", chain, LATENCY_MS, clock),
+    ],
+    { requests: 4 },
+  );
+  assert.equal(node.state.lastHeight, LENGTH);
+  assert.deepEqual(
+    node.applied,
+    Array.from({ length: LENGTH }, (_, i) => i + 1),
+  );
+  assert.ok(!node.reports.some(({ peer: id }) => id === "a"), "the honest peer was reported");
+  assert.ok(ms <= 20 * aloneMs, `${ms} ms, alone ${aloneMs} ms`);
+});
+
+test("ASA-2025-001: a peer that claims a height and then a lower one takes its claim back with it", async () => {
+  const clock = new VirtualClock();
+  const liar = peer("liar", 1_000_000, never);
+  const node = new TestNode(chain.genesis, [liar, honest("a", chain, LATENCY_MS, clock)], clock, LIMITS);
+  assert.equal(node.sync.target, 1_000_000);
+  const running = node.drive();
+  liar.height = 5;
+  assert.equal(node.sync.target, LENGTH);
+  assert.equal(await running, LENGTH);
+  assert.equal(node.state.lastHeight, LENGTH);
+  assert.ok(node.sync.target <= LENGTH);
+});
+
+test("cometbft#5801: one claim of the highest height of all is over when its peer is: gone, banned or struck out", async () => {
+  for (const end of ["gone", "banned", "struck out"] as const) {
+    const clock = new VirtualClock();
+    const serve =
+      end === "banned"
+        ? async (from: number): Promise<typeof chain.blocks> => [{ ...junk, height: from }]
+        : async (): Promise<typeof chain.blocks> => [];
+    const liar = peer("liar", Number.MAX_SAFE_INTEGER, serve);
+    const node = new TestNode(chain.genesis, [liar, honest("a", chain, LATENCY_MS, clock)], clock, LIMITS);
+    assert.equal(node.sync.target, Number.MAX_SAFE_INTEGER);
+    if (end === "gone") node.peers = node.peers.filter(({ id }) => id !== "liar");
+    assert.equal(await node.drive(), LENGTH, end);
+    assert.equal(node.sync.target, LENGTH, end);
+  }
+});
+
+test("cometbft#5860: a commit with another number of signatures than the set has validators costs its sender the ban", async () => {
+  const changed = (change: (commit: Commit) => Commit) => (id: string) =>
+    peer(id, LENGTH, async (from, count) =>
+      served(from, count).map((item) => ({
+        ...item,
+        commit: encodeCommit(change(decodeCommit(item.commit))),
+      })),
+    );
+  const liars: readonly ((id: string) => TestPeer)[] = [
+    changed((commit) => ({ ...commit, signatures: commit.signatures.slice(1) })),
+    changed((commit) => ({ ...commit, signatures: [...commit.signatures, ABSENT_SIG] })),
+    changed((commit) => ({ ...commit, signatures: [...commit.signatures, ...commit.signatures] })),
+  ];
+  for (const liar of liars) {
+    const { node } = await sync((clock) => [liar("liar"), honest("a", chain, LATENCY_MS, clock)]);
+    assert.equal(node.state.lastHeight, LENGTH);
+    assert.deepEqual([...new Set(node.reports.map(({ peer: id }) => id))], ["liar"]);
+  }
+});
 
 test("peers that stall are worked around after the hedge time, and believed no longer than three time-outs", async () => {
   const { node, ms } = await sync((clock) => [
