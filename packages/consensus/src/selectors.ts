@@ -93,11 +93,19 @@ export function hasBody(state: ConsensusState, blockId: BlockId): boolean {
   return Boolean(factsOf(state.values, blockId)?.body);
 }
 
-export interface Summary {
+export interface HeightRoundStep {
   /** 0 before the first height. */
   readonly height: Height;
   readonly round: Round;
   readonly step: Step;
+}
+
+/** Where the core stands. Asked after every input, so nothing is added up here; the rest is in {@link summary}. */
+export function heightRoundStep({ context, machine }: ConsensusState): HeightRoundStep {
+  return { height: context?.height ?? 0, round: machine.round, step: machine.step };
+}
+
+export interface Summary extends HeightRoundStep {
   readonly proposer: Validator | null;
   readonly locked: RoundValue | null;
   readonly valid: RoundValue | null;
@@ -119,9 +127,7 @@ export function summary(state: ConsensusState): Summary {
   const precommitting = ["Precommit", "PrecommitWait", "Commit"].includes(machine.step);
   const current = precommitting ? precommits : prevotes;
   return {
-    height: context?.height ?? 0,
-    round: machine.round,
-    step: machine.step,
+    ...heightRoundStep(state),
     proposer,
     locked: machine.locked,
     valid: machine.valid,

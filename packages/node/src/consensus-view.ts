@@ -10,10 +10,10 @@ import {
   type ConsensusState,
   certificateOf,
   haveBits,
+  heightRoundStep,
   maj23,
   proposalOf,
   type Step,
-  summary,
   voteOf,
   voteRounds,
 } from "@quorate/consensus";
@@ -57,7 +57,7 @@ export function createConsensusView(sources: ViewSources): ConsensusView {
     },
     get round() {
       const live = core();
-      return live === null ? 0 : summary(live).round;
+      return live === null ? 0 : heightRoundStep(live).round;
     },
     validators: setOf,
     proposer(height, round) {
@@ -94,7 +94,7 @@ export function createConsensusView(sources: ViewSources): ConsensusView {
 
 function liveCore(runner: Runner): ConsensusState | null {
   const core = runner.core();
-  return summary(core).height === runner.chain().lastHeight + 1 ? core : null;
+  return heightRoundStep(core).height === runner.chain().lastHeight + 1 ? core : null;
 }
 
 function roundStateOf(sources: ViewSources): RoundState {
@@ -119,7 +119,7 @@ function roundStateOf(sources: ViewSources): RoundState {
       maj23: [],
     };
   }
-  const { round, step } = summary(core);
+  const { round, step } = heightRoundStep(core);
   const proposal = proposalOf(core, round);
   const total = proposal?.blockId.parts.total ?? 0;
   const held = proposal !== null && runner.bodies.get(proposal.blockId) !== null;

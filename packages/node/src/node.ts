@@ -1,6 +1,6 @@
 /** A running node: its parts connected, its life from begin to stop. Constructed by `createNode` alone. */
 import { type ChainState, type Genesis, genesisHash, proposerOf } from "@quorate/chain";
-import { type ConsensusState, summary } from "@quorate/consensus";
+import { type ConsensusState, heightRoundStep, summary } from "@quorate/consensus";
 import { bytesEqual, toHexUpper, type Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
 import type { Gossip, GossipEvents, LogPort } from "@quorate/gossip";
@@ -345,7 +345,8 @@ export class Node implements QuorateNode {
   /** Tells the core when the proposer of the current round cannot be expected to propose. */
   private checkProposer(): void {
     const core: ConsensusState = this.runner.core();
-    const { height, round, step, proposer } = summary(core);
+    const { height, round, step } = heightRoundStep(core);
+    const { proposer } = core;
     if (!this.runner.isCurrent(height) || step !== "Propose" || proposer === null) return;
     if (this.toldAbsent === `${height}/${round}`) return;
     if (!isAbsent(this.linkFacts(), proposer.address)) return;

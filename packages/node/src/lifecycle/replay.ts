@@ -20,12 +20,12 @@ import {
   decodeInput,
   decodeSnapshot,
   type Effect,
+  heightRoundStep,
   type Input,
   initialState,
   outstanding,
   type Snapshot,
   step,
-  summary,
 } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
 import type { LogPort } from "@quorate/gossip";
@@ -222,7 +222,7 @@ async function replayInputs(
     decide = result.effects.find((effect) => effect.kind === "decide") ?? decide;
     equivocations.push(...result.effects.filter((effect) => effect.kind === "duplicate_vote"));
   }
-  const { round, step: at } = summary(core);
+  const { round, step: at } = heightRoundStep(core);
   // Decided, but not yet committed when the process ended.
   const pending = [
     ...equivocations,

@@ -1,4 +1,4 @@
-import { type ConsensusState, summary } from "@quorate/consensus";
+import { type ConsensusState, heightRoundStep } from "@quorate/consensus";
 import type { Clock } from "../clock.ts";
 import type { CometMetrics } from "../metrics/cometbft.ts";
 
@@ -18,7 +18,7 @@ export class StepClock {
   }
 
   enter(core: ConsensusState): void {
-    const { height, round, step } = summary(core);
+    const { height, round, step } = heightRoundStep(core);
     const now = this.clock.monotonicMs();
     const before = this.current;
     if (before !== null)

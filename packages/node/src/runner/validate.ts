@@ -3,7 +3,7 @@
  * then the execution client. VALID is final; no answer is no verdict.
  */
 import { type BlockId, blockIdKey, ChainError, parentBeaconBlockRoot, validateBlock } from "@quorate/chain";
-import { summary } from "@quorate/consensus";
+import { heightRoundStep } from "@quorate/consensus";
 import { sleep } from "../clock.ts";
 import { reasonOf } from "../errors.ts";
 import type { HeldBody } from "./bodies.ts";
@@ -91,7 +91,7 @@ export class Validation {
     if (!ctx.isCurrent(height)) return true;
     if (body === null) {
       log.error("the body of a proposed block is gone: fetching it again", { height, block: blockId.hash });
-      publisher.wantBody(height, summary(ctx.core()).round, blockId);
+      publisher.wantBody(height, heightRoundStep(ctx.core()).round, blockId);
       return false;
     }
     const known = this.chainChecks.get(key);
