@@ -1,5 +1,5 @@
 /** Readers and writers of the chain's own big-endian formats (docs/protocol.md). */
-import { utf8Decode, utf8Encode } from "@quorate/crypto";
+import { allocate, trimmed, utf8Decode, utf8Encode } from "@quorate/crypto";
 import { ChainError } from "./errors.ts";
 
 const INITIAL_SIZE = 256;
@@ -11,25 +11,29 @@ export function plainView(bytes: Uint8Array): Uint8Array {
     : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
+function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, length);
+}
+
 /** Appends fixed-width big-endian values. Values out of range throw ChainError `ENCODE`: nothing is ever cut. */
 export class ByteWriter {
-  #bytes: Uint8Array;
+  #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView;
   #length = 0;
 
   constructor(sizeHint: number = INITIAL_SIZE) {
-    this.#bytes = new Uint8Array(Math.max(1, sizeHint));
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes = allocate(Math.max(1, sizeHint));
+    this.#view = viewOf(this.#bytes);
   }
 
   #reserve(count: number): number {
     const at = this.#length;
     const end = at + count;
     if (end > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
+      const grown = allocate(Math.max(end, 2 * this.#bytes.length));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
+      this.#view = viewOf(grown);
     }
     this.#length = end;
     return at;
@@ -101,9 +105,9 @@ export class ByteWriter {
     return this.u32(value.length).bytes(value);
   }
 
-  /** A copy of everything written. */
+  /** Everything written; the writer must not be used after it. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return trimmed(this.#bytes, this.#length);
   }
 }
 
@@ -118,7 +122,7 @@ export class ByteReader {
 
   constructor(bytes: Uint8Array) {
     this.#bytes = plainView(bytes);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#view = viewOf(bytes);
   }
 
   /** Bytes not read yet. */

@@ -45,7 +45,11 @@ function keyCache(crypto: NodeCrypto, capacity: number): (publicKey: Uint8Array)
       return known;
     }
     const der = concatBytes(SPKI_PREFIX, publicKey);
-    const key = crypto.createPublicKey({ key: Buffer.from(der.buffer), format: "der", type: "spki" });
+    const key = crypto.createPublicKey({
+      key: Buffer.from(der.buffer, der.byteOffset, der.length),
+      format: "der",
+      type: "spki",
+    });
     if (cache.size >= capacity) cache.delete(cache.keys().next().value!);
     cache.set(id, key);
     return key;

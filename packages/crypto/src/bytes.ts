@@ -1,4 +1,5 @@
 import { CryptoError } from "./errors.ts";
+import { allocate } from "./platform.ts";
 
 /** Character codes of the hex digits. */
 const DIGITS: readonly number[] = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
@@ -75,10 +76,10 @@ export function fromHex(text: string): Uint8Array {
 }
 
 /** All chunks in order in one new array. */
-export function concatBytes(...chunks: readonly Uint8Array[]): Uint8Array {
+export function concatBytes(...chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
-  const joined = new Uint8Array(length);
+  const joined = allocate(length);
   let at = 0;
   for (const chunk of chunks) {
     joined.set(chunk, at);

@@ -47,7 +47,11 @@ function privateKeyObject(
   seed: Uint8Array,
 ): import("node:crypto").KeyObject {
   const der = concatBytes(PKCS8_PREFIX, seed);
-  return crypto.createPrivateKey({ key: Buffer.from(der.buffer), format: "der", type: "pkcs8" });
+  return crypto.createPrivateKey({
+    key: Buffer.from(der.buffer, der.byteOffset, der.length),
+    format: "der",
+    type: "pkcs8",
+  });
 }
 
 /**

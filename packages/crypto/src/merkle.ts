@@ -1,4 +1,5 @@
 import { bytesEqual } from "./bytes.ts";
+import { allocate } from "./platform.ts";
 import { sha256 } from "./sha256.ts";
 
 /** Inclusion proof of one leaf: sibling hashes from the leaf upwards. */
@@ -23,14 +24,15 @@ const COPIED_LEAF_BYTES = 4096;
 /** RFC 6962 leaf hash: SHA-256(0x00 ‖ leaf). */
 export function merkleLeafHash(leaf: Uint8Array): Uint8Array {
   if (leaf.length > COPIED_LEAF_BYTES) return sha256(LEAF, leaf);
-  const prefixed = new Uint8Array(1 + leaf.length);
+  const prefixed = allocate(1 + leaf.length);
+  prefixed[0] = 0;
   prefixed.set(leaf, 1);
   return sha256(prefixed);
 }
 
 /** RFC 6962 inner hash: SHA-256(0x01 ‖ left ‖ right). */
 export function merkleInnerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const prefixed = new Uint8Array(65);
+  const prefixed = allocate(65);
   prefixed[0] = 1;
   prefixed.set(left, 1);
   prefixed.set(right, 33);

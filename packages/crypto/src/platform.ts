@@ -26,3 +26,21 @@ export function nodeHash(
   for (let i = 0; i < bytes.length; i++) bytes[i] = digest.charCodeAt(i);
   return bytes;
 }
+
+/** From this size on an array has memory of its own: a slice of the pool would keep much of it alive for little. */
+const POOLED_BYTES = 2048;
+
+/**
+ * Memory to be written from end to end: what it holds before is arbitrary. Small arrays are cut from Node's pool, since
+ * an array buffer of its own (above 64 bytes) costs more than all that is written into it.
+ */
+export function allocate(size: number): Uint8Array<ArrayBuffer> {
+  if (nodeCrypto === undefined || size >= POOLED_BYTES) return new Uint8Array(size);
+  const { buffer, byteOffset } = Buffer.allocUnsafe(size);
+  return new Uint8Array(buffer, byteOffset, size);
+}
+
+/** The first `length` bytes of what {@link allocate} gave, for good: without the rest where that is large. */
+export function trimmed(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  return bytes.length < POOLED_BYTES ? bytes.subarray(0, length) : bytes.slice(0, length);
+}

@@ -36,7 +36,7 @@ function hash(value: Uint8Array): Uint8Array {
  * @throws ChainError `ENCODE` when a field is outside its range.
  */
 export function encodeSlot(state: SignState, address: Uint8Array): Uint8Array {
-  const writer = new ByteWriter(SLOT_BYTES).bytes(MAGIC).u64(state.generation).bytes(address);
+  const writer = new ByteWriter(512).bytes(MAGIC).u64(state.generation).bytes(address);
   if (state.lastSigned === null) writer.u8(0);
   else {
     const { height, round, step, timestamp, signBytes, signature } = state.lastSigned;

@@ -3,7 +3,7 @@
  * each once, zero values left out, minimal varints. The reader mirrors the writer call by call, so whatever it accepts
  * encodes to the same bytes again.
  */
-import { utf8Decode, utf8Encode } from "@quorate/crypto";
+import { allocate, trimmed, utf8Decode, utf8Encode } from "@quorate/crypto";
 import { plainView } from "../bytes.ts";
 import { ChainError } from "../errors.ts";
 
@@ -13,18 +13,18 @@ const LENGTH_DELIMITED = 2;
 
 /** Appends canonical protobuf. Field numbers are 1 .. 15: one tag byte. */
 export class ProtoWriter {
-  #bytes: Uint8Array;
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
 
   constructor(sizeHint: number = 256) {
-    this.#bytes = new Uint8Array(Math.max(16, sizeHint));
+    this.#bytes = allocate(Math.max(16, sizeHint));
   }
 
   #reserve(count: number): number {
     const at = this.#length;
     const end = at + count;
     if (end > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
+      const grown = allocate(Math.max(end, 2 * this.#bytes.length));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
     }
@@ -170,9 +170,9 @@ export class ProtoWriter {
     return this.#length;
   }
 
-  /** A copy of everything written. */
+  /** Everything written; the writer must not be used after it. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return trimmed(this.#bytes, this.#length);
   }
 }
 

@@ -1,3 +1,4 @@
+import { allocate } from "@quorate/crypto";
 import { malformed } from "../errors.ts";
 
 const encoder = new TextEncoder();
@@ -17,18 +18,18 @@ export class WireWriter {
   #length = 0;
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes = allocate(capacity);
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
   }
 
   #grow(count: number): number {
     const at = this.#length;
     const needed = at + count;
     if (needed > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      const larger = allocate(Math.max(needed, this.#bytes.length * 2));
       larger.set(this.#bytes);
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
+      this.#view = new DataView(larger.buffer, larger.byteOffset);
     }
     this.#length = needed;
     return at;

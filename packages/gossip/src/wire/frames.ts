@@ -1,3 +1,4 @@
+import { allocate } from "@quorate/crypto";
 import { GossipError } from "../errors.ts";
 import { Gather } from "./gather.ts";
 
@@ -8,8 +9,8 @@ export const FRAME_HEADER_BYTES = 4;
 export function frame(...chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
-  const bytes = new Uint8Array(FRAME_HEADER_BYTES + length);
-  new DataView(bytes.buffer).setUint32(0, length);
+  const bytes = allocate(FRAME_HEADER_BYTES + length);
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, length);
   let at = FRAME_HEADER_BYTES;
   for (const chunk of chunks) {
     bytes.set(chunk, at);
