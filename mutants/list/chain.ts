@@ -153,8 +153,8 @@ export const CHAIN: readonly Mutant[] = [
   {
     name: "rotation-stands-still",
     file: BLOCK,
-    find: "    nextValidators: incrementProposerPriority(validators, 1),\n",
-    replace: "    nextValidators: validators,\n",
+    find: "    nextValidators: incrementProposerPriority(nextValidators, 1),\n",
+    replace: "    nextValidators,\n",
     bug: "every height begins with the same proposer",
     origin: "CometBFT updateState",
     verdict: killedBy(BLOCKS, "gives each of n validators of equal power the first round"),

@@ -238,7 +238,7 @@ export interface RegistryEntry {
   readonly status: 0 | 1 | 2;
   /** Stake that its power follows from; 0 in permissioned mode. */
   readonly stakeGwei: bigint;
-  /** Height from which a validator that lost its power is no longer held for evidence; 0 while it has power. */
+  /** Height from which evidence against a validator without power is too old; 0 where that is not fixed. */
   readonly unlockHeight: Height;
 }
 

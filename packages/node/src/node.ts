@@ -81,6 +81,8 @@ export class Node implements QuorateNode {
   private readonly startedAtMs: number;
   private leaving = false;
   private stopping: Promise<NodeExit> | null = null;
+  /** Height of the upgrade that was last warned of. */
+  private warnedOf: number | undefined;
   /** What ended the node, when it was a fault. */
   failure: NodeError | null = null;
   private readonly settled = Promise.withResolvers<NodeExit>();
@@ -418,6 +420,8 @@ export class Node implements QuorateNode {
 
   private warnOfUpgrade(): void {
     const upgrade = unknownUpgrade(this.runner.chain());
+    if (upgrade?.height === this.warnedOf) return;
+    this.warnedOf = upgrade?.height;
     if (upgrade === null) return;
     this.log.warn("this version will stop before a scheduled upgrade: install the release that knows it", {
       height: upgrade.height,
@@ -439,6 +443,7 @@ export class Node implements QuorateNode {
       latencyMs: block.latencyMs,
     });
     this.joinVotes();
+    this.warnOfUpgrade();
     if (this.halts(block.height)) {
       void this.end(null);
       return;

@@ -1,5 +1,5 @@
 import type { BlockId, ChainState, Genesis } from "@quorate/chain";
-import { blockIdOf } from "@quorate/chain";
+import { blockIdOf, stateFromGenesis } from "@quorate/chain";
 import { type ConsensusState, summary } from "@quorate/consensus";
 import type { ExecutionClient } from "@quorate/execution";
 import type { PeerInfo } from "@quorate/gossip";
@@ -55,6 +55,12 @@ export function createRpcView(sources: RpcViewSources): RpcView {
       return commit === null ? null : { commit, canonical: height < store.height };
     },
     validators: (height) => store.validators(height),
+    async rules(height) {
+      const state = sources.chain();
+      if (height === state.lastHeight + 1) return state;
+      if (height === state.initialHeight) return stateFromGenesis(sources.genesis);
+      return store.stateAt(height - 1);
+    },
     nodeInfo: () => sources.nodeInfo(),
     peers: () => sources.peers().map(rpcPeer),
     consensus: () => consensusSummary(sources),

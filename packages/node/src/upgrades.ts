@@ -1,9 +1,19 @@
-import { type ChainState, type Upgrade, unsupportedUpgrade } from "@quorate/chain";
+import {
+  type ChainState,
+  plannedUpgrades,
+  SUPPORTED_APP_VERSIONS,
+  type Upgrade,
+  unsupportedUpgrade,
+} from "@quorate/chain";
 import { NodeError } from "./errors.ts";
 
 /** The first scheduled upgrade that this version does not know, in force or still to come; `null` when it knows all. */
 export function unknownUpgrade(state: ChainState): Upgrade | null {
-  return unsupportedUpgrade(state.upgrades, 0);
+  const appVersion = Number(state.appVersion);
+  // What the registry's owner scheduled leaves the plan when it is in force.
+  return SUPPORTED_APP_VERSIONS.includes(appVersion)
+    ? unsupportedUpgrade(plannedUpgrades(state), 0)
+    : { height: state.lastHeight + 1, appVersion, params: {} };
 }
 
 /**

@@ -364,6 +364,18 @@ test("regression: an upgrade that this version does not know stops the node at i
   assert.equal(unknownUpgrade(at(0, 1)), null);
 });
 
+test("an upgrade that the registry's owner scheduled is warned of, and stops a node that does not know it", () => {
+  const registry: ChainState["registry"] = {
+    ...start.registry,
+    scheduled: [{ kind: "upgrade", appVersion: 9, height: 10 }],
+  };
+  assert.equal(unknownUpgrade({ ...start, lastHeight: 3, registry })?.height, 10);
+  requireSupported({ ...start, lastHeight: 8, registry });
+  // At its height the plan no longer has it: the version itself tells.
+  const inForce = { ...start, lastHeight: 9, appVersion: 9n };
+  assert.throws(() => requireSupported(inForce), { exitCode: 8 });
+});
+
 // --- readiness --------------------------------------------------------------------------------------------------
 
 test("ready: in consensus with the execution client at most one block behind; else every reason is told", () => {

@@ -1,12 +1,10 @@
 /** The methods of the server: names, parameters, and what each answers. */
 import type { Height, ValidatorSet } from "@quorate/chain";
 import {
-  appVersionAtHeight,
   blockIdJson,
   blockJson,
   consensusParamsJson,
   headerJson,
-  paramsAtHeight,
   signedHeaderJson,
   toBase64,
   validatorJson,
@@ -203,14 +201,15 @@ function perPage(asked: number | null): number {
   return asked === null || asked < 1 ? DEFAULT_PER_PAGE : Math.min(asked, MAX_PER_PAGE);
 }
 
-function consensusParams(view: RpcView, blocks: BlockReader, args: Arguments): unknown {
+async function consensusParams(view: RpcView, blocks: BlockReader, args: Arguments): Promise<unknown> {
   const height = blocks.resolve(args.integer("height"), latestUncommitted(view));
+  const rules = await view.rules(height);
+  if (rules === null) {
+    throw new CallError(RpcCode.internal, `height ${height} is not available, lowest height is ${view.base}`);
+  }
   return {
     block_height: String(height),
-    consensus_params: consensusParamsJson(
-      paramsAtHeight(view.genesis, height),
-      appVersionAtHeight(view.genesis, height),
-    ),
+    consensus_params: consensusParamsJson(rules.params, rules.appVersion),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { ValidatorSet } from "@quorate/chain";
 import {
   formatTime,
+  plannedUpgrades,
   publicKeyJson,
   timeFromMs,
   toBase64,
@@ -108,11 +109,11 @@ function executionJson(view: RpcView): unknown {
 }
 
 function upgradesJson(view: RpcView, nextHeight: number): unknown {
-  const { upgrades } = view.genesis;
-  const unsupported = unsupportedUpgrade(upgrades, nextHeight);
+  const planned = plannedUpgrades(view.state());
+  const unsupported = unsupportedUpgrade(planned, nextHeight);
   return {
-    hash: toHexUpper(upgradesHash(upgrades)),
-    scheduled: upgrades
+    hash: toHexUpper(upgradesHash(view.genesis.upgrades)),
+    scheduled: planned
       .filter((upgrade) => upgrade.height >= nextHeight)
       .map((upgrade) => ({ height: String(upgrade.height), app_version: String(upgrade.appVersion) })),
     unsupported_height: unsupported === null ? null : String(unsupported.height),

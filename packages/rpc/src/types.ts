@@ -1,4 +1,13 @@
-import type { Block, BlockId, ChainState, Commit, Genesis, Height, ValidatorSet } from "@quorate/chain";
+import type {
+  Block,
+  BlockId,
+  ChainParams,
+  ChainState,
+  Commit,
+  Genesis,
+  Height,
+  ValidatorSet,
+} from "@quorate/chain";
 
 /** What RPC may read. One snapshot object per call; nothing here can change the node. */
 export interface RpcView {
@@ -15,6 +24,8 @@ export interface RpcView {
   /** `canonical` false = seen commit of the tip. */
   commit(height: Height): Promise<{ readonly commit: Commit; readonly canonical: boolean } | null>;
   validators(height: Height): Promise<ValidatorSet | null>;
+  /** Params and app version in force at a height, that of the next block included. */
+  rules(height: Height): Promise<{ readonly params: ChainParams; readonly appVersion: bigint } | null>;
   nodeInfo(): NodeInfo;
   peers(): readonly RpcPeer[];
   consensus(): ConsensusSummary;

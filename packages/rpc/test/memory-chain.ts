@@ -155,6 +155,7 @@ export function viewOf(chain: MemoryChain, changes: Partial<RpcView> = {}): RpcV
         : { commit: stored.commit, canonical: height < chain.state.lastHeight };
     },
     validators: async (height) => chain.validators(height),
+    rules: async (height) => (height <= chain.state.lastHeight + 1 ? chain.state : null),
     nodeInfo: () => ({
       id: "12D3KooWTestPeer",
       listenAddress: "/ip4/127.0.0.1/tcp/26656",

@@ -26,7 +26,7 @@ export function genesisHash(genesis: Genesis): Hash {
     .bytes(genesis.anchorHash)
     .bytes(genesis.depositContractAddress)
     .bytes(paramsRoot(genesis.params))
-    .bytes(registryRoot(genesisRegistry(genesis.validators)))
+    .bytes(registryRoot(genesisRegistry(genesis)))
     .bytes(upgradesHash(genesis.upgrades))
     .finish();
   return sha256(bytes);

@@ -1,6 +1,7 @@
 /** What an equivocation costs: the power, the key, and in stake mode a share of the stake (docs/protocol.md §3). */
 import { bytesEqual } from "@quorate/crypto";
-import type { Payout, Registry, RegistryEntry } from "../types.ts";
+import type { Registry, RegistryEntry } from "../types.ts";
+import { heldPayout } from "./payouts.ts";
 import { registryEntry, withEntry } from "./registry.ts";
 
 /** One twentieth (5 %) of what is at stake burns. */
@@ -21,12 +22,11 @@ export function punish(registry: Registry, pubKey: Uint8Array): Registry {
     bytesEqual(payout.pubKey, pubKey) ? { ...payout, gwei: afterBurning(payout.gwei) } : payout,
   );
   const rest = afterBurning(entry.stakeGwei);
-  const held: Payout = { pubKey, address: entry.owner, gwei: rest, unlockHeight: 0, unlockTimeMs: 0 };
   const tombstoned: RegistryEntry = { ...entry, status: 2, stakeGwei: 0n };
   return dropTombstoned({
     ...registry,
     entries: withEntry(registry.entries, tombstoned),
-    payouts: rest > 0n ? [...payouts, held] : payouts,
+    payouts: rest > 0n ? [...payouts, heldPayout(pubKey, entry.owner, rest)] : payouts,
   });
 }
 

@@ -1,13 +1,19 @@
 /** The validator registry (DESIGN §8): how it begins, its root in app_hash, and how it is asked. */
-import { addressOf, bytesEqual, compareBytes, merkleRoot } from "@quorate/crypto";
+import { addressOf, bytesEqual, compareBytes, fromHex, merkleRoot } from "@quorate/crypto";
 import { ByteWriter } from "../bytes.ts";
 import { remembered } from "../state/memo.ts";
-import type { Address, GenesisValidator, Hash, Registry, RegistryEntry } from "../types.ts";
+import type { Address, Genesis, Hash, Registry, RegistryEntry } from "../types.ts";
 import { entryBytes, payoutBytes, queuedBytes, scheduledBytes } from "./encoding.ts";
 
-/** The registry of a new chain: one active entry per genesis validator, ascending by key. */
-export function genesisRegistry(validators: readonly GenesisValidator[]): Registry {
-  const entries = validators.map(
+/** Where the standard deposit contract stands on Ethereum: named in genesis, it chooses stake mode. */
+export const STANDARD_DEPOSIT_CONTRACT: Uint8Array = fromHex("00000000219ab540356cbb839cbe05303d7705fa");
+
+/**
+ * The registry of a new chain: one active entry per genesis validator, ascending by key. Deposits at the address of
+ * the standard contract are anybody's, so they choose stake mode; any other address is that of a registry contract.
+ */
+export function genesisRegistry(genesis: Pick<Genesis, "validators" | "depositContractAddress">): Registry {
+  const entries = genesis.validators.map(
     (validator): RegistryEntry => ({
       pubKey: validator.pubKey,
       owner: validator.owner,
@@ -18,7 +24,7 @@ export function genesisRegistry(validators: readonly GenesisValidator[]): Regist
     }),
   );
   return {
-    policy: 0,
+    policy: bytesEqual(genesis.depositContractAddress, STANDARD_DEPOSIT_CONTRACT) ? 1 : 0,
     nextDepositIndex: 0n,
     nextWithdrawalIndex: 0n,
     entries: entries.sort((a, b) => compareBytes(a.pubKey, b.pubKey)),

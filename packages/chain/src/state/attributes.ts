@@ -5,7 +5,9 @@
 import { sha256 } from "@quorate/crypto";
 import { ChainError } from "../errors.ts";
 import { ascii } from "../genesis/ascii.ts";
+import { duePayouts } from "../registry/payouts.ts";
 import { registryEntry } from "../registry/registry.ts";
+import { timeToMs } from "../time.ts";
 import type { Address, ChainState, Hash, PayloadAttributes, Time, Withdrawal } from "../types.ts";
 import { validatorByAddress } from "../validators/set.ts";
 
@@ -42,9 +44,9 @@ export function prevRandao(state: ChainState): Hash {
   return sha256(PREV_RANDAO_DOMAIN, parentBeaconBlockRoot(state));
 }
 
-/** Withdrawals of the next payload: the head of the payout queue, which a genesis registry never fills. */
-export function nextWithdrawals(_state: ChainState): readonly Withdrawal[] {
-  return [];
+/** Withdrawals of the next payload: what falls due at the head of the payout queue, at most 16. */
+export function nextWithdrawals(state: ChainState): readonly Withdrawal[] {
+  return duePayouts(state.registry, state.lastHeight + 1, timeToMs(state.lastTime)).withdrawals;
 }
 
 /** Owner of the registry entry of a validator of the next height: the fee recipient of the blocks it proposes. */

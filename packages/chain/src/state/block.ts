@@ -4,7 +4,10 @@ import { decodeEnvelope } from "../envelope.ts";
 import { ChainError } from "../errors.ts";
 import { commitHash, consensusParamsHash, dataHash, evidenceHash, validatorsHash } from "../hash/hashes.ts";
 import { BLOCK_PROTOCOL } from "../limits.ts";
-import { withParams } from "../params/params.ts";
+import { applyRegistry, powerChanges } from "../registry/apply.ts";
+import { registryEntryByAddress } from "../registry/registry.ts";
+import { rulesAt } from "../registry/schedule.ts";
+import { timeToMs } from "../time.ts";
 import type {
   Address,
   Block,
@@ -13,13 +16,14 @@ import type {
   ChainState,
   Commit,
   ElHead,
+  EnvelopeV1,
   Evidence,
   Hash,
   Header,
   Time,
   ValidatorSet,
 } from "../types.ts";
-import { incrementProposerPriority } from "../validators/set.ts";
+import { incrementProposerPriority, updateValidatorSet } from "../validators/set.ts";
 import { appHashOf } from "./app-hash.ts";
 import { floorSeconds } from "./attributes.ts";
 import { remembered } from "./memo.ts";
@@ -96,11 +100,28 @@ export function applyBlock(state: ChainState, block: Block, blockId: BlockId): C
       { height: header.height, lastHeight: state.lastHeight },
     );
   }
-  const el = elHeadOf(state, block);
-  const upgrade = state.upgrades.find((candidate) => candidate.height === header.height + 1);
-  const params = upgrade === undefined ? state.params : withParams(state.params, upgrade.params);
+  const envelope = envelopeOf(state, block);
+  const el = elHeadOf(state, block, envelope);
   const validators = state.nextValidators;
-  const { registry } = state;
+  const changed = applyRegistry(state.registry, {
+    chainId: state.chainId,
+    genesisHash: state.genesisHash,
+    height: header.height,
+    lastTimeMs: timeToMs(state.lastTime),
+    timeMs: timeToMs(header.time),
+    params: state.params,
+    appVersion: state.appVersion,
+    upgrades: state.upgrades,
+    totalPower: validators.totalPower,
+    offenders: offendersOf(state, block),
+    requests: envelope?.executionRequests ?? [],
+  });
+  const nextValidators = updateValidatorSet(validators, powerChanges(state.registry, changed));
+  const { params, appVersion, registry } = rulesAt(
+    { params: state.params, appVersion: state.appVersion, registry: changed },
+    state.upgrades,
+    header.height + 1,
+  );
   return {
     ...state,
     lastHeight: header.height,
@@ -108,30 +129,46 @@ export function applyBlock(state: ChainState, block: Block, blockId: BlockId): C
     lastTime: header.time,
     lastValidators: state.validators,
     validators,
-    nextValidators: incrementProposerPriority(validators, 1),
+    nextValidators: incrementProposerPriority(nextValidators, 1),
     params,
-    appVersion: upgrade === undefined ? state.appVersion : BigInt(upgrade.appVersion),
+    appVersion,
     appHash: appHashOf({ elHash: el.blockHash, registry, params, validators }),
     el,
+    registry,
   };
 }
 
-function elHeadOf(state: ChainState, block: Block): ElHead {
+/** Keys that the evidence of a block convicts: those of duplicate votes. Attacks on light clients are kept, no more. */
+function offendersOf(state: ChainState, block: Block): readonly Uint8Array[] {
+  return block.evidence.flatMap((evidence) => {
+    if (evidence.kind !== "duplicate_vote") return [];
+    const entry = registryEntryByAddress(state.registry, evidence.voteA.validatorAddress);
+    return entry === null ? [] : [entry.pubKey];
+  });
+}
+
+/** Null on a chain without an execution client. */
+function envelopeOf(state: ChainState, block: Block): EnvelopeV1 | null {
+  if (state.execution === "none") return null;
+  const first = block.txs[0];
+  const envelope = first === undefined ? null : decodeEnvelope(first);
+  if (envelope?.version !== 1) {
+    throw new ChainError("ENVELOPE_VERSION", `block ${block.header.height} carries no execution payload`, {
+      height: block.header.height,
+    });
+  }
+  return envelope;
+}
+
+function elHeadOf(state: ChainState, block: Block, envelope: EnvelopeV1 | null): ElHead {
   const { header } = block;
-  if (state.execution === "none") {
+  if (envelope === null) {
     return {
       blockHash: header.dataHash,
       number: header.height,
       timestamp: floorSeconds(header.time),
       gasLimit: state.el.gasLimit,
     };
-  }
-  const first = block.txs[0];
-  const envelope = first === undefined ? null : decodeEnvelope(first);
-  if (envelope?.version !== 1) {
-    throw new ChainError("ENVELOPE_VERSION", `block ${header.height} carries no execution payload`, {
-      height: header.height,
-    });
   }
   return {
     blockHash: envelope.blockHash,

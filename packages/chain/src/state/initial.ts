@@ -14,7 +14,7 @@ import { appHashOf } from "./app-hash.ts";
  */
 export function stateFromGenesis(genesis: Genesis): ChainState {
   const validators = makeValidatorSet(genesis.validators);
-  const registry = genesisRegistry(genesis.validators);
+  const registry = genesisRegistry(genesis);
   const { params } = genesis;
   return {
     genesisHash: genesisHash(genesis),
