@@ -40,6 +40,8 @@ export class Judge implements ClusterWatch {
   readonly witness: WitnessCounter = new WitnessCounter();
   /** Highest height committed by each node in this life or an earlier one. */
   readonly heights: number[] = [];
+  /** Who else follows the cores, of Byzantine nodes too: faults that wait for a moment. */
+  readonly followers: ((node: number, after: StepResult) => void)[] = [];
   readonly #recorder: Recorder;
   #laws: readonly Law[] = [];
   #cluster: Cluster | null = null;
@@ -81,6 +83,7 @@ export class Judge implements ClusterWatch {
     if (this.#honest(node)) this.witness.step(node, input, before, after);
     for (const law of this.#laws) law.step?.(node, input, before, after);
     if (this.#recorder.on) this.#record(node, before, after);
+    for (const follower of this.followers) follower(node, after);
   }
 
   sent(from: number, to: number, protocol: string, bytes: Uint8Array): number {

@@ -25,6 +25,8 @@ export interface RunOptions {
   /** Which faults of the seed's plan happen: names of groups or kinds, numbers of the plan, "all" (default), "none". */
   readonly faults?: readonly string[];
   readonly crypto?: "hash" | "real";
+  /** Changes what the seed drew. */
+  readonly plan?: (drawn: Plan) => Plan;
   /** Keeps every event. */
   readonly trace?: boolean;
   /** Hashes every event, whether it is kept or not. */
@@ -68,7 +70,7 @@ const CALM_HEIGHTS = 10;
 
 export async function runSeed(options: RunOptions): Promise<SimResult> {
   const startedAt = performance.now();
-  const plan = drawPlan(options.seed, wishesOf(options));
+  const plan = planOf(options);
   const chosen = options.faults ?? ["all"];
   const faults = chosenFaults(plan.faults, chosen);
   const byzantine = chosen.includes("all") || chosen.includes("byzantine") ? plan.byzantine : null;
@@ -136,6 +138,7 @@ async function play(
 ): Promise<Outcome> {
   const { scheduler } = cluster;
   const player = new FaultPlayer(cluster, recorder);
+  judge.followers.push((node, after) => player.step(node, after));
   const broken = (): boolean => judge.violations.length > 0;
   await cluster.begin();
   submitLoad(plan, cluster);
@@ -188,7 +191,8 @@ function submitLoad({ load, seed }: Plan, cluster: Cluster): void {
   const random = new Random(`seed ${seed}/users`);
   const next = (): void => {
     cluster.scheduler.after(random.exponential(load.everyMs), () => {
-      const raw = new Uint8Array(1 + random.between(40, load.bytes)).map(() => random.below(256));
+      const raw = new Uint8Array(1 + random.between(40, load.bytes)).fill(7);
+      new DataView(raw.buffer).setUint32(1, random.next());
       raw[0] = 2;
       const { client, process } = cluster.member(random.below(cluster.members.length));
       if (client !== null) client.submit(`0x${Buffer.from(raw).toString("hex")}`);
@@ -239,6 +243,11 @@ function strategiesOf({ seed }: Plan, byzantine: Byzantine | null): ReadonlyMap<
   const { nodes, behaviours, often } = byzantine;
   const strategy = new Strategy(behaviours, often, new Random(`seed ${seed}/byzantine`));
   return new Map(nodes.map((node) => [node, strategy]));
+}
+
+export function planOf(options: RunOptions): Plan {
+  const drawn = drawPlan(options.seed, wishesOf(options));
+  return options.plan?.(drawn) ?? drawn;
 }
 
 function wishesOf({ validators, heights }: RunOptions): Parameters<typeof drawPlan>[1] {

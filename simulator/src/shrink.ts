@@ -1,6 +1,5 @@
 /** Makes a failing run smaller before a person looks at it: fewer faults, fewer heights, fewer nodes. */
-import { drawPlan } from "./faults/draw.ts";
-import { chosenFaults, type RunOptions, runSeed, type SimResult } from "./run.ts";
+import { chosenFaults, planOf, type RunOptions, runSeed, type SimResult } from "./run.ts";
 
 /** Runs that shrinking may take. */
 const BUDGET = 80;
@@ -21,7 +20,7 @@ export async function shrink(
     return true;
   };
 
-  const plan = drawPlan(options.seed, options);
+  const plan = planOf(options);
   let kept = chosenFaults(plan.faults, options.faults ?? ["all"]).map(({ id }) => id);
   const wanted = options.faults ?? ["all"];
   let liars = plan.byzantine !== null && (wanted.includes("all") || wanted.includes("byzantine"));
@@ -68,7 +67,7 @@ function endOf(failed: SimResult): number {
 }
 
 function sameFaults(a: RunOptions, b: RunOptions, ids: readonly number[]): boolean {
-  const [first, second] = [drawPlan(a.seed, a), drawPlan(b.seed, b)];
+  const [first, second] = [planOf(a), planOf(b)];
   const text = (plan: typeof first): string =>
     JSON.stringify(plan.faults.filter(({ id }) => ids.includes(id)));
   return text(first) === text(second);

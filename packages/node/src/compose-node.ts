@@ -84,7 +84,7 @@ async function open(
   opened.add("metrics", () => Promise.resolve(metrics.close()));
   const privval = await ports.openPrivVal(disk);
   if (privval !== null) opened.add("privval", () => privval.close());
-  const wal = await openWalOf(paths, disk, privval, modules.log("wal"), diskFailed);
+  const wal = await openWalOf(paths, disk, privval, modules.log("wal"), diskFailed, ports.walSegmentBytes);
   opened.add("wal", () => wal.close());
   if (genesis.execution === "engine") await modules.startExecution?.(genesis);
   const unreadable = (error: unknown): void => opened.node?.storeFailed(error);

@@ -33,6 +33,8 @@ export interface NodePorts {
   loadGenesis(): Promise<{ readonly genesis: Genesis; readonly document: unknown }>;
   /** Log, sign state and bodies write through one disk, in the order of their calls. */
   openDisk(): WalDisk;
+  /** Size of the log's segments, bytes; default the log's own. Small ones roll over and are pruned within few heights. */
+  readonly walSegmentBytes?: number;
   /** `onFailure`: a write or sync failed, also one that nobody waits for. */
   openStore(disk: WalDisk, genesis: Genesis, onFailure: (error: Error) => void): Promise<BlockStore>;
   createMetrics(genesis: Genesis): Metrics;

@@ -200,6 +200,7 @@ export class Process {
       lockHome: null,
       loadGenesis: async () => ({ genesis, document: null }),
       openDisk: () => writerThread(disk, machine, at),
+      walSegmentBytes: SEGMENT_BYTES,
       openStore: (writer) => {
         const options: StoreOptions = {
           dir: PATHS.store,

@@ -47,6 +47,8 @@ const ZERO32 = `0x${"00".repeat(32)}`;
 const MAX_BUILDS = 10;
 /** Pending transactions are taken into a build that is this old, ms: a younger one is empty. */
 const FILL_MS = 20;
+/** Hex digits of pending transactions that the pool holds; further ones are turned away. */
+const POOL_DIGITS = 400_000;
 const METHODS: readonly string[] = [
   "engine_forkchoiceUpdatedV3",
   "engine_newPayloadV4",
@@ -67,6 +69,7 @@ export class SimulatedClient {
   #finalized: string | null = null;
   #builds = new Map<string, Build>();
   #pool = new Map<string, string>();
+  #pooled = 0;
   readonly #filters = new Map<string, string[]>();
   #lastFilter = 0;
 
@@ -102,6 +105,7 @@ export class SimulatedClient {
     this.#finalized = null;
     this.#builds.clear();
     this.#pool.clear();
+    this.#pooled = 0;
     this.#filters.clear();
   }
 
@@ -112,7 +116,8 @@ export class SimulatedClient {
   /** A user's transaction. */
   submit(raw: string): void {
     const hash = hashOf(raw);
-    if (this.#pool.has(hash)) return;
+    if (this.#pool.has(hash) || this.#pooled + raw.length > POOL_DIGITS) return;
+    this.#pooled += raw.length;
     this.#pool.set(hash, raw);
     for (const pending of this.#filters.values()) pending.push(hash);
   }
@@ -248,7 +253,9 @@ export class SimulatedClient {
     }
     this.#canonical.splice(first.number, this.#canonical.length, ...chain);
     for (const { payload } of chain) {
-      for (const raw of (payload?.["transactions"] ?? []) as string[]) this.#pool.delete(hashOf(raw));
+      for (const raw of (payload?.["transactions"] ?? []) as string[]) {
+        if (this.#pool.delete(hashOf(raw))) this.#pooled -= raw.length;
+      }
     }
   }
 

@@ -1,7 +1,9 @@
+import type { StepResult } from "@quorate/consensus";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { ElMood } from "../el/execution-client.ts";
 import type { Recorder } from "../recorder.ts";
 import { type Fault, faultText, nodesOf } from "./fault.ts";
+import { RoundFaults } from "./rounds.ts";
 
 type ElFault = Extract<Fault, { readonly kind: "el-away" | "el-syncing" | "el-lies" | "el-slow" }>;
 
@@ -11,11 +13,18 @@ export class FaultPlayer {
   readonly #recorder: Recorder;
   /** Undoes what still lasts. */
   readonly #lasting = new Set<() => void>();
+  readonly #rounds: RoundFaults;
   #over = false;
 
   constructor(cluster: Cluster, recorder: Recorder) {
     this.#cluster = cluster;
     this.#recorder = recorder;
+    this.#rounds = new RoundFaults(cluster, (fault) => this.#record(fault));
+  }
+
+  /** After every step of the core of any node: some faults wait for such moments. */
+  step(node: number, after: StepResult): void {
+    this.#rounds.step(node, after);
   }
 
   play(faults: readonly Fault[]): void {
@@ -37,14 +46,18 @@ export class FaultPlayer {
     }
   }
 
-  #begin(fault: Fault): void {
-    const { scheduler } = this.#cluster;
+  #record(fault: Fault): void {
     this.#recorder.add({
       kind: "fault",
       text: faultText(fault),
       nodes: nodesOf(fault),
-      until: scheduler.now + fault.forMs,
+      until: this.#cluster.scheduler.now + fault.forMs,
     });
+  }
+
+  #begin(fault: Fault): void {
+    const { scheduler } = this.#cluster;
+    if (!waits(fault)) this.#record(fault);
     const undo = this.#apply(fault);
     if (undo === null) return;
     const once = (): void => {
@@ -103,6 +116,9 @@ export class FaultPlayer {
       case "dead-topics":
         internet.killTopics(peer(fault.from), peer(fault.to));
         return null;
+      case "rounds":
+      case "lock-alone":
+        return this.#rounds.add(fault);
       case "kill":
         cluster.crash(fault.node, "kill -9", false, null);
         return () => cluster.start(fault.node);
@@ -174,6 +190,11 @@ export class FaultPlayer {
         return null;
     }
   }
+}
+
+/** It is recorded when its moment comes. */
+function waits({ kind }: Fault): boolean {
+  return kind === "rounds" || kind === "lock-alone";
 }
 
 /** What the mood of an execution client is without faults. */

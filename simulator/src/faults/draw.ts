@@ -8,6 +8,7 @@ import type { DiskSpeed } from "../disk/disk.ts";
 import type { Survival } from "../disk/file-system.ts";
 import type { PathQuality } from "../network/paths.ts";
 import { FAULT_GROUPS, type Fault, type FaultKind } from "./fault.ts";
+import type { RoundCut } from "./rounds.ts";
 
 export interface Plan {
   readonly seed: number;
@@ -42,6 +43,10 @@ export interface Wishes {
 }
 
 export const DEFAULT_HEIGHTS = 50;
+/** What faults get of a run at least, virtual ms: a chain that is faster gets them closer together. */
+const FAULTY_MS = 20_000;
+/** Faults of one kind: more of them make a run longer and no richer. */
+const MOST_OF_A_KIND = 40;
 const SURVIVALS: readonly Survival[] = ["none", "all", "some"];
 const BOUNDARIES: readonly Boundary[] = ["write", "fdatasync", "sign", "send", "index", "rename"];
 
@@ -52,7 +57,7 @@ const ROTTING: readonly Rotting[] = ["wal", "bodies", "index", "sign-state"];
 export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
   const random = new Random(`seed ${seed}`);
   const shape = random.split("shape");
-  const drawn = shape.pick([4, 4, 4, 4, 4, 4, 5, 7, 1, 6]);
+  const drawn = shape.pick([4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 6, 7, 7, 1]);
   const validators = wishes.validators ?? drawn;
   const powers = drawPowers(random.split("powers"), validators);
   const engine = random.split("execution").chance(0.4);
@@ -90,7 +95,7 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
   const rotting = minority(rot, powers).map((node) => ({ node, what: rot.pick(ROTTING) }));
   const faults = drawFaults(
     random.split("faults"),
-    { nodes: validators, untrue, engine, rotting },
+    { nodes: validators, untrue, engine, rotting, pace: paceOf(heights, blockIntervalMs, quality) },
     faultsForMs,
   );
   return {
@@ -122,6 +127,12 @@ function drawByzantine(random: Random, powers: readonly number[]): Byzantine | n
   };
 }
 
+/** How much faster than a run of the usual length this one is expected to be over, 0 < pace <= 1. */
+function paceOf(heights: number, blockIntervalMs: number, quality: PathQuality): number {
+  const height = blockIntervalMs + 4 * (quality.minMs + quality.jitterMs) + 10;
+  return Math.min(1, Math.max(0.1, (heights * height) / FAULTY_MS));
+}
+
 /** Transactions that users hand in: how often, how large. */
 export interface Load {
   /** Mean ms between two; 0: none. */
@@ -131,7 +142,12 @@ export interface Load {
 }
 
 function drawLoad(random: Random): Load {
-  return { everyMs: random.pick([0, 50, 200, 1_000]), bytes: random.pick([100, 100, 1_000, 40_000]) };
+  return random.pick<Load>([
+    { everyMs: 0, bytes: 0 },
+    { everyMs: 50, bytes: 100 },
+    { everyMs: 200, bytes: 1_000 },
+    { everyMs: 1_000, bytes: 40_000 },
+  ]);
 }
 
 function drawPowers(random: Random, validators: number): number[] {
@@ -158,6 +174,8 @@ interface Scope {
   readonly nodes: number;
   /** Nodes whose wall clock may jump. */
   readonly untrue: readonly number[];
+  /** Times between faults are multiplied by this. */
+  readonly pace: number;
   readonly engine: boolean;
   /** Disks that lose bits, each in one kind of file: what all disks lost, or one lost twice over, nobody can bring back. */
   readonly rotting: readonly { readonly node: number; readonly what: Rotting }[];
@@ -170,13 +188,19 @@ function drawFaults(random: Random, scope: Scope, forMs: number): Fault[] {
     const mix = random.split(group);
     if (mix.chance(0.25) || (group === "execution" && !scope.engine)) continue;
     for (const kind of members) {
-      if (mix.chance(0.4)) kinds.push({ kind, everyMs: mix.pick([1_500, 3_000, 6_000, 12_000]) });
+      if (mix.chance(0.4))
+        kinds.push({ kind, everyMs: mix.pick([1_500, 3_000, 6_000, 12_000]) * scope.pace });
     }
   }
   const times: { readonly kind: FaultKind; readonly atMs: number }[] = [];
   for (const { kind, everyMs } of kinds) {
     const when = random.split(`when ${kind}`);
-    for (let at = 300 + when.exponential(everyMs); at < forMs; at += 100 + when.exponential(everyMs)) {
+    let left = MOST_OF_A_KIND;
+    for (
+      let at = 300 * scope.pace + when.exponential(everyMs);
+      at < forMs && left-- > 0;
+      at += 100 * scope.pace + when.exponential(everyMs)
+    ) {
       times.push({ kind, atMs: Math.round(at) });
     }
   }
@@ -189,7 +213,8 @@ function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, sc
   const all = Array.from({ length: nodes }, (_, i) => i);
   const node = random.below(nodes);
   const other = nodes === 1 ? node : (node + random.between(1, nodes - 1)) % nodes;
-  const forMs = Math.round(random.pick([50, 300, 1_000, 3_000, 8_000]) * random.real(0.5, 1.5));
+  const lasting = random.pick([50, 300, 1_000, 3_000, 8_000]) * Math.max(0.3, scope.pace);
+  const forMs = Math.round(lasting * random.real(0.5, 1.5));
   const timed = { id, atMs, forMs };
   const pair = { from: node, to: other };
   switch (kind) {
@@ -213,6 +238,17 @@ function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, sc
       return { ...timed, kind, node };
     case "power-loss":
       return { ...timed, kind, node, survival: random.pick(SURVIVALS) };
+    case "rounds":
+      return { ...timed, kind, forMs: ROUNDS_WAIT_MS, rounds: drawRounds(random, all) };
+    case "lock-alone":
+      if (nodes < 4) return { ...timed, kind: "pause", node };
+      return {
+        ...timed,
+        kind,
+        forMs: ROUNDS_WAIT_MS,
+        order: random.sample(all, nodes),
+        story: random.pick(["kept", "moved", "crossed", "crossed"]),
+      };
     case "crash-at":
       return {
         ...timed,
@@ -258,4 +294,17 @@ function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, sc
     case "el-slow":
       return { ...timed, kind, node, times: random.pick([10, 100, 1_000]) };
   }
+}
+
+/** How long a fault of rounds waits for its height, and at most lasts. */
+const ROUNDS_WAIT_MS = 12_000;
+
+/** Small scope: one or two nodes in up to three rounds. */
+function drawRounds(random: Random, all: readonly number[]): RoundCut[] {
+  const some = (): number[] => random.sample(all, random.pick([0, 0, 1, 1, 2])).sort();
+  return Array.from({ length: random.between(1, 3) }, () => ({
+    silent: some(),
+    quiet: some(),
+    deaf: some(),
+  }));
 }

@@ -1,6 +1,7 @@
 /** Everything that can go wrong, as data: drawn from a seed, applied by apply.ts, taken away one by one by shrinking. */
 import type { Boundary } from "../cluster/process.ts";
 import type { Survival } from "../disk/file-system.ts";
+import type { LockStory, RoundCut } from "./rounds.ts";
 
 interface Timed {
   /** Number in the plan of its seed: names it on the command line. */
@@ -24,6 +25,10 @@ export type Fault = Timed &
     | { readonly kind: "disconnect"; readonly from: number; readonly to: number }
     /** The streams behind the topics die while the connection lives. */
     | { readonly kind: "dead-topics"; readonly from: number; readonly to: number }
+    /** In the rounds of the next height some are not heard and some hear nothing. */
+    | { readonly kind: "rounds"; readonly rounds: readonly RoundCut[] }
+    /** At the next height that suits it one validator locks a block that nobody else locks. `order`: who is asked first. */
+    | { readonly kind: "lock-alone"; readonly order: readonly number[]; readonly story: LockStory }
     /** kill -9: what was written is there. */
     | { readonly kind: "kill"; readonly node: number }
     /** Power loss: what was not synced is lost so far. */
@@ -72,6 +77,7 @@ export type FaultKind = Fault["kind"];
 /** Names for the command line. */
 export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
   network: ["partition", "cut", "slow-link", "disconnect", "dead-topics"],
+  rounds: ["rounds", "lock-alone"],
   crash: ["kill", "power-loss", "crash-at", "stop"],
   pause: ["pause"],
   clock: ["clock-jump"],
@@ -81,6 +87,8 @@ export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
 
 export function nodesOf(fault: Fault): readonly number[] {
   if ("side" in fault) return fault.side;
+  if ("order" in fault) return fault.order.slice(0, 1);
+  if ("rounds" in fault) return [...new Set(fault.rounds.flatMap((cut) => Object.values(cut).flat()))].sort();
   return "from" in fault ? [fault.from, fault.to] : [fault.node];
 }
 
@@ -97,6 +105,10 @@ export function faultText(fault: Fault): string {
       return `disconnect ${fault.from} and ${fault.to}`;
     case "dead-topics":
       return `gossip streams between ${fault.from} and ${fault.to} die`;
+    case "rounds":
+      return `in the rounds of a height ${fault.rounds.map(roundText).join("; ")}`;
+    case "lock-alone":
+      return `node ${fault.order[0]} locks alone, its lock is ${fault.story}`;
     case "kill":
       return `kill -9 of node ${fault.node}`;
     case "power-loss":
@@ -128,4 +140,15 @@ export function faultText(fault: Fault): string {
     case "el-slow":
       return `execution client of node ${fault.node} ${fault.times} times slower`;
   }
+}
+
+function roundText({ silent, quiet, deaf }: RoundCut, round: number): string {
+  const part = (nodes: readonly number[], what: string): string[] =>
+    nodes.length === 0 ? [] : [`${nodes.join(",")} ${what}`];
+  const parts = [
+    ...part(silent, "silent"),
+    ...part(quiet, "silent until it prevoted"),
+    ...part(deaf, "deaf until it prevoted"),
+  ];
+  return `${round}: ${parts.length === 0 ? "nothing" : parts.join(", ")}`;
 }

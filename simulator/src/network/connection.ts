@@ -209,11 +209,17 @@ export class End implements Connection, StreamCarrier {
     if (bytes > 0) this.machine.charge(this.host.work.send(false, bytes));
     const delay = this.#path.streamDelayMs(bytes);
     this.#lastArrival = Math.max(this.#lastArrival, this.machine.now + delay);
-    peer.machine.after(this.#lastArrival - this.machine.now, () => {
+    const arrive = (): void => {
+      if (this.#path.isCut) {
+        // Lost on the way and sent again when the path is whole, before anything later.
+        this.#path.onHeal(() => void peer.machine.after(0, arrive));
+        return;
+      }
       if (bytes > 0) peer.machine.charge(peer.host.work.receive(false, bytes));
       if (peer.status === "open") atPeer();
       // The acknowledgement, a little later; what it does is the sender's own business.
       this.machine.after(delay / 2, arrived);
-    });
+    };
+    peer.machine.after(this.#lastArrival - this.machine.now, arrive);
   }
 }

@@ -338,6 +338,7 @@ class Endpoint implements Network, EndHost {
         : end.topicArrival(path.delayMs(message.data.length));
       remote.machine.after(delay, () => {
         if (end.peer?.status !== "open") fate.dropped("disconnect");
+        else if (path.isCut) fate.dropped("partition");
         else {
           fate.delivered();
           remote.machine.charge(remote.work.receive(true, length));

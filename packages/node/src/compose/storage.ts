@@ -136,6 +136,7 @@ export async function openWalOf(
   privval: PrivVal | null,
   log: LogPort,
   onFailure: (error: WalError) => void,
+  segmentBytes?: number,
 ): Promise<Wal> {
   try {
     const dependency = privval?.state.dependency;
@@ -145,6 +146,7 @@ export async function openWalOf(
         coreVersion: CORE_VERSION,
         onFailure,
         ...(dependency === undefined ? {} : { dependency }),
+        ...(segmentBytes === undefined ? {} : { segmentBytes }),
       },
       disk,
     );
