@@ -285,4 +285,22 @@ export const DRIVER: readonly Mutant[] = [
     origin: "Mainsail 1482",
     verdict: killedBy(REGRESSIONS, "[MS 1482] +2/3 precommits for a block without a proposal"),
   },
+  {
+    name: "decision-waits-for-the-own-client",
+    file: FILE,
+    find: "if (blockId && factsOf(state.values, blockId)?.body)",
+    replace: `if (blockId && factsOf(state.values, blockId)?.verdict === "valid")`,
+    bug: "+2/3 precommitted a block that this node's client refuses: no decision, no timer, the node stays for ever",
+    origin: "L49; Malachite e8196772; Mainsail: one refused result blocked every later commit of its round",
+    verdict: killedBy(REGRESSIONS, "[M e8196772]"),
+  },
+  {
+    name: "values-are-forgotten-with-their-round",
+    file: FILE,
+    find: "    absent: work.state.absent.filter((each) => each >= round),\n",
+    replace: "    absent: work.state.absent.filter((each) => each >= round),\n    values: [],\n",
+    bug: "a value that is proposed again in a later round is not known any more: its body and verdict are lost",
+    origin: "Malachite 1ae1a993: value and proposal are matched by id across rounds",
+    verdict: killedBy(REGRESSIONS, "[M 1ae1a993]"),
+  },
 ];

@@ -169,4 +169,15 @@ export const GOSSIP: readonly Mutant[] = [
     origin: "DESIGN §6; Malachite 8b1dae12: buffer",
     verdict: killedBy(ADMITTED, "for the next height waits"),
   },
+  {
+    name: "late-parts-are-an-offence",
+    file: COLLECTOR,
+    find: `    if (entry === undefined || entry.height !== height) return "unwanted";
+    if (entry.complete || entry.parts`,
+    replace: `    if (entry === undefined || entry.height !== height) return "bad";
+    if (entry.complete || entry.parts`,
+    bug: "an honest peer is punished for a repair that was asked for before this node went on",
+    origin: "Mainsail 1444: replies judged by a target that had moved",
+    verdict: killedBy(SMALL, "takes a part that it asked for before its height went on for no offence"),
+  },
 ];

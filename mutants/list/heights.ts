@@ -2,6 +2,7 @@
 import { killedBy, type Mutant } from "../types.ts";
 
 const STEP = "packages/consensus/src/step.ts";
+const AHEAD = "packages/consensus/src/ahead.ts";
 const OWN = "packages/consensus/src/own.ts";
 const COMMIT = "packages/consensus/src/commit.ts";
 const RESTORE = "packages/consensus/src/restore.ts";
@@ -219,5 +220,24 @@ export const HEIGHTS: readonly Mutant[] = [
     bug: "a network slower than the first timeouts never decides",
     origin: "the paper: timeouts grow with the round; DESIGN §3",
     verdict: killedBy(VALIDITY, "timeouts grow by round"),
+  },
+  {
+    name: "refused-input-resets-the-round",
+    file: STEP,
+    find: "  if (!isMember(work, vote) || vote.round < 0) return;\n",
+    replace:
+      "  if (!isMember(work, vote) || vote.round < 0) {\n    change(work, { machine: NEW_HEIGHT });\n    return;\n  }\n",
+    bug: "an input that is turned down leaves a blank round state behind: lock and step are lost",
+    origin: "Malachite e19d266a: an early return left a default round state",
+    verdict: killedBy(REGRESSIONS, "a vote whose address is not that of its index is ignored"),
+  },
+  {
+    name: "early-votes-without-bound",
+    file: AHEAD,
+    find: "return !known && same.length < LIMITS.aheadVotesPerValidator;",
+    replace: "return !known;",
+    bug: "one validator fills the memory with votes for the next height",
+    origin: "Malachite 8b1dae12, aeb7e736, 967314ba: buffers before any check, each with a bound",
+    verdict: killedBy(RESTART, "messages for the next height that come early are kept for it, within bounds"),
   },
 ];

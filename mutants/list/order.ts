@@ -208,10 +208,7 @@ export const ORDER_OF_EVENTS: readonly Mutant[] = [
     replace: `task.catch((error: unknown) => this.modules.log.error("an effect failed", { error }));`,
     bug: "an unhandled failure in the background leaves the node up without what it was to do",
     origin: "DESIGN §5.8; Mainsail 1482: background rejections unhandled",
-    verdict: killedBy(
-      "packages/node/test/evidence.test.ts",
-      "evidence that cannot be stored is a durability failure",
-    ),
+    verdict: killedBy(ORDER, "what fails in the background ends the process"),
   },
   {
     name: "full-disk-is-called-a-bug",

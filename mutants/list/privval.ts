@@ -219,4 +219,13 @@ export const SIGN_STATE: readonly Mutant[] = [
     origin: "DESIGN §5.6",
     verdict: killedBy(FILES, "creating a key never touches an existing key"),
   },
+  {
+    name: "lock-is-written-with-the-next-round",
+    file: SLOTS,
+    find: "writer.u8(1).u64(BigInt(height)).u32(round);",
+    replace: "writer.u8(1).u64(BigInt(height)).u32(round + 1);",
+    bug: "a restarted node is locked in another round than before: it refuses the polka that should free it",
+    origin: "Mainsail 109, 146: off by one where the lock was written",
+    verdict: killedBy(TEST, "a non-nil precommit becomes the lock"),
+  },
 ];

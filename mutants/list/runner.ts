@@ -13,11 +13,15 @@ const REPLAY = "packages/node/src/lifecycle/replay.ts";
 const RECOVER = "packages/node/src/lifecycle/recovery.ts";
 const WATERMARK = "packages/node/src/lifecycle/watermark.ts";
 const OWNER = "packages/node/src/lifecycle/owner.ts";
+const TIMERS = "packages/node/src/runner/timers.ts";
+const CLOCK = "packages/node/src/clock.ts";
+const HOME_LOCK = "packages/store/src/home-lock.ts";
 const ANSWERS = "packages/node/test/runner-answers.test.ts";
 const ORDER = "packages/node/test/runner-order.test.ts";
 const RECOVERY = "packages/node/test/recovery.test.ts";
 const PARTS = "packages/node/test/parts.test.ts";
 const OWNERS = "packages/node/test/owner.test.ts";
+const TIMING = "packages/node/test/timers.test.ts";
 
 export const RUNNING: readonly Mutant[] = [
   {
@@ -312,5 +316,43 @@ export const RUNNING: readonly Mutant[] = [
     bug: "one peer that claims to be ahead stops a validator",
     origin: "DESIGN §6; CometBFT block sync advisories",
     verdict: killedBy(OWNERS, "a claim alone does not pull the node out of its round"),
+  },
+  {
+    name: "replay-forgets-open-questions",
+    file: REPLAY,
+    find: "    ...outstanding(core),\n",
+    replace: "",
+    bug: "after a restart no timer runs and no verdict is asked for: the node stays in its round",
+    origin: "Mainsail 618, 1483: what was open was not taken up again; Malachite 850",
+    verdict: killedBy(RECOVERY, "a restarted node sets the timers of its height again"),
+  },
+  {
+    name: "timer-clears-its-successor",
+    file: TIMERS,
+    find: "      this.running.delete(key);\n      this.fire(timeout);\n    });",
+    replace: "      this.fire(timeout);\n      this.running.delete(key);\n    });",
+    bug: "a timer that was set again while it fired can no longer be cancelled",
+    origin: "Mainsail: the callback cleared the handle of a timer started meanwhile",
+    verdict: killedBy(TIMING, "a timer that is set again while it fires can still be cancelled"),
+  },
+  {
+    name: "stop-waits-for-ever",
+    file: CLOCK,
+    find: "const cancel = clock.timer(ms, () => resolve(false));",
+    replace: "const cancel = clock.timer(ms, () => undefined);",
+    bug: "a node that must stop waits for what does not end",
+    origin: "Mainsail 1490: the stop waited for a lock that its own caller held",
+    verdict: killedBy(TIMING, "a stop that hangs is over when its time is"),
+  },
+  {
+    name: "home-of-two-processes",
+    file: HOME_LOCK,
+    find: `    if (codeOf(error) !== "LEVEL_LOCKED") throw storageError("lock", location, error);\n`,
+    replace: `    if (codeOf(error) !== "LEVEL_LOCKED") throw storageError("lock", location, error);
+    if (location !== "") return { release: () => Promise.resolve() };
+`,
+    bug: "two processes work on one home: one key signs twice",
+    origin: "Mainsail 1365, 923: one data base opened twice",
+    verdict: killedBy("packages/store/test/processes.test.ts", "the same process cannot take a home twice"),
   },
 ];

@@ -9,6 +9,7 @@ const COMMITS = "packages/chain/src/commit/verify.ts";
 const CERTIFICATES = "packages/chain/src/commit/certificate.ts";
 const SYNCING = "packages/sync/test/block-sync.test.ts";
 const LIARS = "packages/sync/test/liars.test.ts";
+const SPANS = "packages/sync/test/ranges.test.ts";
 const BLOCKS = "packages/chain/test/state-block.test.ts";
 const CHAIN_COMMITS = "packages/chain/test/commit.test.ts";
 const LAWS = "packages/chain/test/commit-laws.test.ts";
@@ -190,7 +191,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
     replace: "const wanted = item.height < ranges.next + limits.window;",
     bug: "late answers of heights that are applied stay in memory for ever",
     origin: "Malachite fc2e63dd: sync height rolled back",
-    verdict: killedBy("packages/sync/test/ranges.test.ts", "whatever peers do"),
+    verdict: killedBy(SPANS, "an answer that comes when its heights are applied leaves nothing behind"),
   },
   {
     name: "certificate-in-disorder",
@@ -200,5 +201,24 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
     bug: "one validator's two votes make two signatures of a certificate",
     origin: "Malachite 961fa4e0",
     verdict: killedBy(CHAIN_COMMITS, "votes that differ, repeat, or are none make no certificate"),
+  },
+  {
+    name: "failed-range-is-asked-again-for-its-first-height",
+    file: RANGES,
+    find: "inFlight: ranges.inFlight.filter((other) => other.id !== range.id) };",
+    replace:
+      "inFlight: ranges.inFlight\n      .map((other) => (other.id === range.id ? { ...other, from: other.from + 1, count: other.count - 1 } : other))\n      .filter(({ count }) => count > 0) };",
+    bug: "behind the first height of a failed request nothing is asked for again: the node waits there for ever",
+    origin: "Arc 214: a follower whose range request failed",
+    verdict: killedBy(SPANS, "what a failed request did not bring is a gap again"),
+  },
+  {
+    name: "sync-with-nobody-to-ask-runs-on",
+    file: SYNC,
+    find: "        if (useful.length === 0 && items.length === 0) break;\n",
+    replace: "",
+    bug: "a run that can ask nobody never ends, and the node never goes back to consensus",
+    origin: "Mainsail 1437: the downloader looped when nothing could be started",
+    verdict: killedBy(SYNCING, "without peers it ends at once"),
   },
 ];

@@ -12,6 +12,7 @@ import {
   updateValidatorSet,
   validatorByAddress,
 } from "../src/index.ts";
+import { MAX_TOTAL_POWER } from "../src/limits.ts";
 import { normalisePriorities, rotate } from "../src/validators/priority.ts";
 import * as arbitrary from "./arbitraries.ts";
 
@@ -111,6 +112,10 @@ describe("validator sets", () => {
     assert.equal(updateValidatorSet(set, []), set);
     assert.throws(() => updateValidatorSet(set, [{ pubKey: key(9), power: 0n }]), reason("unknown_removal"));
     assert.throws(() => updateValidatorSet(set, [{ pubKey: key(9), power: -1n }]), reason("negative_power"));
+    const twice = [1n, 2n].map((power) => ({ pubKey: key(1), power }));
+    assert.throws(() => updateValidatorSet(set, twice), reason("duplicate_validator"));
+    const heavy = [{ pubKey: key(9), power: MAX_TOTAL_POWER }];
+    assert.throws(() => updateValidatorSet(set, heavy), reason("total_power_overflow"));
     const all = [0, 1, 2].map((i) => ({ pubKey: key(i), power: 0n }));
     assert.throws(() => updateValidatorSet(set, all), reason("empty_result"));
     const changed = updateValidatorSet(set, [{ pubKey: set.proposer.pubKey, power: 0n }]);

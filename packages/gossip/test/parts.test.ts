@@ -166,6 +166,15 @@ describe("the collector of bodies", () => {
     );
   });
 
+  it("takes a part that it asked for before its height went on for no offence", () => {
+    const { bodies, at } = collector();
+    const { bytes, blockId } = makeBody("late", 250_000);
+    bodies.expect(5, 0, blockId, 0);
+    at.height = 6;
+    bodies.roll(6);
+    assert.equal(bodies.addPart(5, blockId, makePartSet(bytes).parts[0]!, "p"), "unwanted");
+  });
+
   it("keeps an early body until its height comes", () => {
     const { bodies, delivered, at } = collector();
     const { bytes, blockId } = makeBody("early", 100);

@@ -20,7 +20,6 @@ import type { BitArray, PeerInfo } from "@quorate/gossip";
 import { PrivvalError } from "@quorate/privval";
 import { StoreError } from "@quorate/store";
 import { WalError } from "@quorate/wal";
-import { within } from "../src/clock.ts";
 import { serveBlocks } from "../src/compose/gossip.ts";
 import { openPrivVal } from "../src/compose/storage.ts";
 import { createConsensusView, directLinks, emptyBits } from "../src/consensus-view.ts";
@@ -34,7 +33,6 @@ import { readiness } from "../src/rpc-view.ts";
 import { effectError } from "../src/runner/fatal.ts";
 import { LastCommit } from "../src/runner/last-commit.ts";
 import { LogKeeper } from "../src/runner/log-keeper.ts";
-import { Timers } from "../src/runner/timers.ts";
 import { TxRelay } from "../src/tx-relay.ts";
 import { requireSupported, unknownUpgrade } from "../src/upgrades.ts";
 import { openVoteTrace } from "../src/vote-trace.ts";
@@ -464,38 +462,6 @@ test("regression: the log does not grow with the chain: what lies 128 heights ba
   const keeper = new LogKeeper({ prune: async (before) => asked.push(Number(before)) }, null);
   for (let sequence = 1n; sequence <= 130n; sequence++) await keeper.ended({ sequence, crc: 0 });
   assert.deepEqual(asked, [1, 2]);
-});
-
-// --- timers -----------------------------------------------------------------------------------------------------
-
-test("one timer per kind, height and round: a new schedule replaces it, a cancelled one is silent", () => {
-  const fired: string[] = [];
-  const clock = new VirtualClock(0);
-  const timers = new Timers(clock, ({ kind, round }) => void fired.push(`${kind} ${round}`));
-  const propose = { kind: "propose", height: 1, round: 0 } as const;
-  timers.schedule(propose, 1000);
-  timers.schedule(propose, 100);
-  timers.schedule({ kind: "prevote", height: 1, round: 0 }, 50);
-  timers.cancel({ kind: "prevote", height: 1, round: 0 });
-  timers.schedule({ kind: "new_height", height: 2, round: 0 }, 10);
-  timers.clear(2);
-  clock.advance(2000);
-  assert.deepEqual(fired, ["new_height 0"]);
-  timers.schedule(propose, 1000);
-  assert.equal(timers.fireNow(propose), true);
-  assert.equal(timers.fireNow(propose), false);
-  clock.advance(2000);
-  assert.deepEqual(fired, ["new_height 0", "propose 0"]);
-});
-
-test("a stop that hangs is over when its time is; one that fails says so; neither leaves a timer", async () => {
-  const clock = new VirtualClock(0);
-  const hanging = within(clock, 100, new Promise(() => undefined));
-  clock.advance(100);
-  assert.equal(await hanging, false);
-  assert.equal(await within(clock, 100, Promise.resolve()), true);
-  await assert.rejects(within(clock, 100, Promise.reject(new Error("x"))), /x/);
-  assert.equal(clock.pending, 0);
 });
 
 // --- transactions -----------------------------------------------------------------------------------------------

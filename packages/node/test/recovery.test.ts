@@ -82,6 +82,18 @@ test("a replayed height is the height as it was, timers and questions included",
   });
 });
 
+test("a restarted node sets the timers of its height again: nobody else keeps it from waiting for ever", async () => {
+  const rig = await makeRig();
+  await rig.begin();
+  await rig.wal.sync();
+  await withRig(crashed(rig, "written"), async (again) => {
+    assert.equal((await again.recover()).kind, "resumed");
+    await again.pass(60_000);
+    assert.deepEqual(votesOf(again), ["prevote 0 nil"]);
+  });
+  await rig.free();
+});
+
 test("regression: a body that comes while a height is being taken up again is told to the core", async () => {
   const rig = await makeRig();
   await rig.begin();

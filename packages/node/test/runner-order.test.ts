@@ -231,6 +231,26 @@ test("a late precommit in NewHeight extends the stored commit", async () => {
   });
 });
 
+test("what fails in the background ends the process: a late precommit that cannot be stored, with 6", async () => {
+  await withRig({ params: { blockIntervalMs: 1000 } }, async (rig) => {
+    await rig.begin();
+    await rig.advance(2000);
+    const block = rig.block();
+    await rig.propose(block);
+    await rig.votes(prevote, block.blockId, rig.others);
+    const late = rig.signers.vote(rig.others[2] ?? 0, precommit, 0, block.blockId);
+    await rig.votes(precommit, block.blockId, rig.others.slice(0, 2));
+    assert.deepEqual(rig.fatals, []);
+    rig.store.break();
+    rig.runner.submit({ kind: "vote", vote: late });
+    await settled();
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode }) => exitCode),
+      [6],
+    );
+  });
+});
+
 test("regression: an own precommit whose slot was being written when the others decided is sent and counted", async () => {
   const gate = new Gate();
   await withRig({ gate, params: { blockIntervalMs: 1000 } }, async (rig) => {

@@ -41,6 +41,20 @@ test("large blocks are asked for in smaller ranges", () => {
   assert.deepEqual(gapFor(large, { height: 100, earliestHeight: 1 }, LIMITS), { from: 2, count: 2 });
 });
 
+test("what a failed request did not bring is a gap again, all of it", () => {
+  const range: Range = { id: 1, peerId: "a", from: 1, count: 6, askedAt: 0 };
+  const claim = { height: 6, earliestHeight: 1 };
+  assert.equal(gapFor(asked(emptyRanges(1), range), claim, LIMITS), null);
+  const failed = ended(asked(emptyRanges(1), range), range);
+  assert.deepEqual(gapFor(failed, claim, LIMITS), { from: 1, count: 6 });
+});
+
+test("an answer that comes when its heights are applied leaves nothing behind", () => {
+  const late = took(emptyRanges(5), [item(3, "a"), item(4, "a"), item(5, "a")], LIMITS);
+  assert.deepEqual([...late.fetched.keys()], [5]);
+  assert.equal(late.bytes, 50);
+});
+
 test("whatever peers do, no height is asked for twice at once, lost, or kept beyond the window", () => {
   const action = fc.oneof(
     fc.record({ do: fc.constant("ask" as const), peer: fc.nat(3), claim: fc.nat(80) }),

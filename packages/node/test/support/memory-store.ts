@@ -108,6 +108,7 @@ export class MemoryStore implements BlockStore {
   }
 
   async extendSeenCommit(commit: Commit): Promise<void> {
+    if (this.failure !== null) throw this.failure;
     const found = this.at(commit.height);
     if (found !== undefined && blockIdEquals(found.batch.blockId, commit.blockId)) found.seenCommit = commit;
   }

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { applyBlock, type ChainState, type Height } from "@quorate/chain";
 import { nativeBackend } from "@quorate/crypto";
 import { createBlockSync } from "../../src/block-sync.ts";
@@ -61,6 +62,9 @@ export function honest(id: string, chain: TestChain, latencyMs = 0, clock?: Virt
 
 export const never: Serve = () => new Promise(() => undefined);
 
+/** Virtual ms that a run may take: more than all time-outs together. */
+const RUN_MS = 3_600_000;
+
 /** A node that syncs from `peers`, in virtual time. */
 export class TestNode {
   readonly clock: VirtualClock;
@@ -84,6 +88,7 @@ export class TestNode {
   /** Runs to the end, moving time whenever everything waits. */
   async drive(signal: AbortSignal = new AbortController().signal): Promise<Height> {
     let done = false;
+    const endMs = this.clock.now + RUN_MS;
     const run = this.sync.run(signal).finally(() => {
       done = true;
     });
@@ -91,6 +96,7 @@ export class TestNode {
     while (!done) {
       for (let turn = 0; turn < 8 && !done; turn++) await new Promise((resolve) => setImmediate(resolve));
       if (!done) this.clock.jump();
+      assert.ok(this.clock.now < endMs, "the run comes to no end");
     }
     return run;
   }
