@@ -51,6 +51,19 @@ test("names are unique, in kebab case, and every mutant says what it stands for"
   assert.ok(MUTANTS.length >= 40);
 });
 
+test("the table of other nodes' bugs names mutants of the list", () => {
+  const names = new Set(MUTANTS.map(({ name }) => name));
+  const cells = read("mutants/peer-bugs.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| ") && !line.startsWith("| ---"));
+  assert.ok(cells.length > 60);
+  for (const line of cells.filter((cell) => !/^\| (Malachite|Mainsail) +\|/.test(cell))) {
+    const found = [...line.matchAll(/`([a-z0-9-]+)`/g)].map(([, name]) => name ?? "");
+    assert.ok(found.length > 0 || line.includes("| none"), line);
+    for (const name of found) assert.ok(names.has(name), `no mutant ${name}: ${line}`);
+  }
+});
+
 test("a text that is missing, stands twice, changes nothing or gives no TypeScript is refused", () => {
   assert.equal(mutated(EXAMPLE, "if (a > b) f();"), "if (a >= b) f();");
   for (const [mutant, source] of [
