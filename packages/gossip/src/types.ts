@@ -95,6 +95,8 @@ export interface PeerInfo {
   readonly inbound: boolean;
   readonly status: PeerStatus | null;
   readonly roundState: RoundState | null;
+  /** Monotonic ms at which it told that. */
+  readonly toldAtMs: number;
   /** Consensus address bound to this peer id; only earns protected links. */
   readonly validator: Uint8Array | null;
   readonly connectedAtMs: number;

@@ -338,6 +338,7 @@ export class Node implements QuorateNode {
     return {
       validators: state.validators,
       height: state.lastHeight + 1,
+      nowMs: this.parts.clock.monotonicMs(),
       own: this.parts.privval?.address ?? null,
       peers: this.gossipLayer?.peers ?? [],
       known: this.knownValidators,

@@ -70,6 +70,7 @@ function peer(validator: Uint8Array | null, said: Said | null = null): PeerInfo 
     inbound: false,
     validator,
     connectedAtMs: 0,
+    toldAtMs: 0,
     status: {
       protocolVersion: 1,
       chainId: "c",
@@ -101,6 +102,7 @@ function peer(validator: Uint8Array | null, said: Said | null = null): PeerInfo 
 const facts = (changes: Partial<LinkFacts>): LinkFacts => ({
   validators: start.validators,
   height: 1,
+  nowMs: 0,
   own: addresses[0],
   peers: [],
   known: named(...addresses),
@@ -122,6 +124,15 @@ test("a proposer is absent when nobody has a link to it, when it leaves, or when
     "by a neighbour",
   );
   assert.equal(isAbsent(facts({ peers: [peer(null, { direct: bits(2) })] }), target), true);
+});
+
+test("regression: a proposer that fell silent at a decided height is not waited for, whatever its connection", () => {
+  const [, target] = addresses;
+  const absent = (height: number, nowMs: number): boolean =>
+    isAbsent(facts({ height: 5, nowMs, peers: [peer(target, { height })] }), target);
+  assert.equal(absent(4, 1_001), true);
+  assert.equal(absent(4, 1_000), false, "it may be on its way");
+  assert.equal(absent(5, 60_000), false, "nothing has happened that it could tell");
 });
 
 test("a validator whose peer id nobody told, and this node itself, are never absent", () => {

@@ -88,6 +88,7 @@ export class Peer implements Source {
       inbound: this.connection.direction === "inbound",
       status: this.status,
       roundState: this.roundState,
+      toldAtMs: this.toldAtMs,
       validator: this.validator,
       connectedAtMs: this.connectedAtMs,
       topics: [...this.subscribed],

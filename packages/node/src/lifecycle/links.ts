@@ -10,6 +10,8 @@ import type { PeerInfo } from "@quorate/gossip";
 export interface LinkFacts {
   readonly validators: ValidatorSet;
   readonly height: number;
+  /** Monotonic ms. */
+  readonly nowMs: number;
   /** Own address; `null` on a full node. */
   readonly own: Uint8Array | null;
   readonly peers: readonly PeerInfo[];
@@ -17,13 +19,24 @@ export interface LinkFacts {
   readonly known: ReadonlySet<string>;
 }
 
-/** Nobody can reach this validator, or it said that it will not propose. Unknown validators are never "absent". */
+/**
+ * A peer tells its state at each step: one that has told nothing for so long, ms, and stands at a height that is decided, is
+ * frozen or cut off, long before its connection is known to be dead.
+ */
+const SILENT_MS = 1_000;
+
+/**
+ * Nobody can reach this validator, it said that it will not propose, or it fell silent. Unknown validators are never
+ * "absent".
+ */
 export function isAbsent(facts: LinkFacts, address: Uint8Array): boolean {
   if (facts.own !== null && bytesEqual(facts.own, address)) return false;
   const direct = facts.peers.find((peer) => peer.validator !== null && bytesEqual(peer.validator, address));
   if (direct !== undefined) {
     const said = direct.roundState;
-    return said !== null && (said.leaving || !said.elReady);
+    if (said === null) return false;
+    const silent = said.height < facts.height && facts.nowMs - direct.toldAtMs > SILENT_MS;
+    return said.leaving || !said.elReady || silent;
   }
   if (!facts.known.has(toHexUpper(address))) return false;
   return !isReached(facts, address);
