@@ -86,7 +86,12 @@ async function open(
   if (privval !== null) opened.add("privval", () => privval.close());
   const wal = await openWalOf(paths, disk, privval, modules.log("wal"), diskFailed, ports.walSegmentBytes);
   opened.add("wal", () => wal.close());
-  if (genesis.execution === "engine") await modules.startExecution?.(genesis);
+  // It starts while the node finds its peers; its failure is told at the end of the node's own start.
+  const executionStarted =
+    genesis.execution === "engine"
+      ? (modules.startExecution?.(genesis) ?? Promise.resolve())
+      : Promise.resolve();
+  executionStarted.catch(() => undefined);
   const unreadable = (error: unknown): void => opened.node?.storeFailed(error);
   const { client: execution, mempool } = await ports.openExecution(genesis, store, metrics, unreadable);
   opened.add("execution", () => execution.close());
@@ -105,6 +110,7 @@ async function open(
     wal,
     privval,
     execution,
+    executionStarted,
     mempool,
     verifier,
     createGossip: ports.createGossip,

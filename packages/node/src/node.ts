@@ -55,6 +55,8 @@ export interface NodeParts {
   readonly wal: Wal;
   readonly privval: PrivVal | null;
   readonly execution: ExecutionClient;
+  /** The host has started the client; rejects when it could not. */
+  readonly executionStarted: Promise<void>;
   readonly mempool: RpcMempool | null;
   readonly verifier: Verifier;
   readonly createGossip: CreateGossip;
@@ -83,6 +85,7 @@ export class Node implements QuorateNode {
   private stopping: Promise<NodeExit> | null = null;
   /** Height of the upgrade that was last warned of. */
   private warnedOf: number | undefined;
+  private executing: Promise<void> = Promise.resolve();
   /** What ended the node, when it was a fault. */
   failure: NodeError | null = null;
   private readonly settled = Promise.withResolvers<NodeExit>();
@@ -218,13 +221,15 @@ export class Node implements QuorateNode {
     });
   }
 
-  /** Replays the WAL, connects to EL and peers, and enters consensus. */
+  /** Replays the WAL, connects to EL and peers at the same time, and enters consensus when both are there. */
   async begin(urls: { readonly rpc: string; readonly metrics: string }): Promise<void> {
     const { parts, runner } = this;
     const state = runner.chain();
     const replay = await recover(runner, { ...parts, log: parts.modules.log("consensus") });
     parts.execution.onStatus(() => this.gossipLayer?.roundStateChanged());
-    await parts.execution.start(state);
+    this.executing = this.startExecution();
+    // Nobody but this method tells its failure.
+    this.executing.catch(() => undefined);
     const gossip = this.gossip();
     this.joinVotes();
     await startGossip(gossip, parts.config.p2p.listen);
@@ -244,10 +249,18 @@ export class Node implements QuorateNode {
       void this.end(null);
       return;
     }
-    this.relay.start();
     const isFirst = replay.kind === "fresh" && state.lastHeight + 1 === parts.genesis.initialHeight;
     const waitMs = isFirst ? FIRST_LINK_WAIT_MS : LINK_WAIT_MS;
     this.waitForLinks(replay, parts.clock.monotonicMs() + waitMs);
+    await this.executing;
+  }
+
+  private async startExecution(): Promise<void> {
+    const { execution, executionStarted } = this.parts;
+    await executionStarted;
+    if (this.isStopping) return;
+    await execution.start(this.runner.chain());
+    if (!this.isStopping) this.relay.start();
   }
 
   stop(): Promise<NodeExit> {
@@ -380,6 +393,12 @@ export class Node implements QuorateNode {
   /** Catches up first; then goes on with the height of the log, unless it was decided meanwhile. */
   private async enter(replay: Replay): Promise<void> {
     const { owner, runner } = this;
+    // A failure of it ends the start, and with it the node.
+    const executing = await this.executing.then(
+      () => true,
+      () => false,
+    );
+    if (!executing || this.isStopping) return;
     const before = runner.chain();
     await owner.catchUp(CATCH_UP_WAIT_MS);
     if (this.isStopping) return;

@@ -4,6 +4,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { genesisToJson } from "@quorate/chain";
 import { createNode, homePaths, type NodeConfig, NodeError, type NodeExit } from "@quorate/node";
 import { Commits, makeNetwork, type RunningNode, silent, type TestNetwork } from "./support/homes.ts";
@@ -173,16 +174,60 @@ test("a home of another genesis is refused with 3", async () => {
   });
 });
 
+/** An execution client that nobody runs. */
+async function noClient(config: NodeConfig): Promise<NodeConfig> {
+  const jwtFile = join(config.home, "jwt.hex");
+  await writeFile(jwtFile, "00".repeat(32), { mode: 0o600 });
+  const nowhere = "http://127.0.0.1:9";
+  return { ...config, execution: { engineUrl: nowhere, ethUrl: nowhere, jwtFile, buildWindowMs: 100 } };
+}
+
+test("regression: a node meets its peers while its execution client starts, and takes part when that is there", async () => {
+  const engine = { execution: "engine", evmChainId: 7, elGenesisHash: new Uint8Array(32).fill(1) } as const;
+  await withNetwork(
+    [2, 1000, 0, { ...engine, anchorHash: engine.elGenesisHash }],
+    async (network, [first, second]) => {
+      await network.start(await noClient(first));
+      const client = Promise.withResolvers<void>();
+      const met = Promise.withResolvers<void>();
+      const takesPart = Promise.withResolvers<void>();
+      const phases: string[] = [];
+      const starting = createNode(await noClient(second!), {
+        log: () => ({
+          ...silent(""),
+          info: (message) => {
+            if (message === "peer connected") met.resolve();
+          },
+        }),
+        startExecution: () => client.promise,
+        onPhase(phase) {
+          phases.push(phase);
+          if (phase === "consensus") takesPart.resolve();
+        },
+      });
+      await met.promise;
+      assert.deepEqual(phases, []);
+      client.resolve();
+      const node = await starting;
+      await takesPart.promise;
+      await node.stop();
+    },
+  );
+});
+
 test("what the host's own start of an execution client throws comes out, and the home is free again", async () => {
   const engine = { execution: "engine", evmChainId: 7, elGenesisHash: new Uint8Array(32).fill(1) } as const;
   await withNetwork(
     [1, 1000, 0, { ...engine, anchorHash: engine.elGenesisHash }],
     async (_network, [config]) => {
-      for (let turn = 0; turn < 2; turn++) {
-        const starting = createNode(config, {
+      const configured = await noClient(config);
+      for (const ms of [0, 300]) {
+        const starting = createNode(configured, {
           log: silent,
-          startExecution: () =>
-            Promise.reject(new NodeError({ exitCode: 4, code: "PORT", what: "taken", do: "free it" })),
+          async startExecution() {
+            await delay(ms);
+            throw new NodeError({ exitCode: 4, code: "PORT", what: "taken", do: "free it" });
+          },
         });
         await assert.rejects(starting, { exitCode: 4, code: "PORT" });
       }
