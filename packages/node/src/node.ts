@@ -149,6 +149,7 @@ export class Node implements QuorateNode {
       runner: this.runner,
       sync: this.sync,
       privval: parts.privval,
+      executing: () => this.hasExecution(),
       fatal,
       onPhase: (phase) => this.tellPhase(phase),
     });
@@ -393,19 +394,24 @@ export class Node implements QuorateNode {
   /** Catches up first; then goes on with the height of the log, unless it was decided meanwhile. */
   private async enter(replay: Replay): Promise<void> {
     const { owner, runner } = this;
-    // A failure of it ends the start, and with it the node.
-    const executing = await this.executing.then(
-      () => true,
-      () => false,
-    );
-    if (!executing || this.isStopping) return;
     const before = runner.chain();
+    await owner.catchUp(CATCH_UP_WAIT_MS);
+    if (!(await this.hasExecution()) || this.isStopping) return;
+    // What was decided while the client started.
     await owner.catchUp(CATCH_UP_WAIT_MS);
     if (this.isStopping) return;
     if (runner.chain() === before && !runner.running) await takeUp(runner, replay);
     if (this.isStopping) return;
     owner.enterConsensus();
     this.watchLinks();
+  }
+
+  /** Whether the execution client was started; a failure ends the start, and with it the node. */
+  private hasExecution(): Promise<boolean> {
+    return this.executing.then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Proposer absence is looked at again while a round waits. */

@@ -31,6 +31,7 @@ export class TxRelay {
   private readonly waiting: Uint8Array[] = [];
   private waitingBytes = 0;
   private cancelPoll: (() => void) | null = null;
+  private started = false;
   private stopped = false;
   private polling: Promise<void> = Promise.resolve();
   private handing: Promise<void> | null = null;
@@ -39,8 +40,12 @@ export class TxRelay {
     this.modules = modules;
   }
 
+  /** The own EL was started; what came before waits for that. */
   start(): void {
-    if (this.modules.enabled) this.schedule();
+    this.started = true;
+    if (!this.modules.enabled) return;
+    this.schedule();
+    if (this.waiting.length > 0) this.handOver();
   }
 
   received(raw: Uint8Array): void {
@@ -53,6 +58,7 @@ export class TxRelay {
   }
 
   private handOver(): void {
+    if (!this.started) return;
     this.handing ??= this.hand().finally(() => {
       this.handing = null;
       // What came between the last look at the queue and now would wait for the next arrival.

@@ -37,6 +37,8 @@ class FakeSync implements BlockSync {
 
 async function withOwner(
   run: (parts: {
+    /** Resolves when the execution client was started; at once unless it is replaced. */
+    readonly client: { started: Promise<boolean> };
     readonly rig: Rig;
     readonly owner: Owner;
     readonly sync: FakeSync;
@@ -50,6 +52,7 @@ async function withOwner(
     const sync = new FakeSync();
     const phases: NodePhase[] = [];
     const fatals: NodeError[] = [];
+    const client = { started: Promise.resolve(true) };
     const owner = new Owner({
       clock: rig.clock,
       log: silent("test"),
@@ -57,6 +60,7 @@ async function withOwner(
       runner: rig.runner,
       sync,
       privval: rig.privval,
+      executing: () => client.started,
       fatal: (error) => void fatals.push(error),
       onPhase: (phase) => void phases.push(phase),
     });
@@ -69,7 +73,7 @@ async function withOwner(
     };
     await rig.begin();
     owner.enterConsensus();
-    await run({ rig, owner, sync, phases, fatals, bring });
+    await run({ client, rig, owner, sync, phases, fatals, bring });
     await owner.stop();
     assert.equal(owner.phase, "stopping");
   });
@@ -116,6 +120,39 @@ test("a claim alone does not pull the node out of its round; a block with its co
         [2, "sync"],
       ],
     );
+  });
+});
+
+test("a node at the tip whose execution client still starts takes part when that is there, after what was decided meanwhile", async () => {
+  await withOwner(async ({ client, rig, owner, sync, bring }) => {
+    const started = Promise.withResolvers<boolean>();
+    client.started = started.promise;
+    sync.target = 3;
+    owner.peerChanged();
+    await bring(1);
+    sync.target = 1;
+    await sync.end(1);
+    assert.equal(owner.phase, "syncing");
+    sync.target = 2;
+    started.resolve(true);
+    await settled();
+    assert.equal(sync.runs, 2);
+    await bring(2);
+    await sync.end(2);
+    assert.equal(owner.phase, "consensus");
+    assert.equal(rig.runner.running, true);
+  });
+});
+
+test("a node whose execution client could not be started takes no part", async () => {
+  await withOwner(async ({ client, rig, owner, sync, bring }) => {
+    client.started = Promise.resolve(false);
+    sync.target = 3;
+    owner.peerChanged();
+    await bring(1);
+    sync.target = 1;
+    await sync.end(1);
+    assert.equal(rig.runner.running, false);
   });
 });
 

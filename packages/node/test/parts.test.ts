@@ -517,9 +517,21 @@ test("pending transactions of the own client go out, those of others are handed 
   assert.equal(clock.pending, 0);
 });
 
+test("regression: what others send before the own client was started waits for it", async () => {
+  const { relay: made, execution } = relay(new Gate());
+  made.received(Uint8Array.of(1));
+  await settled();
+  assert.deepEqual(execution.submitted, []);
+  made.start();
+  await settled();
+  assert.deepEqual(execution.submitted, [Uint8Array.of(1)]);
+  made.halt();
+});
+
 test("regression: what waits for the own client is bounded in number and in bytes", async () => {
   const gate = new Gate();
   const { relay: made, execution } = relay(gate);
+  made.start();
   gate.hold("submit");
   for (let n = 0; n < 300; n++) made.received(new Uint8Array(131_072));
   gate.release("submit");

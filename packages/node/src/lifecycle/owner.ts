@@ -30,6 +30,8 @@ export interface OwnerModules {
   readonly runner: Runner;
   readonly sync: BlockSync;
   readonly privval: PrivVal | null;
+  /** Resolves when the execution client was asked for the first time; false: it could not be started, the node ends. */
+  readonly executing: () => Promise<boolean>;
   readonly fatal: (error: NodeError) => void;
   readonly onPhase: (phase: NodePhase) => void;
 }
@@ -174,11 +176,14 @@ export class Owner {
     const from = runner.chain().lastHeight;
     const startedAt = clock.monotonicMs();
     try {
-      const reached = await sync.run(this.abort.signal);
+      await sync.run(this.abort.signal);
+      if (!(await this.modules.executing())) return;
+      // What was decided while the client started.
+      if (this.phase === "syncing" && this.behind() > 0) await sync.run(this.abort.signal);
       if (this.abort.signal.aborted || this.phase !== "syncing") return;
       log.info("block sync reached the tip", {
         from,
-        height: reached,
+        height: runner.chain().lastHeight,
         seconds: Math.round((clock.monotonicMs() - startedAt) / 100) / 10,
       });
       this.setPhase("consensus");
