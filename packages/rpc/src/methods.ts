@@ -14,6 +14,7 @@ import type { Arguments } from "./arguments.ts";
 import { BlockReader } from "./blocks.ts";
 import { CallError, RpcCode } from "./errors.ts";
 import { DEFAULT_PER_PAGE, GENESIS_CHUNK_BYTES, MAX_BLOCK_METAS, MAX_PER_PAGE } from "./limits.ts";
+import { registryResult } from "./registry.ts";
 import { abciInfo, netInfo, peerStates, roundState, roundStateSimple, status } from "./results.ts";
 import type { RpcLog, RpcMempool, RpcView } from "./types.ts";
 
@@ -77,6 +78,7 @@ export function createMethods(view: RpcView, log: RpcLog): ReadonlyMap<string, M
     ["header_by_hash", ["hash"], (args) => headerByHash(view, blocks, args)],
     ["commit", ["height"], (args) => commit(blocks, blocks.resolve(args.integer("height"), view.height))],
     ["validators", ["height", "page", "per_page"], (args) => validators(view, blocks, args)],
+    ["registry", [], async () => registryResult(view.state())],
     ["consensus_params", ["height"], async (args) => consensusParams(view, blocks, args)],
     [
       "consensus_state",

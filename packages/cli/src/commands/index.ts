@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts";
 import { configCheck } from "./config-check.ts";
 import { init } from "./init.ts";
+import { exit, join, power } from "./join.ts";
 import { keyNew, keyShow, keyStateExport, keyStateImport, keyStateInit } from "./key.ts";
 import { reset } from "./reset.ts";
 import { start } from "./start.ts";
@@ -13,6 +14,7 @@ import {
   testnetRestart,
   testnetStatus,
 } from "./testnet.ts";
+import { validators } from "./validators.ts";
 import { version } from "./version.ts";
 import { walInspect } from "./wal-inspect.ts";
 
@@ -27,6 +29,10 @@ export const COMMANDS: readonly Command[] = [
   testnetRestart,
   testnetAddNode,
   status,
+  validators,
+  join,
+  power,
+  exit,
   keyShow,
   keyNew,
   keyStateExport,

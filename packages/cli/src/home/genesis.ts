@@ -1,5 +1,6 @@
 import { DEFAULT_PARAMS, type Genesis, type GenesisValidator, timeFromMs } from "@quorate/chain";
 import { type ElGenesis, elGenesisHash, makeElGenesis } from "@quorate/devnet-el";
+import { REGISTRY_ADDRESS, registryAccount } from "./registry-contract.ts";
 
 export interface ChainOptions {
   readonly chainId: string;
@@ -26,12 +27,18 @@ export function makeExecutionGenesis(options: {
   readonly genesisTimeMs: number;
   /** Addresses that get {@link PREFUNDED_WEI}. */
   readonly funded: readonly string[];
+  /** Address that decides on validators, params and upgrades to begin with. */
+  readonly registryOwner: string;
 }): ElGenesis {
   return makeElGenesis({
     chainId: options.evmChainId,
     gasLimit: options.gasLimit,
     timestamp: Math.floor(options.genesisTimeMs / 1000),
-    alloc: Object.fromEntries(options.funded.map((address) => [address, PREFUNDED_WEI])),
+    depositContractAddress: REGISTRY_ADDRESS,
+    alloc: {
+      ...Object.fromEntries(options.funded.map((address) => [address, PREFUNDED_WEI])),
+      [REGISTRY_ADDRESS]: registryAccount(options.registryOwner),
+    },
   });
 }
 

@@ -145,6 +145,7 @@ async function ensureGenesis(
       gasLimit: options.gasLimit ?? EMBEDDED_GAS_LIMIT,
       genesisTimeMs: now,
       funded: [...new Set([owner, options.registryOwner ?? owner])],
+      registryOwner: options.registryOwner ?? owner,
     });
     const created = await writeNew(paths.elGenesis, `${JSON.stringify(made, null, 2)}\n`, MODE.public);
     inventory.note("config/el-genesis.json", created);

@@ -49,6 +49,7 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
     gasLimit: options.gasLimit,
     genesisTimeMs: now,
     funded: [...devAccounts(), ...loadAccounts()].map(({ address }) => address).concat(owners),
+    registryOwner: devAccounts()[0]!.address,
   });
   const genesis = await makeGenesis({
     chainId: CHAIN_ID,
