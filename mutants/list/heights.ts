@@ -240,4 +240,22 @@ export const HEIGHTS: readonly Mutant[] = [
     origin: "Malachite 8b1dae12, aeb7e736, 967314ba: buffers before any check, each with a bound",
     verdict: killedBy(RESTART, "messages for the next height that come early are kept for it, within bounds"),
   },
+  {
+    name: "own-vote-of-a-lost-log-is-foreign",
+    file: OWN,
+    find: `  return againstLock ? "foreign" : "recovered";\n`,
+    replace: `  return againstLock || locked !== machine.locked ? "recovered" : "foreign";\n`,
+    bug: "a validator that lost its log takes its own votes for another instance's and stops",
+    origin: "DESIGN §5.7: counted if at or below the sign state",
+    verdict: killedBy(SIGNATURES, "an own vote from outside, at or below the sign state"),
+  },
+  {
+    name: "own-vote-against-the-lock-is-known",
+    file: OWN,
+    find: `  return againstLock ? "foreign" : "recovered";\n`,
+    replace: `  return againstLock && locked === null ? "foreign" : "recovered";\n`,
+    bug: "a precommit of the own key that contradicts its lock goes unnoticed: another instance signs",
+    origin: "DESIGN §5.7: conflicting, so another instance",
+    verdict: killedBy(SIGNATURES, "an own precommit from outside against the lock"),
+  },
 ];

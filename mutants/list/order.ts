@@ -249,4 +249,17 @@ export const ORDER_OF_EVENTS: readonly Mutant[] = [
     origin: "DESIGN §5.9: an app hash that differs stops the process",
     verdict: killedBy(ANSWERS, "a decided block that breaks a chain rule ends the process with 7"),
   },
+  {
+    name: "own-messages-are-not-logged",
+    file: RUNNER,
+    find: "    const { sequence } = this.log(WalRecordType.input, encodeInput(input));\n",
+    replace: `    const { sequence } =
+      input.kind === "signed_vote" || input.kind === "signed_proposal"
+        ? this.modules.wal.position
+        : this.log(WalRecordType.input, encodeInput(input));
+`,
+    bug: "the log does not tell what the key signed: with a rotten slot it is signed again",
+    origin: "DESIGN §5.3: the own message is appended to the log",
+    verdict: killedBy(RECOVERY, "the log tells what the key signed"),
+  },
 ];

@@ -228,4 +228,23 @@ export const SIGN_STATE: readonly Mutant[] = [
     origin: "Mainsail 109, 146: off by one where the lock was written",
     verdict: killedBy(TEST, "a non-nil precommit becomes the lock"),
   },
+  {
+    name: "damaged-sign-state-is-blank",
+    file: STATE,
+    find: "  const content = decodeStateFile(bytes);\n  if (content === null) {\n",
+    replace:
+      "  const content = decodeStateFile(bytes) ?? { state: BLANK_STATE, address, bothWhole: false };\n  if (content === null) {\n",
+    bug: "a key whose sign state rotted in both slots signs from the beginning",
+    origin: "DESIGN §5.6: two bad slots always refuse to sign; Mainsail 1489: clears an unreadable store",
+    verdict: killedBy(FILES, "one damaged slot falls back to the other"),
+  },
+  {
+    name: "sign-state-is-made-without-force",
+    file: TOOLS,
+    find: "  if (!options.force) {\n",
+    replace: "  if (!options.force && options.watermark !== undefined) {\n",
+    bug: "a slip of the operator forgets what the key has signed",
+    origin: "DESIGN §5.6: only with --force",
+    verdict: killedBy(FILES, "a new sign state beside an existing key needs force"),
+  },
 ];
