@@ -1,5 +1,5 @@
 /**
- * Faults of a machine that no signal can bring about: a wrong clock and a slow disk. They are put into a process from
+ * Faults of a machine that no signal can bring about: a wrong clock, a slow disk, the loss of power. They are put into a process from
  * outside, by a module that Node loads before the program (preload.ts), and changed while it runs through a file.
  */
 import { renameSync, writeFileSync } from "node:fs";
@@ -17,6 +17,8 @@ export interface MachineFaults {
   readonly killAtSync: number;
   /** Whether that sync is still made. */
   readonly killAfter: boolean;
+  /** What was written to the log or the sign state and not synced is lost with the process, as when the power fails. */
+  readonly losesUnsynced: boolean;
 }
 
 export const NO_FAULTS: MachineFaults = {
@@ -25,6 +27,7 @@ export const NO_FAULTS: MachineFaults = {
   syncDelayMs: 0,
   killAtSync: 0,
   killAfter: false,
+  losesUnsynced: false,
 };
 
 /** Names the file of one process: its threads and its children have the same faults. */

@@ -3,7 +3,8 @@
  * the faults file of the process says. Nothing of the program knows about it. Without a file it does nothing.
  *
  * Wall clock: `Date`, and the `Date` header of HTTP answers. Monotonic clock: `performance.now` and `setTimeout`, under a rate. Disk: every fsync and fdatasync
- * of `node:fs`, and the synced writes of the store's index, which LevelDB makes in native code.
+ * of `node:fs`, and the synced writes of the store's index, which LevelDB makes in native code. Loss of power: writes to the
+ * log and the sign state stay in the thread that makes them until it syncs them, so that a kill takes them along.
  */
 import fs, { readFileSync, statSync } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
@@ -15,6 +16,9 @@ import { isMainThread } from "node:worker_threads";
 import { FAULTS_FILE, faultsFile, type MachineFaults, NO_FAULTS } from "./control.ts";
 
 const READ_EVERY_MS = 50;
+
+/** Files whose unsynced writes a kill may take along: nothing else of a running node reads them. */
+const VOLATILE = /\/data\/(wal\/[^/]+|priv_validator_state\.bin)$/;
 
 const isValidator = process.argv.includes("start") && process.argv.includes("--home");
 
@@ -108,7 +112,54 @@ function breakClocks(machine: Machine): void {
   });
 }
 
+interface Write {
+  readonly bytes: Uint8Array;
+  readonly position: number;
+}
+
+/** Synchronous writes that have not reached the file yet, by descriptor; those of other files are not held. */
+class Unsynced {
+  readonly #held = new Map<number, Write[]>();
+  readonly #writeSync = fs.writeSync;
+
+  install(machine: Machine): void {
+    const { openSync, closeSync, ftruncateSync } = fs;
+    Reflect.set(fs, "openSync", (...args: Parameters<typeof fs.openSync>) => {
+      const fd = openSync(...args);
+      if (typeof args[0] === "string" && VOLATILE.test(args[0])) this.#held.set(fd, []);
+      return fd;
+    });
+    Reflect.set(fs, "writeSync", (...args: [number, Uint8Array, number, number, number]) => {
+      const [fd, bytes, from, length, position] = args;
+      const held = this.#held.get(fd);
+      if (held === undefined) return Reflect.apply(this.#writeSync, fs, args);
+      held.push({ bytes: bytes.slice(from, from + length), position });
+      if (!machine.faults.losesUnsynced) this.flush(fd);
+      return length;
+    });
+    fs.ftruncateSync = (fd, size) => {
+      this.flush(fd);
+      ftruncateSync(fd, size);
+    };
+    fs.closeSync = (fd) => {
+      this.flush(fd);
+      this.#held.delete(fd);
+      closeSync(fd);
+    };
+  }
+
+  /** What a sync makes durable. */
+  flush(fd: number): void {
+    for (const { bytes, position } of this.#held.get(fd)?.splice(0) ?? []) {
+      for (let at = 0; at < bytes.length; )
+        at += this.#writeSync(fd, bytes, at, bytes.length - at, position + at);
+    }
+  }
+}
+
 async function breakDisk(machine: Machine): Promise<void> {
+  const unsynced = new Unsynced();
+  unsynced.install(machine);
   const nobody = new Int32Array(new SharedArrayBuffer(4));
   const begin = (): void => {
     machine.syncBegins();
@@ -124,6 +175,7 @@ async function breakDisk(machine: Machine): Promise<void> {
     const original = fs[name];
     fs[name] = (fd) => {
       begin();
+      unsynced.flush(fd);
       original(fd);
       machine.syncEnds();
     };
