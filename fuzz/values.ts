@@ -258,6 +258,7 @@ export const chainState = (random: Random): ChainState => {
   const at = height(random);
   return {
     genesisHash: hash(random),
+    elGenesisHash: hash(random),
     chainId: random.pick(["quorate-1", "a"]),
     initialHeight: 1,
     execution: random.pick(["none", "engine"] as const),

@@ -304,6 +304,8 @@ export interface Registry {
  */
 export interface ChainState {
   readonly genesisHash: Hash;
+  /** Block 0 of the execution client: proofs of possession name it. */
+  readonly elGenesisHash: Hash;
   readonly chainId: string;
   readonly initialHeight: Height;
   readonly execution: "none" | "engine";

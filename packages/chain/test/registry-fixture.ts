@@ -9,7 +9,7 @@ import {
 } from "@quorate/chain";
 import { concatBytes, ed25519PublicKey, ed25519Sign, sha256, utf8Encode } from "@quorate/crypto";
 
-export const CHAIN = { chainId: "registry-fixture", genesisHash: new Uint8Array(32).fill(0x9e) } as const;
+export const CHAIN = { chainId: "registry-fixture", elGenesisHash: new Uint8Array(32).fill(0x9e) } as const;
 
 export interface Person {
   readonly seed: Uint8Array;
@@ -23,7 +23,10 @@ export function person(n: number): Person {
   return { seed, pubKey: ed25519PublicKey(seed), owner: new Uint8Array(20).fill(n + 1) };
 }
 
-export function proof(who: Person, chain: { chainId: string; genesisHash: Uint8Array } = CHAIN): Uint8Array {
+export function proof(
+  who: Person,
+  chain: { chainId: string; elGenesisHash: Uint8Array } = CHAIN,
+): Uint8Array {
   return ed25519Sign(who.seed, possessionBytes({ ...chain, pubKey: who.pubKey, owner: who.owner }));
 }
 

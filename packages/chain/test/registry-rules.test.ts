@@ -8,11 +8,12 @@ import {
   MAX_DEPOSITS_PER_HEIGHT,
   MAX_QUEUED_CHANGES,
   MAX_TOTAL_POWER,
+  possessionBytes,
   powerChanges,
   type Registry,
   registryEntry,
 } from "@quorate/chain";
-import { concatBytes } from "@quorate/crypto";
+import { concatBytes, toHex } from "@quorate/crypto";
 import {
   applyAt,
   credentialsOf,
@@ -41,6 +42,17 @@ const setPower = (n: number, power: bigint, index: bigint): DepositFields => ({
 });
 const leaving = (n: number): Uint8Array =>
   withdrawalRequest({ source: person(n).owner, pubKey: person(n).pubKey, amount: 0n });
+
+it("a proof of possession is made over domain, chain id, genesis of the execution client, key and owner", () => {
+  const bytes = possessionBytes({
+    chainId: "q-1",
+    elGenesisHash: new Uint8Array(32).fill(0x11),
+    pubKey: new Uint8Array(32).fill(0x22),
+    owner: new Uint8Array(20).fill(0x33),
+  });
+  const domain = "51554f524154452d504f502d31";
+  assert.equal(toHex(bytes), `${domain}0003712d31${"11".repeat(32)}${"22".repeat(32)}${"33".repeat(20)}`);
+});
 
 describe("a request of the registry's owner", () => {
   it("registers a key that proves its possession, with the owner that it names", () => {
@@ -105,13 +117,13 @@ describe("a request that is ignored, and takes no more than its index", () => {
     [
       "a proof for another chain id",
       joining({
-        signature: padTo(proof(nine, { chainId: "other", genesisHash: new Uint8Array(32).fill(0x9e) }), 96),
+        signature: padTo(proof(nine, { chainId: "other", elGenesisHash: new Uint8Array(32).fill(0x9e) }), 96),
       }),
     ],
     [
       "a proof for another genesis",
       joining({
-        signature: padTo(proof(nine, { chainId: "registry-fixture", genesisHash: new Uint8Array(32) }), 96),
+        signature: padTo(proof(nine, { chainId: "registry-fixture", elGenesisHash: new Uint8Array(32) }), 96),
       }),
     ],
     ["a small-order key", joining({ keyField: padTo(smallOrder, 48), signature: new Uint8Array(96) })],

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
   ChainError,
-  genesisHash,
   incrementProposerPriority,
   proposerOf,
   updateValidatorSet,
@@ -21,7 +20,7 @@ const fixture: Fixture = {
 const { genesis } = fixture;
 const join = depositRequest({
   ...registration(person(9), 5n, 0n),
-  signature: padTo(proof(person(9), { chainId: genesis.chainId, genesisHash: genesisHash(genesis) }), 96),
+  signature: padTo(proof(person(9), { chainId: genesis.chainId, elGenesisHash: genesis.elGenesisHash }), 96),
 });
 const leave = withdrawalRequest({
   source: genesis.validators[0]!.owner,

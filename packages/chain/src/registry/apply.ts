@@ -11,7 +11,7 @@ import { parseRequests } from "./requests.ts";
 /** What of the chain and the block the registry depends on. */
 export interface RegistryInput {
   readonly chainId: string;
-  readonly genesisHash: Hash;
+  readonly elGenesisHash: Hash;
   /** Height of the block. */
   readonly height: Height;
   /** Header times of its parent and of the block, ms since 1970. */

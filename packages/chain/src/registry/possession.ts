@@ -9,20 +9,20 @@ const DOMAIN = ascii("QUORATE-POP-1");
 /** What a proof of possession is bound to. */
 export interface Possession {
   readonly chainId: string;
-  /** Of the chain, not of its execution client: it covers both. */
-  readonly genesisHash: Hash;
+  /** Block 0 of the execution client. */
+  readonly elGenesisHash: Hash;
   /** 32 bytes. */
   readonly pubKey: Uint8Array;
   /** 20 bytes: the address that will own the validator. */
   readonly owner: Uint8Array;
 }
 
-/** "QUORATE-POP-1" ‖ str chain_id ‖ genesis hash[32] ‖ key[32] ‖ owner[20]. */
+/** "QUORATE-POP-1" ‖ str chain_id ‖ EL genesis hash[32] ‖ key[32] ‖ owner[20]. */
 export function possessionBytes(possession: Possession): Uint8Array {
   return new ByteWriter()
     .bytes(DOMAIN)
     .str(possession.chainId)
-    .bytes(possession.genesisHash)
+    .bytes(possession.elGenesisHash)
     .bytes(possession.pubKey)
     .bytes(possession.owner)
     .finish();

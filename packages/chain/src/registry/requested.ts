@@ -18,7 +18,7 @@ import { isScheduleRequest, type ScheduleContext, scheduleRequest } from "./sche
 /** What requests are judged by. */
 export interface RequestContext extends ScheduleContext {
   readonly chainId: string;
-  readonly genesisHash: Hash;
+  readonly elGenesisHash: Hash;
 }
 
 /** Deposit indexes are 64-bit, and the next one must be too. */
@@ -76,7 +76,7 @@ function provenOwner(
   const owner = ownerOfCredentials(deposit.credentials);
   if (owner === null || deposit.amount === 0n || registry.changes.length >= MAX_QUEUED_CHANGES) return null;
   if (!isZero(deposit.signatureField.subarray(64))) return null;
-  const possession = { chainId: context.chainId, genesisHash: context.genesisHash, pubKey, owner };
+  const possession = { chainId: context.chainId, elGenesisHash: context.elGenesisHash, pubKey, owner };
   return provesPossession(possession, deposit.signatureField.subarray(0, 64)) ? owner : null;
 }
 

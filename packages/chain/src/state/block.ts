@@ -105,7 +105,7 @@ export function applyBlock(state: ChainState, block: Block, blockId: BlockId): C
   const validators = state.nextValidators;
   const changed = applyRegistry(state.registry, {
     chainId: state.chainId,
-    genesisHash: state.genesisHash,
+    elGenesisHash: state.elGenesisHash,
     height: header.height,
     lastTimeMs: timeToMs(state.lastTime),
     timeMs: timeToMs(header.time),

@@ -8,7 +8,7 @@ import { PARAM_SPECS, paramsFromRecord } from "../params/params.ts";
 import { readRegistry, writeRegistry } from "../registry/codec.ts";
 import type { BlockId, ChainParams, ChainState, ElHead, Upgrade, Validator, ValidatorSet } from "../types.ts";
 
-/** 1 knew no queues of the registry. */
+/** 1 knew no queues of the registry, nor the genesis of the execution client. */
 const FORMAT = 2;
 const MAX_UPGRADES = 1_000;
 
@@ -17,6 +17,7 @@ export function encodeState(state: ChainState): Uint8Array {
   const writer = new ByteWriter()
     .u8(FORMAT)
     .bytes(state.genesisHash)
+    .bytes(state.elGenesisHash)
     .str(state.chainId)
     .u64(BigInt(state.initialHeight))
     .u8(state.execution === "engine" ? 1 : 0)
@@ -45,6 +46,7 @@ export function decodeState(bytes: Uint8Array): ChainState {
   }
   const state: ChainState = {
     genesisHash: reader.bytes(32),
+    elGenesisHash: reader.bytes(32),
     chainId: reader.str(),
     initialHeight: reader.safeU64(),
     execution: oneOf(reader.u8(), ["none", "engine"] as const),

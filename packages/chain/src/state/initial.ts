@@ -18,6 +18,7 @@ export function stateFromGenesis(genesis: Genesis): ChainState {
   const { params } = genesis;
   return {
     genesisHash: genesisHash(genesis),
+    elGenesisHash: genesis.elGenesisHash,
     chainId: genesis.chainId,
     initialHeight: genesis.initialHeight,
     execution: genesis.execution,

@@ -147,7 +147,7 @@ The node goes on as a full node. The last validator of a chain cannot leave.
 /** Key, operator and proof of this home. */
 async function registrationOf(home: string, given: string | undefined): Promise<Registration> {
   const { homePaths } = await import("@quorate/node/home");
-  const { genesisHash, parseGenesis } = await import("@quorate/chain");
+  const { parseGenesis } = await import("@quorate/chain");
   const { provePossession } = await import("@quorate/privval");
   const { readAvailableIdentity } = await import("../home/keys.ts");
   const paths = homePaths(home);
@@ -164,7 +164,7 @@ async function registrationOf(home: string, given: string | undefined): Promise<
   const owner = new Uint8Array(Buffer.from(operator.slice(2), "hex"));
   const { publicKey, proof } = await provePossession(paths.validatorKey, {
     chainId: genesis.chainId,
-    genesisHash: genesisHash(genesis),
+    elGenesisHash: genesis.elGenesisHash,
     owner,
   });
   return { pubKey: publicKey, operator, proof };
