@@ -136,7 +136,8 @@ const bounded = (bytes: Uint8Array): Uint8Array =>
 
 /** One to four blind changes. */
 export function mutateBytes(bytes: Uint8Array, random: Random, others: readonly Uint8Array[]): Uint8Array {
-  let result = bytes;
+  // A plain copy: of a Buffer, slice() is a view of the same bytes and fill() is stricter.
+  let result: Uint8Array = Uint8Array.from(bytes);
   const steps = random.oneIn(3) ? random.between(2, 4) : 1;
   for (let i = 0; i < steps; i++) result = bounded(random.pick(BLIND)(result, random, others));
   return result;
