@@ -147,7 +147,8 @@ export class DiskThread implements WalDisk {
       return Promise.reject(new Error(`more than ${MAX_QUEUED} operations wait for the writer thread`));
     }
     if (this.#waiting.length === 0) this.#worker.ref();
-    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
+    // After all promises that resolve now: the log, the slot that depends on it and a body go in one message.
+    if (this.#outgoing.length === 0) process.nextTick(() => this.#flush());
     this.#outgoing.push(op);
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }

@@ -224,12 +224,20 @@ class SegmentedWal implements Wal {
     this.#running ??= this.#run();
   }
 
-  /** Writes what is pending, group after group: all that comes in during one sync goes with the next. */
+  get #due(): boolean {
+    if (this.#pending.length === 0) return false;
+    return this.#waiters.length > 0 || this.#pendingBytes > WRITE_AHEAD_BYTES || this.#closed;
+  }
+
+  /**
+   * Writes what is pending, group after group: all that comes in during one sync goes with the next one that somebody
+   * waits for. A sync of its own would only make the next one wait.
+   */
   async #run(): Promise<void> {
     // One turn later, so that what is appended in the same turn goes into the same write.
     await Promise.resolve();
     try {
-      while (this.#pending.length > 0 && this.#failure === null) {
+      while (this.#due && this.#failure === null) {
         const group = this.#pending;
         this.#pending = [];
         this.#pendingBytes = 0;

@@ -136,6 +136,32 @@ test("records that come in during a sync go together with the next one", async (
   assert.equal(disk.operations - before, 3, "the end of the first sync, one write, one sync");
 });
 
+test("what nobody waits for is not synced on its own when a sync has ended, and goes with the next one", async () => {
+  const disk = new FaultDisk();
+  const wal = await openWal({ dir: DIR, coreVersion: 1 }, disk);
+  wal.append(1, text("waited for"));
+  const first = wal.sync();
+  const fdatasync = disk.fdatasync.bind(disk);
+  disk.fdatasync = (file) => {
+    if (wal.backlogBytes === 0) wal.append(1, text("not waited for"));
+    return fdatasync(file);
+  };
+  await first;
+  disk.fdatasync = fdatasync;
+  const before = disk.operations;
+  assert.equal(wal.direct, true);
+  await new Promise(setImmediate);
+  assert.equal(disk.operations - before, 0);
+  wal.append(1, text("waited for too"));
+  await wal.sync();
+  assert.equal(disk.operations - before, 2, "one write, one sync");
+  await wal.close();
+  const records: string[] = [];
+  const reopened = await openWal({ dir: DIR, coreVersion: 1 }, disk);
+  for await (const { payload } of reopened.replay(1n)) records.push(Buffer.from(payload).toString());
+  assert.deepEqual(records, ["waited for", "not waited for", "waited for too"]);
+});
+
 test("a log is direct when a sync reaches the disk within its turn: not during a write, nor when a segment is due", async () => {
   const disk = new FaultDisk();
   const wal = await openWal({ dir: DIR, coreVersion: 1, segmentBytes: 4096 }, disk);
