@@ -20,7 +20,7 @@ import { DepartedPeers } from "./departed.ts";
 import { inspectGossipStream } from "./inspector.ts";
 import { safeYamux } from "./muxer.ts";
 import type { Gate, Network, NetworkModules, TopicVerdict } from "./network.ts";
-import { wholeNoise } from "./noise.ts";
+import { lightNoise } from "./noise.ts";
 
 export interface HostOptions {
   readonly privateKey: PrivateKey;
@@ -217,7 +217,7 @@ async function createHost(options: HostOptions, modules: NetworkModules): Promis
         outboundSocketInactivityTimeout: 120_000,
       }),
     ],
-    connectionEncrypters: [wholeNoise()],
+    connectionEncrypters: [lightNoise()],
     streamMuxers: [
       safeYamux({
         maxInboundStreams: LIMITS.streamsPerPeer,

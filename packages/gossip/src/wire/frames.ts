@@ -25,11 +25,15 @@ export function frame(...chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
  */
 export class FrameDecoder {
   readonly #limit: number;
-  #header = new Gather(FRAME_HEADER_BYTES);
+  readonly #headerBytes: 2 | 4;
+  #header: Gather;
   #content: Gather | null = null;
 
-  constructor(limit: number) {
+  /** `headerBytes`: of the length before a frame, big-endian. */
+  constructor(limit: number, headerBytes: 2 | 4 = FRAME_HEADER_BYTES) {
     this.#limit = limit;
+    this.#headerBytes = headerBytes;
+    this.#header = new Gather(headerBytes);
   }
 
   /** True while a frame has begun and not ended. */
@@ -52,7 +56,7 @@ export class FrameDecoder {
         at += this.#header.add(chunk, at);
         if (!this.#header.done) return;
         this.#content = new Gather(this.#announced());
-        this.#header = new Gather(FRAME_HEADER_BYTES);
+        this.#header = new Gather(this.#headerBytes);
       }
       at += this.#content.add(chunk, at);
       if (!this.#content.done) return;
@@ -64,7 +68,8 @@ export class FrameDecoder {
 
   #announced(): number {
     const { bytes } = this.#header;
-    const length = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER_BYTES).getUint32(0);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const length = this.#headerBytes === 2 ? view.getUint16(0) : view.getUint32(0);
     if (length > this.#limit) {
       throw new GossipError("OVERSIZED", "a peer announced a frame above the bound; it is dropped", {
         length,
