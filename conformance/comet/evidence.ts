@@ -7,11 +7,13 @@ import {
   encodeBareEvidence,
   encodeEvidence,
   encodeEvidenceList,
+  evidenceExpired,
   evidenceHash,
   evidenceId,
   evidenceJson,
   makeDuplicateVoteEvidence,
   verifyDuplicateVote,
+  verifyLightClientAttack,
 } from "@quorate/chain";
 import { nativeBackend, sha256 } from "@quorate/crypto";
 import { compare, equal, fail, type Json, type Judge, verdict } from "../case.ts";
@@ -227,7 +229,7 @@ function lightClientAttack(input: Json, expect: Json): void {
     },
     WORDS,
   );
-  judgeAttackOfProduct(of, wrapped, shape);
+  judgeAttackOfProduct(of, wrapped, shape, { common, trusted });
 }
 
 const attackJson = (of: model.LightClientAttack): object => ({
@@ -241,7 +243,15 @@ const attackJson = (of: model.LightClientAttack): object => ({
   },
 });
 
-function judgeAttackOfProduct(of: model.LightClientAttack, wrapped: Uint8Array, shape: string | null): void {
+function judgeAttackOfProduct(
+  of: model.LightClientAttack,
+  wrapped: Uint8Array,
+  shape: string | null,
+  chain: {
+    readonly common: values.LightBlock;
+    readonly trusted: Pick<values.LightBlock, "header" | "commit">;
+  },
+): void {
   const { conflicting } = of;
   const decodable =
     of.totalPower > 0n &&
@@ -261,6 +271,21 @@ function judgeAttackOfProduct(of: model.LightClientAttack, wrapped: Uint8Array, 
   equal(hex(encodeBareEvidence(ours)), hex(bareAttack(of)), "bytes of the product");
   equal(hex(evidenceId(ours)), hex(attackHash(of)), "hash of the product");
   equal(render.withoutNil(evidenceJson(ours)), render.withoutNil(attackJson(of)), "JSON of the product");
+  if (ours.kind !== "light_client_attack") fail("the product takes an attack for something else");
+  const { common, trusted } = chain;
+  const reason = product.reasonOf("evidence", () =>
+    verifyLightClientAttack(
+      ours,
+      {
+        chainId: trusted.header.chainId,
+        common: product.header(common.header),
+        commonValidators: product.setOf(common.set.validators),
+        trusted: { header: product.header(trusted.header), commit: product.commit(trusted.commit) },
+      },
+      nativeBackend,
+    ),
+  );
+  equal(reason, model.attackReason(of, common, trusted), "verdict of the product");
 }
 
 /** The items, or null when the product takes one of them no more (heights above 2^53-1, say). */
@@ -314,6 +339,27 @@ function expired(input: Json, expect: Json): void {
   compare(expect, {
     expired: age > values.int64(input.max_age_duration_ns) && blocks > values.int64(input.max_age_num_blocks),
   });
+  // The product counts whole milliseconds of age.
+  const maxAge = values.int64(input.max_age_duration_ns);
+  if (maxAge % 1_000_000n !== 0n) return;
+  equal(
+    evidenceExpired(
+      {
+        evidenceMaxAgeBlocks: Number(values.int64(input.max_age_num_blocks)),
+        evidenceMaxAgeMs: Number(maxAge / 1_000_000n),
+      },
+      {
+        height: Number(values.int64(input.height_now)),
+        time: values.nanoseconds(values.timestamp(input.time_now)),
+      },
+      {
+        height: Number(values.int64(input.evidence_height)),
+        time: values.nanoseconds(values.timestamp(input.evidence_time)),
+      },
+    ),
+    expect.expired,
+    "age by the product",
+  );
 }
 
 const any = (): boolean => true;

@@ -10,6 +10,7 @@ import {
   type EnvelopeV1,
   earliestTime,
   encodeEnvelope,
+  evidenceHash,
   type Header,
   incrementProposerPriority,
   isTimely,
@@ -304,7 +305,7 @@ describe("validateBlock refuses", () => {
     );
   });
 
-  it("evidence in a block", () => {
+  it("evidence in a block that proves nothing, and an evidence hash of other evidence", () => {
     const vote = {
       type: 1 as const,
       height: 1,
@@ -325,7 +326,9 @@ describe("validateBlock refuses", () => {
         timestamp: GENESIS_TIME,
       },
     ];
-    refusedWith("BAD_EVIDENCE", () => validateBlock(tip.state, { ...block, evidence }));
+    refusedWith("BAD_EVIDENCE_HASH", () => validateBlock(tip.state, { ...block, evidence }));
+    const header = { ...block.header, evidenceHash: evidenceHash(evidence) };
+    refusedWith("BAD_EVIDENCE", () => validateBlock(tip.state, { ...block, header, evidence }));
   });
 
   it("a last commit with too little power, of another height, of another block, or with an entry missing", () => {

@@ -10,6 +10,7 @@ import {
   CommitFlag,
   DEFAULT_PARAMS,
   type EnvelopeV1,
+  type Evidence,
   earliestTime,
   encodeBlock,
   encodeEnvelope,
@@ -111,6 +112,7 @@ export function nextBlock(
     readonly time?: Time;
     readonly envelope?: Partial<EnvelopeV1>;
     readonly transactions?: readonly Uint8Array[];
+    readonly evidence?: readonly Evidence[];
   } = {},
 ): Block {
   const time = options.time ?? earliestTime(state);
@@ -125,7 +127,7 @@ export function nextBlock(
     txs: [encodeEnvelope(envelope), ...transactions],
     proposerAddress,
     lastCommit,
-    evidence: [],
+    evidence: options.evidence ?? [],
   });
 }
 

@@ -1,15 +1,17 @@
 /**
- * Every rule of the chain that a block must keep, each with its own code. Pure: a verdict depends on the state and the
- * block alone. What is left to ask: the signatures of the last commit (returned), the proposer's turn
+ * Every rule of the chain that a block must keep, each with its own code. Pure: a verdict depends on the state, the block
+ * and, for its evidence, the chain's past. What is left to ask: the signatures (returned), the proposer's turn
  * (`validateProposer`), timeliness (`isTimely`), and execution (the EL's newPayload).
  */
 import type { SignatureCheck } from "@quorate/crypto";
-import { bytesEqual } from "@quorate/crypto";
+import { bytesEqual, toHexUpper } from "@quorate/crypto";
 import { blockIdEquals } from "../block-id.ts";
 import { commitChecks } from "../commit/verify.ts";
 import { encodeBlock } from "../encoding/block.ts";
 import { decodeEnvelope } from "../envelope.ts";
 import { ChainError } from "../errors.ts";
+import { evidenceHeight } from "../evidence/age.ts";
+import { type ChainPast, evidenceListSize, judgeDuplicateVote, NO_PAST } from "../evidence/judge.ts";
 import { commitHash, dataHash, evidenceHash } from "../hash/hashes.ts";
 import { envelopeVersionAt } from "../params/params.ts";
 import type { Block, ChainState, EnvelopeV1, Round } from "../types.ts";
@@ -32,7 +34,8 @@ const BLOB_TX_TYPE = 0x03;
  * Checks `block` as the block of height `state.lastHeight + 1`.
  *
  * @param encodedBytes length of the encoded block where the caller knows it; otherwise it is encoded to find out.
- * @returns the checks of every signature in its last commit; the block is valid only if all of them hold.
+ * @param past the decided heights that the block's evidence is of; without them a block with evidence is refused.
+ * @returns the checks of every signature in its last commit and its evidence; the block is valid only if all hold.
  * @throws ChainError with a code per rule: `BAD_VERSION`, `BAD_CHAIN_ID`, `BAD_HEIGHT`, `BAD_LAST_BLOCK_ID`,
  *   `BAD_TIME`, `BAD_TIME_GRANULARITY`, `BAD_LAST_COMMIT_HASH`, `BAD_LAST_COMMIT`, `BAD_DATA_HASH`,
  *   `BAD_VALIDATORS_HASH`, `BAD_NEXT_VALIDATORS_HASH`, `BAD_CONSENSUS_HASH`, `BAD_APP_HASH`, `BAD_LAST_RESULTS_HASH`,
@@ -45,9 +48,11 @@ export function validateBlock(
   state: ChainState,
   block: Block,
   encodedBytes?: number,
+  past: ChainPast = NO_PAST,
 ): readonly SignatureCheck[] {
   checkHeader(state, block);
   checkBody(state, block);
+  const evidenceChecks = checkEvidence(state, block, past);
   checkExecution(state, block);
   const size = encodedBytes ?? encodeBlock(block).length;
   if (size > state.params.maxBlockBytes) {
@@ -57,7 +62,7 @@ export function validateBlock(
       `has ${size} bytes, at most ${state.params.maxBlockBytes} are allowed`,
     );
   }
-  return lastCommitChecks(state, block);
+  return [...lastCommitChecks(state, block), ...evidenceChecks];
 }
 
 /**
@@ -123,9 +128,6 @@ function checkHeader(state: ChainState, block: Block): void {
 
 function checkBody(state: ChainState, block: Block): void {
   const { header } = block;
-  if (block.evidence.length > 0) {
-    throw refuse(block, "BAD_EVIDENCE", "carries evidence, which this version of the rules has no use for");
-  }
   if (!bytesEqual(header.evidenceHash, evidenceHash(block.evidence))) {
     throw refuse(block, "BAD_EVIDENCE_HASH", "has an evidence hash that is not that of its evidence");
   }
@@ -146,6 +148,39 @@ function checkBody(state: ChainState, block: Block): void {
       lastCommit.blockId.parts.hash.length === 0;
     if (!empty) throw refuse(block, "BAD_LAST_COMMIT", "is the first block but carries a commit");
   }
+}
+
+/**
+ * Evidence: double votes alone, each true against the chain's own past, young enough, of a validator that was not
+ * convicted before and is not accused twice here, and all of it within `max_evidence_bytes`.
+ */
+function checkEvidence(state: ChainState, block: Block, past: ChainPast): readonly SignatureCheck[] {
+  const size = evidenceListSize(block.evidence);
+  if (size > state.params.maxEvidenceBytes) {
+    throw refuse(
+      block,
+      "BAD_EVIDENCE",
+      `carries ${size} bytes of evidence, at most ${state.params.maxEvidenceBytes} are allowed`,
+    );
+  }
+  const accused = new Set<string>();
+  return block.evidence.flatMap((evidence, index) => {
+    const refused = (why: string): ChainError =>
+      refuse(block, "BAD_EVIDENCE", `carries as evidence ${index} what is none: ${why}`);
+    if (evidence.kind !== "duplicate_vote") throw refused("an attack on light clients stays out of blocks");
+    const height = evidenceHeight(evidence);
+    const then = past(height);
+    if (then === null) throw refused(`its height ${height} is not one that was decided`);
+    const address = toHexUpper(evidence.voteA.validatorAddress);
+    if (accused.has(address)) throw refused(`validator ${address} is accused twice`);
+    accused.add(address);
+    try {
+      return judgeDuplicateVote(state, evidence, then);
+    } catch (error) {
+      if (error instanceof ChainError) throw refused(error.message);
+      throw error;
+    }
+  });
 }
 
 function lastCommitChecks(state: ChainState, block: Block): readonly SignatureCheck[] {
