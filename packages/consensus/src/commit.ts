@@ -8,6 +8,7 @@ import {
   type Round,
   type Vote,
   VoteType,
+  voteOfCommitSig,
   ZERO_TIME,
 } from "@quorate/chain";
 import { type ConsensusState, change, sameBytes, type Work } from "./state.ts";
@@ -38,11 +39,23 @@ export function makeCommit(work: Work, round: Round, blockId: BlockId): Commit {
   return { height, round, blockId, signatures };
 }
 
-/** A late precommit of the committed round fills its absent place; anything else leaves the commit alone. */
+/**
+ * A late precommit of the committed round fills its absent place; one that contradicts the last height's commit is an
+ * equivocation (in the commit's own height the vote keeper says so); anything else leaves the commit alone.
+ */
 export function extendCommit(work: Work, vote: Vote): void {
   const commit = lateCommit(work.state, vote);
   if (!commit || vote.type !== VoteType.precommit || vote.round !== commit.round) return;
-  if (commit.signatures[vote.validatorIndex]?.flag !== CommitFlag.absent) return;
+  const there = voteOfCommitSig(commit, vote.validatorIndex);
+  if (there !== null) {
+    const contradicts =
+      vote.height < work.context.height &&
+      sameBytes(there.validatorAddress, vote.validatorAddress) &&
+      !blockIdEquals(there.blockId, vote.blockId);
+    if (contradicts) work.effects.push({ kind: "duplicate_vote", first: there, second: vote });
+    return;
+  }
+  if (commit.signatures[vote.validatorIndex] === undefined) return;
   const signature = sigOf(vote, commit.blockId);
   if (signature.flag === CommitFlag.absent) return;
   const signatures = commit.signatures.with(vote.validatorIndex, signature);

@@ -2,6 +2,8 @@ export { decodeInput, encodeInput } from "./encoding/input.ts";
 export { decodeSnapshot, encodeSnapshot } from "./encoding/snapshot.ts";
 export * from "./errors.ts";
 export { LIMITS } from "./limits.ts";
+export { POOL_LIMITS } from "./pool/limits.ts";
+export * from "./pool/pool.ts";
 export * from "./selectors.ts";
 export { type ConsensusState, initialState, type StepResult } from "./state.ts";
 export { step } from "./step.ts";

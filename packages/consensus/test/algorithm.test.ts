@@ -385,6 +385,28 @@ test("late precommits extend the last commit in Commit and in NewHeight, once ea
   assert.equal(of(later.votes([own]), "extend_last_commit").length, 0);
 });
 
+test("a late precommit that contradicts the last commit is an equivocation, in Commit and in NewHeight", () => {
+  const core = Core.inRound0(3);
+  core.good(0, A);
+  core.precommits(0, A, [0, 1, 2]);
+  const { commit } = core.last("decide");
+  const contrary = precommit(core.set, 1, 0, null);
+  const caught = of(core.votes([contrary]), "duplicate_vote");
+  assert.deepEqual(
+    caught.map(({ first, second }) => [first.blockId, second.blockId]),
+    [[A, null]],
+  );
+
+  const next = new Core(3, { height: HEIGHT + 1, lastCommit: commit });
+  const [pair, ...more] = of(next.votes([contrary]), "duplicate_vote");
+  assert.deepEqual([pair?.first.blockId, pair?.second.blockId, more.length], [A, null, 0]);
+  assert.deepEqual(pair?.first.signature, commit.signatures[1]?.signature);
+  assert.deepEqual(pair?.first.validatorAddress, contrary.validatorAddress);
+  assert.equal(of(next.votes([precommit(core.set, 1, 0, A)]), "duplicate_vote").length, 0, "the same vote");
+  assert.equal(of(next.votes([precommit(core.set, 1, 1, B)]), "duplicate_vote").length, 0, "another round");
+  assert.equal(of(next.votes([precommit(core.set, 3, 0, null)]), "duplicate_vote").length, 0, "first word");
+});
+
 test("a node that still waits for its height to begin collects messages and begins when more than 1/3 have", () => {
   const core = new Core(3);
   core.good(0, A);
