@@ -10,13 +10,12 @@ import {
   type Evidence,
   encodeCommit,
   encodeEvidence,
-  evidenceId,
   type Height,
   type ValidatorSet,
 } from "@quorate/chain";
 import { toHexUpper } from "@quorate/crypto";
 import type { BodyLog } from "./body-log.ts";
-import { commitOperations, type Tip } from "./commit-batch.ts";
+import { commitOperations, pendingKey, type Tip } from "./commit-batch.ts";
 import { at, corrupt, decoded } from "./damage.ts";
 import { StoreError } from "./errors.ts";
 import { del, type Index, type Operation, put } from "./index-db.ts";
@@ -26,14 +25,13 @@ import {
   decodeMeta,
   EXECUTED_KEY,
   encodeHeight,
-  evidenceKey,
   hashKey,
   heightKey,
   heightOfKey,
   tableRange,
 } from "./keys.ts";
 import { fullHeightOf, loadState, readStored, SetWalk, storeFull } from "./state-history.ts";
-import type { BlockMeta, BlockStore, BodyRef, CommitBatch } from "./types.ts";
+import type { BlockMeta, BlockStore, BodyRef, CommitBatch, CommittedEvidence } from "./types.ts";
 
 /** Equivocations kept; older ones expire first. */
 const MAX_EVIDENCE = 1024;
@@ -202,11 +200,7 @@ export class SegmentedBlockStore implements BlockStore {
 
   putEvidence(evidence: Evidence): Promise<void> {
     return this.#inTurn(async () => {
-      const height =
-        evidence.kind === "duplicate_vote"
-          ? evidence.voteA.height
-          : evidence.conflictingBlock.signedHeader.header.height;
-      const key = evidenceKey(height, evidenceId(evidence));
+      const key = pendingKey(evidence);
       if ((await this.#db.get(key)) !== null) return;
       const kept = await this.#db.entries({ ...tableRange("e"), limit: MAX_EVIDENCE });
       const operations = [put(key, encodeEvidence(evidence))];
@@ -217,10 +211,28 @@ export class SegmentedBlockStore implements BlockStore {
     });
   }
 
+  dropEvidence(list: readonly Evidence[]): Promise<void> {
+    return this.#inTurn(() =>
+      this.#write(
+        list.map((evidence) => del(pendingKey(evidence))),
+        false,
+      ),
+    );
+  }
+
   async evidence(): Promise<readonly Evidence[]> {
     this.#assertOpen();
     const entries = await this.#db.entries(tableRange("e"));
-    return entries.map(([, bytes]) => decoded("evidence", () => decodeEvidence(new Uint8Array(bytes))));
+    return entries.map(([, bytes]) => evidenceIn(bytes));
+  }
+
+  async committedEvidence(): Promise<readonly CommittedEvidence[]> {
+    this.#assertOpen();
+    const entries = await this.#db.entries({ ...tableRange("v"), reverse: true, limit: MAX_EVIDENCE });
+    return entries.map(([key, bytes]) => ({
+      height: decoded("a key", () => heightOfKey(key.slice(0, 9))),
+      evidence: evidenceIn(bytes),
+    }));
   }
 
   prune(retainHeight: Height): Promise<number> {
@@ -352,6 +364,10 @@ export class SegmentedBlockStore implements BlockStore {
   #assertOpen(): void {
     if (this.#closed) throw closedError();
   }
+}
+
+function evidenceIn(bytes: Uint8Array): Evidence {
+  return decoded("evidence", () => decodeEvidence(new Uint8Array(bytes)));
 }
 
 function closedError(): StoreError {

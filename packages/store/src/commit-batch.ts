@@ -1,6 +1,13 @@
-import { type ChainState, encodeCommit, type Height } from "@quorate/chain";
+import {
+  type ChainState,
+  type Evidence,
+  encodeCommit,
+  encodeEvidence,
+  evidenceId,
+  type Height,
+} from "@quorate/chain";
 import { del, type Operation, put } from "./index-db.ts";
-import { encodeHeight, encodeMeta, FORMAT_KEY, hashKey, heightKey } from "./keys.ts";
+import { encodeHeight, encodeMeta, evidenceKey, FORMAT_KEY, hashKey, heightKey } from "./keys.ts";
 import { storeState } from "./state-history.ts";
 import type { BlockMeta, CommitBatch } from "./types.ts";
 
@@ -36,6 +43,20 @@ export function commitOperations(
   if (block.lastCommit.height === height - 1 && block.lastCommit.signatures.length > 0) {
     operations.push(put(heightKey("c", height - 1), encodeCommit(block.lastCommit)));
   }
+  // In the same write: after a crash evidence is either still pending and in no block, or in the block and not pending.
+  for (const evidence of block.evidence) {
+    operations.push(put(evidenceKey("v", height, evidenceId(evidence)), encodeEvidence(evidence)));
+    operations.push(del(pendingKey(evidence)));
+  }
   if (height > SEEN_KEPT) operations.push(del(heightKey("s", height - SEEN_KEPT)));
   return { operations, tip: { meta, state, fullHeight: stored.fullHeight } };
+}
+
+/** Key of evidence that waits for a block. */
+export function pendingKey(evidence: Evidence): Uint8Array {
+  const height =
+    evidence.kind === "duplicate_vote"
+      ? evidence.voteA.height
+      : evidence.conflictingBlock.signedHeader.header.height;
+  return evidenceKey("e", height, evidenceId(evidence));
 }

@@ -5,7 +5,8 @@ import type { BlockMeta } from "./types.ts";
  * Keys of the index: one letter, then the height as u64 or a hash.
  *
  *   m height -> meta        h block hash -> height     c height -> canonical commit   s height -> seen commit
- *   t height -> state       e height, hash -> evidence x name -> single values
+ *   t height -> state       e height, hash -> pending evidence, by the height that it is of
+ *   v height, hash -> committed evidence, by the height of the block   x name -> single values
  */
 
 type Table = "m" | "c" | "s" | "t";
@@ -22,12 +23,13 @@ export function hashKey(hash: Uint8Array): Uint8Array {
   return new ByteWriter(33).u8(0x68).bytes(hash).finish();
 }
 
-export function evidenceKey(height: Height, id: Uint8Array): Uint8Array {
-  return new ByteWriter(41).u8(0x65).u64(height).bytes(id).finish();
+/** Pending (`e`) or committed (`v`) evidence. */
+export function evidenceKey(table: "e" | "v", height: Height, id: Uint8Array): Uint8Array {
+  return new ByteWriter(41).u8(table.charCodeAt(0)).u64(height).bytes(id).finish();
 }
 
 /** Bounds of all keys of a table, for iterators. */
-export function tableRange(table: Table | "e"): { readonly gte: Uint8Array; readonly lt: Uint8Array } {
+export function tableRange(table: Table | "e" | "v"): { readonly gte: Uint8Array; readonly lt: Uint8Array } {
   const letter = table.charCodeAt(0);
   return { gte: Uint8Array.of(letter), lt: Uint8Array.of(letter + 1) };
 }

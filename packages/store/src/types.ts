@@ -28,6 +28,12 @@ export interface CommitBatch {
   readonly state: ChainState;
 }
 
+/** Evidence and the height of the block that carries it. */
+export interface CommittedEvidence {
+  readonly height: Height;
+  readonly evidence: Evidence;
+}
+
 /**
  * Block store: append-only segment files for bodies; classic-level for commits, states, sets and indexes.
  * Errors: StoreError with codes STORE_LOCKED, STORE_CORRUPT, STORE_IO, STORE_FULL, STORE_ORDER, STORE_CONFLICT,
@@ -60,9 +66,14 @@ export interface BlockStore {
   /** EL cursor: highest height the EL acknowledged as head. Written unsynced; reconciled at start. */
   executedHeight(): Promise<Height>;
   setExecutedHeight(height: Height): Promise<void>;
-  /** Equivocation kept when seen. */
+  /** Kept when seen, until a block carries it (`commit` lets it go in the same write) or it is dropped. */
   putEvidence(evidence: Evidence): Promise<void>;
+  /** Written unsynced: what comes back after a crash is let go again. */
+  dropEvidence(list: readonly Evidence[]): Promise<void>;
+  /** Pending: in no block yet. By the height that it is of. */
   evidence(): Promise<readonly Evidence[]>;
+  /** In blocks, the newest first, at most 1024. */
+  committedEvidence(): Promise<readonly CommittedEvidence[]>;
   /**
    * Forgets heights below `retainHeight` (the tip always stays) and deletes body segments that hold nothing else.
    * Answers how many heights went.

@@ -2,14 +2,20 @@ import assert from "node:assert/strict";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { makeDuplicateVoteEvidence, type Vote, VoteType } from "@quorate/chain";
+import {
+  type BlockId,
+  type DuplicateVoteEvidence,
+  makeDuplicateVoteEvidence,
+  type Vote,
+  VoteType,
+} from "@quorate/chain";
 import fc from "fast-check";
 import { SegmentedBlockStore } from "../src/block-store.ts";
 import { BodyLog } from "../src/body-log.ts";
-import { openStore, StoreError, type StoreOptions } from "../src/index.ts";
+import { openStore, rebuildIndex, StoreError, type StoreOptions } from "../src/index.ts";
 import { IndexDb } from "../src/index-db.ts";
 import { BodyFaultDisk } from "./body-fault-disk.ts";
-import { chain, commitFor, decide, genesisState, store, withDir } from "./fixture.ts";
+import { chain, commitFor, type Decided, decide, genesisState, store, withDir } from "./fixture.ts";
 
 const SMALL: Partial<StoreOptions> = { segmentBytes: 16 * 1024, stepBytes: 4096 };
 
@@ -201,24 +207,29 @@ test("the tip's commit can be extended by late precommits until the next block d
   });
 });
 
+/** Two precommits at height 1; the store verifies no signatures. */
+function doubleVote(one: Decided, other: BlockId | null = null): DuplicateVoteEvidence {
+  const set = genesisState().validators;
+  const sig = one.seenCommit.signatures.find((s) => s.signature.length > 0);
+  assert.ok(sig);
+  const vote = (blockId: Vote["blockId"]): Vote => ({
+    type: VoteType.precommit,
+    height: 1,
+    round: 0,
+    blockId,
+    timestamp: sig.timestamp,
+    validatorAddress: sig.validatorAddress,
+    validatorIndex: set.validators.findIndex((v) => Buffer.compare(v.address, sig.validatorAddress) === 0),
+    signature: sig.signature,
+  });
+  return makeDuplicateVoteEvidence(vote(one.blockId), vote(other), set, one.block.header.time);
+}
+
 test("the execution cursor and evidence are kept", async () => {
   await withDir(async (dir) => {
     const [one, two] = chain(2);
     assert.ok(one && two);
-    const set = genesisState().validators;
-    const sig = one.seenCommit.signatures.find((s) => s.signature.length > 0);
-    assert.ok(sig);
-    const vote = (blockId: Vote["blockId"]): Vote => ({
-      type: VoteType.precommit,
-      height: 1,
-      round: 0,
-      blockId,
-      timestamp: sig.timestamp,
-      validatorAddress: sig.validatorAddress,
-      validatorIndex: set.validators.findIndex((v) => Buffer.compare(v.address, sig.validatorAddress) === 0),
-      signature: sig.signature,
-    });
-    const evidence = makeDuplicateVoteEvidence(vote(one.blockId), vote(two.blockId), set, sig.timestamp);
+    const evidence = doubleVote(one, two.blockId);
     const used = await openStore({ dir });
     await used.setExecutedHeight(41);
     await used.putEvidence(evidence);
@@ -227,6 +238,30 @@ test("the execution cursor and evidence are kept", async () => {
     const again = await openStore({ dir });
     assert.equal(await again.executedHeight(), 41);
     assert.deepEqual(await again.evidence(), [evidence]);
+    await again.dropEvidence([evidence]);
+    assert.deepEqual(await again.evidence(), []);
+    await again.close();
+  });
+});
+
+test("cometbft#6030: evidence leaves the pending ones in the very write that its block is in, also in a rebuilt index", async () => {
+  await withDir(async (dir) => {
+    const one = decide(genesisState(), null);
+    const evidence = doubleVote(one);
+    const two = decide(one.state, one.seenCommit, { evidence: [evidence] });
+    const used = await openStore({ dir });
+    await store(used, one);
+    await used.putEvidence(evidence);
+    assert.deepEqual([await used.evidence(), await used.committedEvidence()], [[evidence], []]);
+    await store(used, two);
+    assert.deepEqual(await used.evidence(), []);
+    assert.deepEqual(await used.committedEvidence(), [{ height: 2, evidence }]);
+    await store(used, decide(two.state, two.seenCommit));
+    await used.close();
+    await rebuildIndex({ dir }, genesisState());
+    const again = await openStore({ dir });
+    assert.deepEqual(await again.committedEvidence(), [{ height: 2, evidence }]);
+    assert.deepEqual(await again.evidence(), []);
     await again.close();
   });
 });

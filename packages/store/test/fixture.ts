@@ -10,6 +10,7 @@ import {
   type Commit,
   CommitFlag,
   DEFAULT_PARAMS,
+  type Evidence,
   earliestTime,
   encodeBlock,
   encodeEnvelope,
@@ -92,7 +93,11 @@ export function commitFor(
 export function decide(
   state: ChainState,
   lastCommit: Commit | null,
-  options: { readonly payload?: number; readonly absent?: readonly number[] } = {},
+  options: {
+    readonly payload?: number;
+    readonly absent?: readonly number[];
+    readonly evidence?: readonly Evidence[];
+  } = {},
 ): Decided {
   const height = state.lastHeight + 1;
   const tx = new Uint8Array(options.payload ?? 40).fill(height & 0xff);
@@ -101,7 +106,7 @@ export function decide(
     txs: [encodeEnvelope({ version: 0 }), tx],
     proposerAddress: proposerOf(state.validators, 0).address,
     lastCommit,
-    evidence: [],
+    evidence: options.evidence ?? [],
   });
   const bytes = encodeBlock(block);
   const blockId = blockIdOf(block, bytes);
