@@ -66,6 +66,8 @@ export const LIMITS = {
   txsPerSecond: 2000,
   txBytesPerSecond: 4_194_304,
   evidencePerSecond: 8,
+  /** Evidence offered to one peer per second: half of what it takes. */
+  evidenceOffered: 4,
   /** Gossip messages of one peer: all votes of a set of 512 forwarded one by one in every second, and bursts. */
   gossipPerSecond: 2000,
   gossipBurst: 6000,

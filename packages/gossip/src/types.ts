@@ -69,6 +69,8 @@ export interface ConsensusView {
   certificate(round: Round, type: Vote["type"]): Certificate | null;
   proposal(round: Round): { readonly proposal: Proposal; readonly body: Uint8Array | null } | null;
   part(blockId: BlockId, index: number): Part | null;
+  /** Evidence that waits for a block, oldest first: each is offered once to every peer that decided its height. */
+  evidence(): readonly Evidence[];
   /** Commit announcement for peers that are behind by one: certificate and body of the last height. */
   lastCommit(): {
     readonly height: Height;
@@ -84,7 +86,11 @@ export interface GossipEvents {
   body(height: Height, blockId: BlockId, bytes: Uint8Array, from: string): void;
   vote(vote: Vote, from: string): void;
   certificate(certificate: Certificate, from: string): void;
-  evidence(evidence: Evidence, from: string): void;
+  /**
+   * `verified`: its signatures, against the set of its height. Otherwise (a height whose set the view knows no more, an
+   * attack on light clients) only its form and the sender's rate were looked at, and it may come again.
+   */
+  evidence(evidence: Evidence, from: string, verified: boolean): void;
   tx(raw: Uint8Array, from: string): void;
   peer(peer: PeerInfo, change: "connected" | "disconnected" | "status" | "round_state"): void;
 }

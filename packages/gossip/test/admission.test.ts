@@ -32,6 +32,7 @@ interface Bench {
   readonly proposals: Proposal[];
   readonly certificates: Certificate[];
   readonly evidence: Evidence[];
+  readonly verified: boolean[];
   /** Signatures looked at. */
   readonly checked: SignatureCheck[];
   readonly source: Source;
@@ -48,6 +49,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     [],
   ];
   const evidence: Evidence[] = [];
+  const verified: boolean[] = [];
   const quiet = (): void => undefined;
   const admission = new Admission({
     chainId: CHAIN_ID,
@@ -57,7 +59,10 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
       proposal: (proposal) => proposals.push(proposal),
       certificate: (certificate) => certificates.push(certificate),
       body: quiet,
-      evidence: (found) => evidence.push(found),
+      evidence: (found, _from, isVerified) => {
+        evidence.push(found);
+        verified.push(isVerified);
+      },
       tx: quiet,
       peer: quiet,
     },
@@ -94,6 +99,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     proposals,
     certificates,
     evidence,
+    verified,
     checked,
     source,
     receive: async (...items) => admission.receive(items, source),
@@ -309,7 +315,7 @@ describe("evidence", () => {
     assert.equal((await at.receive(item(made))).fresh, 1);
   });
 
-  it("regression: of a light-client attack goes no further, for no node of this version can judge it", async () => {
+  it("that only the past can judge is handed up unverified, not forwarded, and costs its sender's rate", async () => {
     const at = bench();
     const { version, hash } = { version: { block: 11n, app: 1n }, hash: new Uint8Array(32).fill(1) };
     const header = {
@@ -337,10 +343,10 @@ describe("evidence", () => {
       totalVotingPower: set.totalPower,
       timestamp: 7n,
     };
-    for (let height = 1; height <= 8; height++) {
-      assert.equal((await at.receive(item({ ...attack, commonHeight: height }))).fresh, 0);
-    }
-    assert.deepEqual(at.evidence, []);
-    assert.equal((await at.receive(item({ ...attack, commonHeight: 9 }))).offence, "flood");
+    const outcome = await at.receive(item(attack));
+    assert.deepEqual([outcome.fresh, outcome.offence], [0, null]);
+    assert.deepEqual([at.evidence.length, at.verified], [1, [false]]);
+    assert.equal((await at.receive(item({ ...attack, commonHeight: 3 }))).offence, "flood");
+    assert.deepEqual(at.checked, []);
   });
 });

@@ -139,6 +139,7 @@ export class FakeView implements ConsensusView {
   readonly proposals: Map<number, { proposal: Proposal; body: Uint8Array | null }> = new Map();
   readonly certificates: Certificate[] = [];
   readonly partsHeld = new Map<string, Map<number, Part>>();
+  readonly pending: Evidence[] = [];
   last: ReturnType<ConsensusView["lastCommit"]> = null;
   leaving = false;
 
@@ -176,6 +177,10 @@ export class FakeView implements ConsensusView {
       blockIdEquals(proposal.blockId, blockId),
     );
     return held?.body == null ? null : (makePartSet(held.body).parts[index] ?? null);
+  }
+
+  evidence(): readonly Evidence[] {
+    return this.pending;
   }
 
   lastCommit(): ReturnType<ConsensusView["lastCommit"]> {

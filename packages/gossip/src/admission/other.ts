@@ -1,5 +1,5 @@
 import type { Evidence } from "@quorate/chain";
-import { duplicateVoteChecks, encodeEvidence } from "@quorate/chain";
+import { duplicateVoteChecks, encodeEvidence, evidenceHeight } from "@quorate/chain";
 import { type SignatureCheck, sha256 } from "@quorate/crypto";
 import { reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
@@ -7,18 +7,27 @@ import { bytesKey } from "../wire/keys.ts";
 import type { AdmissionContext, Source } from "./context.ts";
 import { DROP, type Examination, offence } from "./examination.ts";
 
+/** What an attack on light clients costs of the sender's rate: a commit in full has to be verified. */
+const ATTACK_TOKENS = 8;
+
 /**
  * Evidence: bounded, rate-limited per peer, one of each misbehaviour. Duplicate votes are verified against the set of
- * their height as far as the view knows it. Light-client attacks go no further: no node of this version can judge them.
+ * their height as far as the view knows it. What only the store's past can judge is handed up as it is: it is remembered
+ * and forwarded by whoever found it true, not here.
  */
 export function examineEvidence(context: AdmissionContext, evidence: Evidence, source: Source): Examination {
   if (encodeEvidence(evidence).length > LIMITS.evidenceBytes) return offence("oversized");
   const key = evidenceKey(evidence);
   if (context.evidenceSeen.has(key)) return DROP;
-  if (!source.evidence.take(1, context.now())) return offence("flood");
-  if (evidence.kind !== "duplicate_vote") return DROP;
-  const set = context.view.validators(evidence.voteA.height);
-  if (set === null) return DROP;
+  const tokens = evidence.kind === "duplicate_vote" ? 1 : ATTACK_TOKENS;
+  if (!source.evidence.take(tokens, context.now())) return offence("flood");
+  const height = evidenceHeight(evidence);
+  if (height > context.view.height + 1) return DROP;
+  const set = evidence.kind === "duplicate_vote" ? context.view.validators(height) : null;
+  if (evidence.kind !== "duplicate_vote" || set === null) {
+    if (height < context.view.height) context.events.evidence(evidence, source.id, false);
+    return DROP;
+  }
   let checks: SignatureCheck[];
   try {
     checks = duplicateVoteChecks(context.chainId, evidence, set);
@@ -33,7 +42,7 @@ export function examineEvidence(context: AdmissionContext, evidence: Evidence, s
     origin: null,
     accept() {
       if (!context.evidenceSeen.add(key)) return "stale";
-      context.events.evidence(evidence, source.id);
+      context.events.evidence(evidence, source.id, true);
       return null;
     },
     release: () => undefined,

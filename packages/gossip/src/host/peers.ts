@@ -1,5 +1,6 @@
 import { toHex } from "@quorate/crypto";
 import type { Source } from "../admission/context.ts";
+import { RecentKeys } from "../admission/slots.ts";
 import type { BodySender } from "../bodies/sender.ts";
 import { LIMITS } from "../limits.ts";
 import { SentItems } from "../roundstate/sent.ts";
@@ -30,6 +31,9 @@ export class Peer implements Source {
   serving = 0;
   readonly subscribed: Set<TopicKind> = new Set();
   readonly sent: SentItems = new SentItems();
+  /** Evidence that it was offered, and when last. */
+  readonly evidenceSent: RecentKeys = new RecentKeys(LIMITS.evidenceSeen);
+  evidenceAtMs: number = Number.NEGATIVE_INFINITY;
   readonly txItems: TokenBucket;
   readonly txBytes: TokenBucket;
   readonly evidence: TokenBucket;

@@ -1,4 +1,5 @@
-import type { Height } from "@quorate/chain";
+import { evidenceHeight, type Height } from "@quorate/chain";
+import { evidenceKey } from "../admission/other.ts";
 import type { BodyExchange } from "../bodies/exchange.ts";
 import { reasonOf } from "../errors.ts";
 import type { Peer } from "../host/peers.ts";
@@ -10,6 +11,9 @@ import type { RoundState } from "../types.ts";
 import { itemsFrame, roundStateFrame, statusFrame } from "./messages.ts";
 import { planRepair, type Repair, repairKey } from "./plan.ts";
 import { Snapshots } from "./snapshots.ts";
+
+/** Between two lots of evidence to one peer, ms: the unit in which it counts what it takes. */
+const EVIDENCE_INTERVAL_MS = 1_000;
 
 /**
  * Tells every peer our round state, at most every 50 ms each, and sends every peer what its own state lacks. Driven
@@ -128,6 +132,8 @@ export class RoundStateExchange {
       if (peer.repairAtMs <= now) this.#repair(peer, now);
       if (peer.repairAtMs !== null) next = Math.min(next, peer.repairAtMs);
     }
+    const offer = this.#offerEvidence(now);
+    if (offer !== null) next = Math.min(next, offer);
     const wanted = this.#bodies.ask(now);
     if (wanted !== null) next = Math.min(next, wanted);
     if (next !== Number.POSITIVE_INFINITY) this.#waitUntil(next);
@@ -211,6 +217,41 @@ export class RoundStateExchange {
       this.#runtime.write(peer, itemsFrame(pack));
     }
     return done;
+  }
+
+  /**
+   * Evidence that waits for a block goes once to every peer that has decided its height, in small lots: what a topic
+   * lost, or was published before the peer came, reaches it so. Answers when the next lot is due.
+   */
+  #offerEvidence(now: number): number | null {
+    const list = this.#runtime.modules.view.evidence();
+    if (list.length === 0) return null;
+    let next: number | null = null;
+    for (const peer of this.#runtime.peers.values()) {
+      const at = peer.roundState?.height ?? 0;
+      if (!peer.ready || peer.stream?.writableNeedsDrain === true) continue;
+      const lacking = list.filter(
+        (evidence) => evidenceHeight(evidence) < at && !peer.evidenceSent.has(evidenceKey(evidence)),
+      );
+      if (lacking.length === 0) continue;
+      const due = peer.evidenceAtMs + EVIDENCE_INTERVAL_MS;
+      if (due > now) {
+        next = Math.min(next ?? due, due);
+        continue;
+      }
+      peer.evidenceAtMs = now;
+      const lot = lacking.slice(0, LIMITS.evidenceOffered);
+      for (const evidence of lot) {
+        peer.evidenceSent.add(evidenceKey(evidence));
+        const pack = encodeItem({ kind: "evidence", evidence });
+        this.#runtime.modules.metrics?.bytes("out", "repair", pack.length);
+        this.#runtime.write(peer, itemsFrame(pack));
+      }
+      if (lacking.length > lot.length) {
+        next = Math.min(next ?? now + EVIDENCE_INTERVAL_MS, now + EVIDENCE_INTERVAL_MS);
+      }
+    }
+    return next;
   }
 
   #itemOf(entry: Exclude<Repair, { kind: "last_commit" }>): Item | null {

@@ -34,6 +34,7 @@ const REPAIR_KINDS: ReadonlySet<ItemKind> = new Set<ItemKind>([
   "proposal",
   "part",
   "body",
+  "evidence",
 ]);
 
 export function statusFrame(status: PeerStatus): Uint8Array {
