@@ -141,6 +141,7 @@ export class NodeUnderTest {
           },
           publishVote: (vote) => world.send(key.index, { kind: "vote", vote }),
           publishCertificate: (certificate) => world.send(key.index, { kind: "certificate", certificate }),
+          publishEvidence: () => undefined,
           roundStateChanged: () => undefined,
           heightDecided: () => undefined,
           wantBody: (height, _round, blockId) => {

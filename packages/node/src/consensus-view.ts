@@ -81,6 +81,7 @@ export function createConsensusView(sources: ViewSources): ConsensusView {
         : { proposal, body: runner.bodies.get(proposal.blockId)?.bytes ?? null };
     },
     part: (blockId: BlockId, index: number) => runner.bodies.part(blockId, index),
+    evidence: () => runner.evidence.pending(),
     lastCommit() {
       const state = runner.chain();
       const set = state.lastValidators;

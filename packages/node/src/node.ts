@@ -1,5 +1,5 @@
 /** A running node: its parts connected, its life from begin to stop. Constructed by `createNode` alone. */
-import { type ChainState, type Genesis, genesisHash, proposerOf } from "@quorate/chain";
+import { type ChainState, type Evidence, type Genesis, genesisHash, proposerOf } from "@quorate/chain";
 import { type ConsensusState, heightRoundStep, summary } from "@quorate/consensus";
 import { bytesEqual, toHexUpper, type Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
@@ -13,6 +13,7 @@ import { type Clock, within } from "./clock.ts";
 import { openGossip, startGossip } from "./compose/gossip.ts";
 import { createConsensusView, directLinks } from "./consensus-view.ts";
 import { NodeError, reasonOf } from "./errors.ts";
+import { pastHeight } from "./evidence/past.ts";
 import type { HomePaths } from "./home.ts";
 import type { StateDump } from "./last-exit.ts";
 import { isAbsent, type LinkFacts, linkedEnough } from "./lifecycle/links.ts";
@@ -136,6 +137,7 @@ export class Node implements QuorateNode {
           (await this.gossip().request(peerId, { kind: "blocks", from, count }, signal)).blocks,
         verifySignatures: (checks) => parts.verifier.verify(checks),
         state: () => this.runner.chain(),
+        past: (height) => pastHeight(parts.store, this.runner.chain(), height),
         apply: (block, bytes, blockId, commit) => this.owner.applySynced(block, bytes, blockId, commit),
         report: (peerId, offence) => this.gossip().report(peerId, offence),
         log: parts.modules.log("sync"),
@@ -196,7 +198,17 @@ export class Node implements QuorateNode {
       peers: () => this.gossipLayer?.peers ?? [],
       catchingUp: () => this.owner.catchingUp,
       phase: () => this.phase,
+      submitEvidence: (evidence) => this.submitEvidence(evidence),
+      pendingEvidence: () => this.runner.evidence.pending(),
     });
+  }
+
+  private submitEvidence(evidence: Evidence): Promise<string | null> {
+    return new Promise((resolve) =>
+      this.runner.submitEvidence(evidence, (reception) =>
+        resolve("reason" in reception ? reception.reason : null),
+      ),
+    );
   }
 
   /** Creates the gossip layer; nothing is sent or received before {@link begin}. */
@@ -226,6 +238,7 @@ export class Node implements QuorateNode {
   async begin(urls: { readonly rpc: string; readonly metrics: string }): Promise<void> {
     const { parts, runner } = this;
     const state = runner.chain();
+    await runner.evidence.open();
     const replay = await recover(runner, { ...parts, log: parts.modules.log("consensus") });
     parts.execution.onStatus(() => this.gossipLayer?.roundStateChanged());
     this.executing = this.startExecution();
@@ -294,6 +307,7 @@ export class Node implements QuorateNode {
     | "publishProposal"
     | "publishVote"
     | "publishCertificate"
+    | "publishEvidence"
     | "roundStateChanged"
     | "heightDecided"
     | "wantBody"
@@ -302,6 +316,7 @@ export class Node implements QuorateNode {
       publishProposal: (proposal, body) => this.gossipLayer?.publishProposal(proposal, body),
       publishVote: (vote) => this.gossipLayer?.publishVote(vote),
       publishCertificate: (certificate) => this.gossipLayer?.publishCertificate(certificate),
+      publishEvidence: (evidence) => this.gossipLayer?.publishEvidence(evidence),
       roundStateChanged: () => {
         this.gossipLayer?.roundStateChanged();
         this.checkProposer();
@@ -335,8 +350,14 @@ export class Node implements QuorateNode {
         if (fork !== null) void this.end(fork);
         else runner.submit({ kind: "certificate", certificate });
       },
-      evidence: (evidence) => {
-        if (evidence.kind === "duplicate_vote") runner.receiveEvidence(evidence.voteA, evidence.voteB);
+      evidence: (evidence, from, verified) => {
+        if (verified && evidence.kind === "duplicate_vote") {
+          runner.receiveEvidence(evidence.voteA, evidence.voteB);
+          return;
+        }
+        runner.submitEvidence(evidence, (reception) => {
+          if (reception.kind === "bad") this.gossipLayer?.report(from, "bad_signature");
+        });
       },
       tx: (raw) => this.relay.received(raw),
       peer: (_peer, change) => {

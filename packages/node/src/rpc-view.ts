@@ -1,4 +1,4 @@
-import type { BlockId, ChainState, Genesis } from "@quorate/chain";
+import type { BlockId, ChainState, Evidence, Genesis } from "@quorate/chain";
 import { blockIdOf, stateFromGenesis } from "@quorate/chain";
 import { type ConsensusState, summary } from "@quorate/consensus";
 import type { ExecutionClient } from "@quorate/execution";
@@ -19,6 +19,9 @@ export interface RpcViewSources {
   readonly store: BlockStore;
   readonly execution: ExecutionClient;
   readonly mempool: RpcMempool | null;
+  /** `null`: taken, or known already; else why not. */
+  submitEvidence(evidence: Evidence): Promise<string | null>;
+  pendingEvidence(): readonly Evidence[];
   chain(): ChainState;
   core(): ConsensusState;
   /** Wall clock at which the current height began, ms. */
@@ -66,6 +69,11 @@ export function createRpcView(sources: RpcViewSources): RpcView {
     consensus: () => consensusSummary(sources),
     executionSummary: () => executionSummary(sources),
     readiness: () => readiness(sources),
+    evidence: {
+      submit: (evidence) => sources.submitEvidence(evidence),
+      pending: () => sources.pendingEvidence(),
+      committed: () => store.committedEvidence(),
+    },
     ...(sources.mempool === null ? {} : { mempool: sources.mempool }),
   };
 }

@@ -34,6 +34,8 @@ function viewOf(rig: Rig): RpcView {
     peers: () => [],
     catchingUp: () => false,
     phase: () => "consensus",
+    submitEvidence: () => Promise.resolve(null),
+    pendingEvidence: () => [],
   });
 }
 

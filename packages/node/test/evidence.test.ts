@@ -1,8 +1,20 @@
 /** Two votes of one validator where one was allowed: kept as evidence that is the same on every node. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeEvidence, type Vote, VoteType, verifyDuplicateVote } from "@quorate/chain";
+import {
+  CommitFlag,
+  type DuplicateVoteEvidence,
+  decodeBlock,
+  type Evidence,
+  encodeEvidence,
+  makeDuplicateVoteEvidence,
+  registryEntryByAddress,
+  type Vote,
+  VoteType,
+  verifyDuplicateVote,
+} from "@quorate/chain";
 import { nativeBackend, toHexUpper } from "@quorate/crypto";
+import { nextBlock, Signers } from "./support/chain.ts";
 import { settled } from "./support/pace.ts";
 import { makeRig, type Rig, withRig } from "./support/rig.ts";
 
@@ -130,5 +142,177 @@ test("evidence that cannot be stored is a durability failure, not a bug, and its
     await settled();
     assert.deepEqual([...new Set(rig.fatals.map(({ exitCode }) => exitCode))], [6]);
     assert.equal(rig.runner.chain().lastHeight, 0);
+  });
+});
+
+/** Height 1 with a double prevote of the first of the others, decided. */
+async function caughtAtHeight1(rig: Rig): Promise<DuplicateVoteEvidence> {
+  await rig.begin();
+  const block = rig.block();
+  const [a, b] = pairOf(rig, block);
+  rig.runner.receiveEvidence(a, b);
+  await decide(rig, block);
+  const [evidence] = rig.runner.evidence.forBlock(rig.runner.chain());
+  assert.ok(evidence !== undefined);
+  return evidence;
+}
+
+async function decideNext(rig: Rig, block: ReturnType<Rig["block"]>): Promise<void> {
+  const { height } = block.block.header;
+  await rig.pass(50);
+  await rig.propose(block);
+  await rig.votes(prevote, block.blockId, rig.others);
+  await rig.votes(precommit, block.blockId, rig.others);
+  await settled();
+  assert.equal(rig.runner.chain().lastHeight, height);
+}
+
+test("evidence is told to the others once, and a block that carries it convicts: committed once, restarts or not", async () => {
+  const rig = await makeRig();
+  const evidence = await caughtAtHeight1(rig);
+  assert.equal(rig.published.evidence.length, 1);
+  const events = rig.journal.filter((event) => event.includes("evidence"));
+  assert.deepEqual(events, ["evidence kept", "publish evidence"], "durable before it is told");
+  const before = { disk: rig.disk.copy("synced"), store: rig.store.copy() };
+  await decideNext(rig, rig.block({ evidence: [evidence] }));
+  const offender = evidence.voteA.validatorAddress;
+  assert.equal(registryEntryByAddress(rig.runner.chain().registry, offender)?.status, 2);
+  assert.deepEqual(rig.store.kept, []);
+  assert.deepEqual(await rig.store.committedEvidence(), [{ height: 2, evidence }]);
+  assert.deepEqual(rig.runner.evidence.forBlock(rig.runner.chain()), []);
+  const after = { disk: rig.disk.copy("synced"), store: rig.store.copy() };
+
+  await withRig({ after: before }, async (again) => {
+    await again.recover();
+    assert.deepEqual(
+      again.runner.evidence.forBlock(again.runner.chain()),
+      [evidence],
+      "still to be proposed",
+    );
+  });
+  await withRig({ after }, async (again) => {
+    // A put that the crash brought back, or a peer that has not heard of the block.
+    await again.store.putEvidence(evidence);
+    await again.recover();
+    again.runner.receiveEvidence(evidence.voteA, evidence.voteB);
+    again.runner.submitEvidence(evidence, () => undefined);
+    await settled();
+    assert.deepEqual(again.runner.evidence.forBlock(again.runner.chain()), []);
+    assert.deepEqual(again.store.kept, []);
+  });
+  await rig.free();
+});
+
+test("the proposer puts what it holds into its block, and takes its own block", async () => {
+  await withRig({ own: "proposer" }, async (rig) => {
+    await rig.begin();
+    const [own] = rig.published.proposals;
+    assert.ok(own !== undefined);
+    const [other = 0] = rig.others;
+    const [a, b] = [
+      rig.signers.vote(other, prevote, 0, own.proposal.blockId),
+      rig.signers.vote(other, prevote, 0, null),
+    ];
+    rig.runner.receiveEvidence(a, b);
+    await rig.votes(prevote, own.proposal.blockId, rig.others);
+    await rig.votes(precommit, own.proposal.blockId, rig.others);
+    await settled();
+    for (let height = 2; height <= 6; height++) {
+      assert.equal(rig.runner.chain().lastHeight, height - 1);
+      for (let turn = 0; turn < 5; turn++) await rig.pass(10);
+      const mine = rig.published.proposals.find(({ proposal }) => proposal.height === height);
+      if (mine !== undefined) {
+        assert.equal(decodeBlock(mine.body).evidence.length, 1);
+        return;
+      }
+      await decideNext(rig, rig.block());
+    }
+    assert.fail("its turn never came");
+  });
+});
+
+test("a proposal with evidence that proves nothing, or that was committed before, is prevoted nil", async () => {
+  await withRig({}, async (rig) => {
+    const evidence = await caughtAtHeight1(rig);
+    const signature = evidence.voteB.signature.with(0, (evidence.voteB.signature[0] ?? 0) ^ 1);
+    const bad = rig.block({ evidence: [{ ...evidence, voteB: { ...evidence.voteB, signature } }] });
+    await rig.pass(50);
+    await rig.propose(bad);
+    await rig.pass(50);
+    const mine = (height: number): readonly (string | null)[] =>
+      rig.published.votes
+        .filter((vote) => vote.height === height && vote.type === prevote)
+        .map((vote) => (vote.blockId === null ? null : "block"));
+    assert.deepEqual(mine(2), [null]);
+  });
+  await withRig({}, async (rig) => {
+    const evidence = await caughtAtHeight1(rig);
+    await decideNext(rig, rig.block({ evidence: [evidence] }));
+    await rig.pass(50);
+    await rig.propose(rig.block({ evidence: [evidence] }));
+    await rig.pass(50);
+    const [vote] = rig.published.votes.filter((each) => each.height === 3 && each.type === prevote);
+    assert.equal(vote?.blockId, null);
+  });
+});
+
+test("evidence that nobody verified yet is judged against the stored past: bogus costs one check, and its sender is told from the unlucky", async () => {
+  await withRig({}, async (rig) => {
+    const evidence = await caughtAtHeight1(rig);
+    for (let i = 0; i < 2; i++) await decideNext(rig, rig.block());
+    const [, other = 0] = rig.others;
+    const state = rig.runner.chain();
+    const first = new Signers(rig.chain, rig.chain.start);
+    const pair = [
+      first.vote(other, precommit, 3, null),
+      first.vote(other, precommit, 3, evidence.voteB.blockId ?? evidence.voteA.blockId),
+    ] as const;
+    const good = makeDuplicateVoteEvidence(pair[0], pair[1], rig.chain.start.validators, evidence.timestamp);
+    const submit = (given: Evidence): Promise<string> =>
+      new Promise((resolve) => rig.runner.submitEvidence(given, ({ kind }) => resolve(kind)));
+    const forged = (vote: Vote): Vote => ({ ...vote, signature: new Uint8Array(64).fill(5) });
+    assert.equal(await submit({ ...good, voteA: forged(good.voteA) }), "bad");
+    assert.equal(await submit({ ...good, voteB: forged(good.voteB) }), "bad");
+    assert.equal(await submit({ ...good, timestamp: good.timestamp + 1n }), "bad");
+    const future = { ...good, voteA: { ...good.voteA, height: 99 }, voteB: { ...good.voteB, height: 99 } };
+    assert.equal(await submit(future), "refused");
+    assert.equal(await submit(good), "taken");
+    assert.equal(await submit(good), "known");
+    assert.equal(rig.runner.evidence.forBlock(state).length, 2);
+    assert.ok(rig.store.kept.length === 2);
+  });
+});
+
+test("a precommit in the next block that contradicts the one seen here is caught, in consensus and in sync", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const block = rig.block();
+    await decide(rig, block);
+    const [other = 0] = rig.others;
+    const nil = new Signers(rig.chain, rig.chain.start).vote(other, precommit, 0, null);
+    await rig.pass(50);
+    const state = rig.runner.chain();
+    const all = new Signers(rig.chain, rig.chain.start).commit(
+      0,
+      block.blockId,
+      rig.chain.keys.seeds.map((_, i) => i),
+    );
+    const lastCommit = {
+      ...all,
+      signatures: all.signatures.with(other, {
+        flag: CommitFlag.nil,
+        validatorAddress: nil.validatorAddress,
+        timestamp: nil.timestamp,
+        signature: nil.signature,
+      }),
+    };
+    const next = nextBlock(state, lastCommit);
+    await rig.propose(next);
+    await rig.votes(prevote, next.blockId, rig.others);
+    await rig.votes(precommit, next.blockId, rig.others);
+    await settled();
+    assert.equal(rig.runner.chain().lastHeight, 2);
+    const [evidence] = rig.runner.evidence.forBlock(rig.runner.chain());
+    assert.deepEqual(evidence?.voteA.validatorAddress, nil.validatorAddress);
   });
 });

@@ -60,7 +60,7 @@ test("a signature waits for the log also where the signer has a disk of its own"
       modules: { ...runner.modules, wal },
       bodies: runner.bodies,
       timers: runner.timers,
-      equivocators: runner.equivocators,
+      evidence: runner.evidence,
       core: () => runner.core(),
       chain: () => runner.chain(),
       lastCommit: () => runner.lastCommit(),

@@ -200,9 +200,7 @@ class Syncer implements BlockSync {
   async #advance(items: readonly Fetched[], signal: AbortSignal): Promise<void> {
     const modules = this.#modules;
     const state = modules.state();
-    const { good, fault } = await verifyRun(state, items, this.#limits.verifySignatures, (checks) =>
-      modules.verifySignatures(checks),
-    );
+    const { good, fault } = await verifyRun(state, items, this.#limits.verifySignatures, modules);
     for (const { height, block, bytes, blockId, commit, peerId } of good) {
       if (signal.aborted) return;
       // The node may have decided this height by itself meanwhile.

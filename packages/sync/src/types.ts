@@ -1,4 +1,4 @@
-import type { Block, BlockId, ChainState, Commit, Height } from "@quorate/chain";
+import type { Block, BlockId, ChainState, Commit, Height, PastHeight } from "@quorate/chain";
 
 /** Everything block sync needs, as ports. */
 export interface SyncModules {
@@ -16,6 +16,8 @@ export interface SyncModules {
   ): Promise<boolean[]>;
   /** Tip of the chain here. */
   state(): ChainState;
+  /** A decided height at or below the tip, which evidence in a later block may be of; `null` = not kept here. */
+  past(height: Height): Promise<PastHeight | null>;
   /** Stores body and commit batch, moves the state. Resolves when durable. */
   apply(block: Block, bytes: Uint8Array, blockId: BlockId, commit: Commit): Promise<void>;
   report(peerId: string, offence: "bad_block" | "bad_commit" | "malformed" | "timeout"): void;

@@ -4,11 +4,14 @@ import {
   type BlockId,
   blockIdOf,
   ChainError,
+  type ChainPast,
   type ChainState,
   type Commit,
   commitChecks,
   decodeBlock,
   decodeCommit,
+  evidenceHeight,
+  type PastHeight,
   validateBlock,
 } from "@quorate/chain";
 import type { SignatureCheck } from "@quorate/crypto";
@@ -50,87 +53,114 @@ export interface VerifiedRun {
 
 interface Candidate extends Verified {
   readonly commitSignatures: readonly SignatureCheck[];
-  /** Signatures of the last commit inside the block. */
-  readonly lastCommitSignatures: readonly SignatureCheck[];
+  /** Signatures of the last commit and the evidence inside the block. */
+  readonly blockSignatures: readonly SignatureCheck[];
   readonly broken: string | null;
 }
 
 /**
  * Verifies consecutive heights on top of `state` with one batch of signatures: each commit in full (every signature that
- * is not absent) against the height's own set, each block against every rule of the chain, last commit included. The
- * sets of later heights come from applying the blocks before them, which is pure; nothing of it is kept.
+ * is not absent) against the height's own set, each block against every rule of the chain, last commit and evidence
+ * included. The sets of later heights come from applying the blocks before them, which is pure; nothing of it is kept.
  * @param most signatures after which the run is cut; the first height is always taken.
  */
 export async function verifyRun(
   state: ChainState,
   items: readonly Fetched[],
   most: number,
-  verifySignatures: SyncModules["verifySignatures"],
+  { verifySignatures, past }: Pick<SyncModules, "verifySignatures" | "past">,
 ): Promise<VerifiedRun> {
-  const { candidates, fault } = prepare(state, items, most);
+  const { candidates, fault } = await prepare(state, items, most, past);
   const batch = new Batch();
   const wanted = candidates.map((candidate) => ({
     candidate,
     commit: batch.add(candidate.commitSignatures),
-    lastCommit: batch.add(candidate.lastCommitSignatures),
+    inBlock: batch.add(candidate.blockSignatures),
   }));
   const verdicts = batch.checks.length === 0 ? [] : await verifySignatures(batch.checks);
   const hold = (indexes: readonly number[]): boolean => indexes.every((index) => verdicts[index] === true);
 
   const good: Verified[] = [];
-  for (const { candidate, commit, lastCommit } of wanted) {
+  for (const { candidate, commit, inBlock } of wanted) {
     const { height, peerId, blockId, broken } = candidate;
     if (!hold(commit)) {
       const reason = "a signature of the commit does not hold";
       return { good, fault: { kind: "peer", height, peerId, offence: "bad_commit", reason } };
     }
-    const reason = broken ?? (hold(lastCommit) ? null : "a signature of its last commit does not hold");
+    const reason =
+      broken ?? (hold(inBlock) ? null : "a signature of its last commit or evidence does not hold");
     if (reason !== null) return { good, fault: { kind: "diverged", height, blockId, reason } };
     good.push(candidate);
   }
   return { good, fault };
 }
 
-function prepare(
+async function prepare(
   first: ChainState,
   items: readonly Fetched[],
   most: number,
-): { readonly candidates: readonly Candidate[]; readonly fault: Fault | null } {
+  stored: SyncModules["past"],
+): Promise<{ readonly candidates: readonly Candidate[]; readonly fault: Fault | null }> {
   const candidates: Candidate[] = [];
+  /** Heights that evidence may be of: those of this run, and from the store what is asked for. */
+  const known = new Map<number, PastHeight>();
   let state = first;
   let signatures = 0;
   for (const item of items) {
-    const result = candidateOf(state, item);
+    const read = readItem(item);
+    if ("kind" in read) return { candidates, fault: read };
+    for (const height of read.block.evidence.map(evidenceHeight)) {
+      const past = known.has(height) || height > first.lastHeight ? null : await stored(height);
+      if (past !== null) known.set(height, past);
+    }
+    const result = candidateOf(state, item, read, (height) => known.get(height) ?? null);
     if ("kind" in result) return { candidates, fault: result };
     candidates.push(result);
-    signatures += result.commitSignatures.length + result.lastCommitSignatures.length;
+    signatures += result.commitSignatures.length + result.blockSignatures.length;
     if (result.broken !== null || signatures >= most) break;
+    const { height, time } = result.block.header;
+    known.set(height, { height, time, validators: state.validators });
     state = applyBlock(state, result.block, result.blockId);
   }
   return { candidates, fault: null };
 }
 
-function candidateOf(state: ChainState, item: Fetched): Candidate | Fault {
-  const { height, peerId, block: bytes } = item;
-  const fault = (offence: "bad_commit" | "malformed", reason: string): Fault => {
-    return { kind: "peer", height, peerId, offence, reason };
-  };
+interface ReadItem {
+  readonly block: Block;
+  readonly blockId: BlockId;
+  readonly commit: Commit;
+}
+
+function peerFault({ height, peerId }: Fetched, offence: "bad_commit" | "malformed", reason: string): Fault {
+  return { kind: "peer", height, peerId, offence, reason };
+}
+
+function readItem(item: Fetched): ReadItem | Fault {
+  const bytes = item.block;
   const decoded = attempt(() => {
     const block = decodeBlock(bytes);
     // A header without validators decodes, but has no hash.
     return { block, blockId: blockIdOf(block, bytes), commit: decodeCommit(item.commit) };
   });
-  if (!decoded.ok) return fault("malformed", decoded.reason);
-  const { block, blockId, commit } = decoded.value;
+  return decoded.ok ? decoded.value : peerFault(item, "malformed", decoded.reason);
+}
+
+function candidateOf(
+  state: ChainState,
+  item: Fetched,
+  { block, blockId, commit }: ReadItem,
+  past: ChainPast,
+): Candidate | Fault {
+  const { height, peerId, block: bytes } = item;
   const checks = attempt(() =>
     commitChecks(state.chainId, state.validators, blockId, state.lastHeight + 1, commit, "all"),
   );
-  if (!checks.ok) return fault("bad_commit", checks.reason);
-  const rules = attempt(() => validateBlock(state, block, bytes.length));
+  if (!checks.ok) return peerFault(item, "bad_commit", checks.reason);
+  const rules = attempt(() => validateBlock(state, block, bytes.length, past));
   return {
     ...{ height, peerId, block, bytes, blockId, commit },
     commitSignatures: checks.value,
-    lastCommitSignatures: rules.ok ? rules.value : [],
+    blockSignatures: rules.ok ? rules.value : [],
     broken: rules.ok ? null : rules.reason,
   };
 }

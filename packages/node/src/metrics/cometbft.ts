@@ -45,6 +45,9 @@ export interface CometMetrics {
     readonly quorumPrecommitDelay: Gauge<"proposer_address">;
     readonly roundVotingPower: Gauge<"vote_type">;
   };
+  readonly evidencePool: {
+    readonly numEvidence: Gauge;
+  };
   readonly mempool: {
     readonly size: Gauge;
     readonly sizeBytes: Gauge;
@@ -123,7 +126,7 @@ export function createCometMetrics(registry: Registry): CometMetrics {
       missingValidatorsPower: gauge("consensus_missing_validators_power", "Power of the missing validators."),
       byzantineValidators: gauge(
         "consensus_byzantine_validators",
-        "Validators seen to sign twice between the last two blocks.",
+        "Validators whom the last block convicts of signing twice.",
       ),
       byzantineValidatorsPower: gauge(
         "consensus_byzantine_validators_power",
@@ -183,6 +186,9 @@ export function createCometMetrics(registry: Registry): CometMetrics {
         "Share of the power that voted in the present round, 0 to 1.",
         "vote_type",
       ),
+    },
+    evidencePool: {
+      numEvidence: gauge("evidence_pool_num_evidence", "Pending evidence in the evidence pool."),
     },
     mempool: {
       size: gauge(

@@ -24,8 +24,6 @@ export interface CommitFacts {
   readonly latencyMs: number;
   /** This node's address; `null` on a full node. */
   readonly own: Uint8Array | null;
-  /** Addresses caught signing twice since the previous block. */
-  readonly equivocators: readonly Uint8Array[];
 }
 
 export function recordCommit(metrics: Metrics, facts: CommitFacts): void {
@@ -35,7 +33,7 @@ export function recordCommit(metrics: Metrics, facts: CommitFacts): void {
   comet.consensus.latestBlockHeight.set(block.header.height);
   if (after.params !== before.params) comet.state.consensusParamUpdates.inc();
   if (!sameValidators(after.nextValidators, before.nextValidators)) comet.state.validatorSetUpdates.inc();
-  recordEquivocators(metrics, facts);
+  recordConvictions(metrics, facts);
   if (before.lastValidators !== null) recordSigners(metrics, before, block.lastCommit, facts.own);
   if (source === "sync") {
     comet.blocksync.latestBlockHeight.set(block.header.height);
@@ -97,11 +95,13 @@ function sameValidators(a: ValidatorSet, b: ValidatorSet): boolean {
   );
 }
 
-function recordEquivocators(metrics: Metrics, { before, equivocators }: CommitFacts): void {
+/** Whom the block convicts, with the power that the evidence says they had. */
+function recordConvictions(metrics: Metrics, { block }: CommitFacts): void {
   const { consensus } = metrics.comet;
-  const power = before.validators.validators
-    .filter(({ address }) => equivocators.some((each) => bytesEqual(each, address)))
-    .reduce((sum, validator) => sum + validator.power, 0n);
-  consensus.byzantineValidators.set(equivocators.length);
-  consensus.byzantineValidatorsPower.set(Number(power));
+  const double = block.evidence.filter((each) => each.kind === "duplicate_vote");
+  consensus.byzantineValidators.set(double.length);
+  consensus.byzantineValidatorsPower.set(
+    Number(double.reduce((sum, { validatorPower }) => sum + validatorPower, 0n)),
+  );
+  metrics.own.evidenceCommitted.inc(block.evidence.length);
 }

@@ -29,6 +29,8 @@ export interface QuorateMetrics {
   readonly gossipMessages: Counter<"topic" | "verdict">;
   readonly peerOffences: Counter<"offence">;
   readonly equivocations: Counter<"type">;
+  readonly evidenceBytes: Gauge;
+  readonly evidenceCommitted: Counter;
   readonly commitLatency: Histogram;
   readonly coreStep: Histogram;
   readonly proposalDelay: Gauge<"proposer_address">;
@@ -126,6 +128,8 @@ export function createQuorateMetrics(registry: Registry): QuorateMetrics {
       ...named("equivocations_total", "Equivocations detected, by message type."),
       labelNames: ["type"],
     }),
+    evidenceBytes: new Gauge(named("evidence_pool_bytes", "Encoded bytes of pending evidence.")),
+    evidenceCommitted: new Counter(named("evidence_committed_total", "Evidence in blocks, since start.")),
     commitLatency: new Histogram({
       ...named("commit_latency_seconds", "From the proposal's time to the durable commit here."),
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10],

@@ -114,11 +114,11 @@ export async function buildProposal(
       txs: payload.txs,
       proposerAddress: privval.address,
       lastCommit: ctx.lastCommit().commit,
-      evidence: [],
+      evidence: ctx.evidence.forBlock(state),
     });
     // A proposer that builds what it would refuse itself has a bug: say so instead of costing the others a round.
-    validateBlock(state, block);
     const bytes = encodeBlock(block);
+    validateBlock(state, block, bytes.length, ctx.evidence.past);
     const blockId = blockIdOf(block, bytes);
     if (ctx.bodies.add(height, blockId, bytes, block) === null) {
       answer(null);

@@ -15,7 +15,6 @@ import { encodeEndHeight, WalRecordType } from "../wal-records.ts";
 import type { HeldBody } from "./bodies.ts";
 import type { CommittedBlock, RunnerContext } from "./context.ts";
 import { effectError, forkError, safetyError } from "./fatal.ts";
-import { settleEvidence } from "./misbehaviour.ts";
 import { type ChainCheck, checkBody } from "./validate.ts";
 
 export interface Committed {
@@ -73,7 +72,7 @@ export async function commitBlock(
     const ref = await body.synced;
     if (ctx.chain() !== before) return null;
     // Before the height is over: a crash in between leaves it in the log, which finds the votes again.
-    await settleEvidence(ctx, height, before.validators, block.header.time);
+    await ctx.evidence.deciding({ height, time: block.header.time, validators: before.validators });
     const batchAt = clock.monotonicMs();
     await store.commit({ height, blockId, body: ref, block, seenCommit: commit, state });
     metrics.own.storeCommit.observe((clock.monotonicMs() - batchAt) / 1000);

@@ -8,10 +8,10 @@ import type { BlockStore } from "@quorate/store";
 import type { Wal } from "@quorate/wal";
 import type { Clock } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
+import type { EvidenceKeeper } from "../evidence/keeper.ts";
 import type { Metrics } from "../metrics/index.ts";
 import type { Bodies, HeldBody } from "./bodies.ts";
 import type { LastCommit } from "./last-commit.ts";
-import type { Equivocators } from "./misbehaviour.ts";
 import type { Timers } from "./timers.ts";
 
 /** What the effect handlers publish through; the whole of gossip is not needed. */
@@ -20,6 +20,7 @@ export type Publisher = Pick<
   | "publishProposal"
   | "publishVote"
   | "publishCertificate"
+  | "publishEvidence"
   | "roundStateChanged"
   | "heightDecided"
   | "wantBody"
@@ -68,7 +69,7 @@ export interface RunnerContext {
   readonly modules: RunnerModules;
   readonly bodies: Bodies;
   readonly timers: Timers;
-  readonly equivocators: Equivocators;
+  readonly evidence: EvidenceKeeper;
   core(): ConsensusState;
   /** State after the last committed block. */
   chain(): ChainState;

@@ -7,6 +7,8 @@ import {
   blockIdEquals,
   type ChainState,
   type Commit,
+  commitConflicts,
+  type Evidence,
   earliestTime,
   type Proposal,
   proposerOf,
@@ -28,6 +30,7 @@ import { bytesEqual } from "@quorate/crypto";
 import { StoreError } from "@quorate/store";
 import type { WalPosition } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
+import { EvidenceKeeper, type Reception } from "../evidence/keeper.ts";
 import { recordCommit, showState } from "../metrics/commits.ts";
 import { recordVoteDelays } from "../metrics/vote-delays.ts";
 import { WalRecordType } from "../wal-records.ts";
@@ -38,7 +41,6 @@ import type { RunnerContext, RunnerModules } from "./context.ts";
 import { bugError, effectError, foreignSignatureError } from "./fatal.ts";
 import { LastCommit } from "./last-commit.ts";
 import { LogKeeper } from "./log-keeper.ts";
-import { Equivocators, keepEvidence, noteEvidence, settleEvidence } from "./misbehaviour.ts";
 import { OwnClock } from "./own-clock.ts";
 import { signProposal, signVote } from "./sign.ts";
 import { lastVote, signStateAt } from "./sign-state.ts";
@@ -61,7 +63,7 @@ export class Runner implements RunnerContext {
   readonly modules: RunnerModules;
   readonly bodies: Bodies;
   readonly timers: Timers;
-  readonly equivocators: Equivocators = new Equivocators();
+  readonly evidence: EvidenceKeeper;
   readonly ownClock: OwnClock;
   private coreState: ConsensusState = initialState();
   private chainState: ChainState;
@@ -114,6 +116,11 @@ export class Runner implements RunnerContext {
       (error) => modules.fatal(effectError("a block body could not be stored", error)),
     );
     showState(modules.metrics, state);
+    this.evidence = new EvidenceKeeper({
+      ...modules,
+      chain: () => this.chainState,
+      publish: (evidence) => modules.publisher.publishEvidence(evidence),
+    });
     this.timers = new Timers(modules.clock, (timeout) => this.submit({ kind: "timeout", timeout }));
     this.steps = new StepClock(modules.clock, modules.metrics.comet.consensus);
   }
@@ -237,7 +244,13 @@ export class Runner implements RunnerContext {
 
   /** Two votes that a peer showed, both verified, of one validator for one place. */
   receiveEvidence(first: Vote, second: Vote): void {
-    if (this.mode === "running") this.background(noteEvidence(this, first, second));
+    if (this.mode !== "stopped") this.background(this.evidence.note({ first, second }));
+  }
+
+  /** Evidence that nobody has verified here yet; `reception` is told what became of it. */
+  submitEvidence(evidence: Evidence, reception: (what: Reception) => void): void {
+    if (this.mode === "stopped") reception({ kind: "refused", reason: "the node is stopping" });
+    else this.background(this.evidence.submit(evidence).then(reception));
   }
 
   /** A complete body from gossip or sync: held, stored, told to the core. False when it is not a block of this id. */
@@ -380,7 +393,7 @@ export class Runner implements RunnerContext {
         this.background(this.decide(effect.height, effect.blockId, effect.commit));
         return;
       case "duplicate_vote":
-        this.background(keepEvidence(this, effect.first, effect.second));
+        this.background(this.evidence.caught(effect.first, effect.second));
         return;
       case "duplicate_proposal":
         this.modules.metrics.own.equivocations.inc({ type: "proposal" });
@@ -463,10 +476,12 @@ export class Runner implements RunnerContext {
     const checked = this.validation.checked(body.height, body.blockId);
     const done = await commitBlock(this, body, commit, source, checked);
     if (done === null || this.chainState !== before) return;
+    const seen = this.last.commit;
     this.chainState = done.state;
     this.last = LastCommit.of(done.state, commit);
     this.extendLast(this.late.splice(0));
-    this.background(settleEvidence(this, body.height, before.validators, done.state.lastTime));
+    this.background(this.evidence.decided(done.state, body.block));
+    this.background(this.noteConflicts(seen, body.block.lastCommit));
     this.background(this.keeper.ended(done.endHeight));
     this.decidedId = body.blockId;
     this.decidedTxs = done.block.txs;
@@ -489,6 +504,11 @@ export class Runner implements RunnerContext {
     if (!this.halted) this.modules.publisher.heightDecided(body.height);
   }
 
+  /** Precommits of the last height that a block carries against those seen here: both verified. */
+  private async noteConflicts(seen: Commit, carried: Commit): Promise<void> {
+    for (const pair of commitConflicts(seen, carried)) await this.evidence.caught(pair.first, pair.second);
+  }
+
   private measure(before: ChainState, body: HeldBody, done: Committed): void {
     const { metrics, privval } = this.modules;
     const { txs, source, latencyMs } = done.block;
@@ -501,7 +521,6 @@ export class Runner implements RunnerContext {
       source,
       latencyMs,
       own: privval?.address ?? null,
-      equivocators: this.equivocators.take(),
     });
     if (source === "consensus" && this.decidedProposal !== null) {
       recordVoteDelays(metrics, this.coreState, before.validators, this.decidedProposal, body.block);

@@ -6,6 +6,7 @@ import { type BlockId, blockIdKey, ChainError, parentBeaconBlockRoot, validateBl
 import { heightRoundStep } from "@quorate/consensus";
 import { sleep } from "../clock.ts";
 import { reasonOf } from "../errors.ts";
+import { pastOf } from "../evidence/past.ts";
 import type { HeldBody } from "./bodies.ts";
 import type { RunnerContext } from "./context.ts";
 
@@ -16,11 +17,17 @@ export type ChainCheck =
 /** Chain rules and last-commit signatures of a body; independent of any EL. */
 export async function checkBody(ctx: RunnerContext, body: HeldBody): Promise<ChainCheck> {
   try {
-    const checks = ctx.lastCommit().unverified(validateBlock(ctx.chain(), body.block));
+    const state = ctx.chain();
+    const past = await pastOf(ctx.modules.store, state, body.block);
+    const checks = ctx.lastCommit().unverified(validateBlock(state, body.block, body.bytes.length, past));
     if (checks.length === 0) return { ok: true };
     const verdicts = await ctx.modules.verifier.verify(checks, { priority: 1 });
     if (verdicts.every(Boolean)) return { ok: true };
-    return { ok: false, code: "LAST_COMMIT_SIGNATURE", reason: "a signature of the last commit is wrong" };
+    return {
+      ok: false,
+      code: "BAD_SIGNATURE",
+      reason: "a signature of the last commit or of the evidence is wrong",
+    };
   } catch (error) {
     if (error instanceof ChainError) return { ok: false, code: error.code, reason: error.message };
     throw error;

@@ -11,6 +11,7 @@ import {
   CommitFlag,
   certificateFromVotes,
   DEFAULT_PARAMS,
+  type Evidence,
   earliestTime,
   encodeBlock,
   encodeEnvelope,
@@ -112,6 +113,7 @@ export function nextBlock(
     readonly round?: number;
     readonly txs?: readonly Uint8Array[];
     readonly time?: Time;
+    readonly evidence?: readonly Evidence[];
     readonly change?: (block: Block) => Block;
   } = {},
 ): MadeBlock {
@@ -120,7 +122,7 @@ export function nextBlock(
     txs: [encodeEnvelope({ version: 0 }), ...(options.txs ?? [])],
     proposerAddress: proposerOf(state.validators, options.round ?? 0).address,
     lastCommit,
-    evidence: [],
+    evidence: options.evidence ?? [],
   });
   const block = options.change === undefined ? made : options.change(made);
   const bytes = encodeBlock(block);
@@ -174,7 +176,7 @@ export class Signers {
 
   commit(round: number, blockId: BlockId, indexes: readonly number[]): Commit {
     const height = this.state.lastHeight + 1;
-    const signatures = this.chain.keys.addresses.map((_, index) => {
+    const signatures = this.state.validators.validators.map((_, index) => {
       if (!indexes.includes(index)) {
         const nothing = new Uint8Array();
         return {
@@ -191,15 +193,18 @@ export class Signers {
   }
 
   private seed(index: number): Uint8Array {
-    const seed = this.chain.keys.seeds[index];
-    if (seed === undefined) throw new Error(`no validator ${index}`);
+    const { seeds, addresses } = this.chain.keys;
+    const address = this.address(index);
+    const seed = seeds[addresses.findIndex((each) => bytesEqual(each, address))];
+    if (seed === undefined) throw new Error(`no key of validator ${index}`);
     return seed;
   }
 
+  /** Indexes are those of the set of this height, which a conviction makes smaller. */
   private address(index: number): Uint8Array {
-    const address = this.chain.keys.addresses[index];
-    if (address === undefined) throw new Error(`no validator ${index}`);
-    return address;
+    const validator = this.state.validators.validators[index];
+    if (validator === undefined) throw new Error(`no validator ${index}`);
+    return validator.address;
   }
 }
 

@@ -7,9 +7,18 @@ import {
   type Commit,
   decodeBlock,
   type Evidence,
+  evidenceId,
   type ValidatorSet,
 } from "@quorate/chain";
-import { type BlockMeta, type BlockStore, type BodyRef, type CommitBatch, StoreError } from "@quorate/store";
+import { toHexUpper } from "@quorate/crypto";
+import {
+  type BlockMeta,
+  type BlockStore,
+  type BodyRef,
+  type CommitBatch,
+  type CommittedEvidence,
+  StoreError,
+} from "@quorate/store";
 import { atOnce, type Pace } from "./pace.ts";
 
 interface Decided {
@@ -46,6 +55,7 @@ export class MemoryStore implements BlockStore {
   /** Takes over what another store holds. */
   load(other: MemoryStore, heights: number = other.decided.length): void {
     for (const [key, bytes] of other.bodies) this.bodies.set(key, bytes);
+    this.kept.push(...other.kept);
     this.decided.push(...other.decided.slice(0, heights).map((each) => ({ ...each })));
   }
 
@@ -73,6 +83,7 @@ export class MemoryStore implements BlockStore {
     await this.pace("store.commit");
     if (this.failure !== null) throw this.failure;
     this.decided.push({ batch, seenCommit: batch.seenCommit });
+    await this.dropEvidence(batch.block.evidence);
     this.note(`store.commit ${batch.height}`);
   }
 
@@ -136,10 +147,24 @@ export class MemoryStore implements BlockStore {
   async putEvidence(evidence: Evidence): Promise<void> {
     if (this.failure !== null) throw this.failure;
     this.kept.push(evidence);
+    this.note("evidence kept");
+  }
+
+  dropEvidence(list: readonly Evidence[]): Promise<void> {
+    const ids = list.map((each) => toHexUpper(evidenceId(each)));
+    const left = this.kept.filter((each) => !ids.includes(toHexUpper(evidenceId(each))));
+    this.kept.splice(0, this.kept.length, ...left);
+    return Promise.resolve();
   }
 
   async evidence(): Promise<readonly Evidence[]> {
     return this.kept;
+  }
+
+  async committedEvidence(): Promise<readonly CommittedEvidence[]> {
+    return this.decided
+      .flatMap(({ batch }) => batch.block.evidence.map((evidence) => ({ height: batch.height, evidence })))
+      .reverse();
   }
 
   prune(): Promise<number> {

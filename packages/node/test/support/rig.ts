@@ -10,6 +10,7 @@ import {
   type ChainParams,
   type Commit,
   EMPTY_COMMIT,
+  type Evidence,
   earliestTime,
   type Proposal,
   type Time,
@@ -51,6 +52,7 @@ export interface Published {
   readonly votes: Vote[];
   readonly proposals: { readonly proposal: Proposal; readonly body: Uint8Array }[];
   readonly certificates: Certificate[];
+  readonly evidence: Evidence[];
   readonly wanted: BlockId[];
 }
 
@@ -167,7 +169,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
   const turns = Array.from({ length: size }, (_, round) => proposerIndex(chain.start, round));
   const own = options.own === null ? -1 : options.own === "proposer" ? proposer : (turns.at(-1) ?? 0);
 
-  const published: Published = { votes: [], proposals: [], certificates: [], wanted: [] };
+  const published: Published = { votes: [], proposals: [], certificates: [], evidence: [], wanted: [] };
   const store = new MemoryStore(pace, note);
   if (after !== undefined) store.load(after.store);
   const disk = new MemoryDisk(pace, note);
@@ -210,6 +212,10 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     publishCertificate(certificate) {
       published.certificates.push(certificate);
       note("publish certificate");
+    },
+    publishEvidence(evidence) {
+      published.evidence.push(evidence);
+      note("publish evidence");
     },
     roundStateChanged: () => undefined,
     heightDecided: (height) => note(`announce ${height}`),
@@ -291,6 +297,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
       for (let turn = 0; turn < 4; turn++) await rig.advance(0);
     },
     async recover() {
+      await runner.evidence.open();
       const replay = await recover(runner, { wal, store, privval, log: silent("test") });
       await takeUp(runner, replay);
       await settled();

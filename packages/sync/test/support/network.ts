@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { applyBlock, type ChainState, type Height } from "@quorate/chain";
+import { applyBlock, type ChainState, type Height, type PastHeight } from "@quorate/chain";
 import { nativeBackend } from "@quorate/crypto";
 import { createBlockSync } from "../../src/block-sync.ts";
 import type { SyncClock, SyncLimits } from "../../src/options.ts";
@@ -71,6 +71,7 @@ export class TestNode {
   readonly sync: BlockSync;
   readonly reports: { readonly peer: string; readonly offence: string }[] = [];
   readonly applied: Height[] = [];
+  readonly past = new Map<Height, PastHeight>();
   readonly batches: number[] = [];
   readonly warnings: string[] = [];
   state: ChainState;
@@ -115,10 +116,13 @@ export class TestNode {
         return nativeBackend.verifyBatch(checks);
       },
       state: () => this.state,
+      past: async (height) => this.past.get(height) ?? null,
       apply: async (block, _bytes, blockId) => {
-        this.onApply(block.header.height);
+        const { height, time } = block.header;
+        this.onApply(height);
+        this.past.set(height, { height, time, validators: this.state.validators });
         this.state = applyBlock(this.state, block, blockId);
-        this.applied.push(block.header.height);
+        this.applied.push(height);
       },
       report: (id, offence) => this.reports.push({ peer: id, offence }),
       log: { info: () => undefined, warn: (message) => this.warnings.push(message) },
