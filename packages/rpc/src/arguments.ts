@@ -77,6 +77,17 @@ export class Arguments {
     return bytes;
   }
 
+  /** Any JSON value; in a URI its text. `null` when absent. */
+  json(name: string): unknown {
+    const value = this.#given(name);
+    if (!this.#fromUri || typeof value !== "string") return value;
+    try {
+      return JSON.parse(value);
+    } catch {
+      throw invalid(`${name} must be JSON`);
+    }
+  }
+
   #given(name: string): unknown {
     return this.#values.get(name) ?? null;
   }

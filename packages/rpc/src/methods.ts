@@ -1,9 +1,14 @@
 /** The methods of the server: names, parameters, and what each answers. */
-import type { Height, ValidatorSet } from "@quorate/chain";
+import type { Evidence, Height, ValidatorSet } from "@quorate/chain";
 import {
   blockIdJson,
   blockJson,
+  ChainError,
   consensusParamsJson,
+  evidenceFromJson,
+  evidenceHeight,
+  evidenceId,
+  evidenceJson,
   headerJson,
   signedHeaderJson,
   toBase64,
@@ -36,7 +41,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   check_tx: "transactions are checked by the execution client: eth_call, eth_estimateGas",
   abci_query: "state is read from the execution client: eth_call, eth_getProof",
   broadcast_tx_commit: "send with broadcast_tx_sync or eth_sendRawTransaction and wait for the receipt",
-  broadcast_evidence: "evidence is gathered by the nodes themselves",
   dial_seeds: "peers are set in config.toml",
   dial_peers: "peers are set in config.toml",
   unsafe_flush_mempool: "unsafe methods do not exist here",
@@ -87,6 +91,8 @@ export function createMethods(view: RpcView, log: RpcLog): ReadonlyMap<string, M
     ],
     ["dump_consensus_state", [], async () => dumpConsensusState(view)],
     ["abci_info", [], async () => abciInfo(view)],
+    ["broadcast_evidence", ["evidence"], (args) => broadcastEvidence(view, args.json("evidence"))],
+    ["evidence", [], () => evidenceHeld(view)],
     ...(mempool === undefined ? [] : mempoolMethods(mempool, log)),
   ];
   return new Map(methods.map(([name, parameters, answer]) => [name, { parameters, answer }]));
@@ -219,6 +225,38 @@ function dumpConsensusState(view: RpcView): unknown {
   return {
     round_state: roundState(view.consensus(), view.state().validators),
     peers: peerStates(view.peers()),
+  };
+}
+
+/** Answers with the evidence's hash when it was taken or is known; as in CometBFT, anything else is an error. */
+async function broadcastEvidence(view: RpcView, json: unknown): Promise<{ readonly hash: string }> {
+  if (json === null) throw new CallError(RpcCode.invalidParams, "no evidence was provided");
+  let evidence: Evidence;
+  try {
+    evidence = evidenceFromJson(json);
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error;
+    throw new CallError(RpcCode.invalidParams, error.message);
+  }
+  const refusal = await view.evidence.submit(evidence);
+  if (refusal !== null) throw new CallError(RpcCode.internal, `failed to add evidence: ${refusal}`);
+  return { hash: toHexUpper(evidenceId(evidence)) };
+}
+
+/** What waits for a block here, and what blocks carry, the newest first. */
+async function evidenceHeld(view: RpcView): Promise<unknown> {
+  const shown = (evidence: Evidence): object => ({
+    hash: toHexUpper(evidenceId(evidence)),
+    height: String(evidenceHeight(evidence)),
+    evidence: evidenceJson(evidence),
+  });
+  const committed = await view.evidence.committed();
+  return {
+    pending: view.evidence.pending().map(shown),
+    committed: committed.map(({ height, evidence }) => ({
+      block_height: String(height),
+      ...shown(evidence),
+    })),
   };
 }
 

@@ -4,6 +4,7 @@ import type {
   ChainParams,
   ChainState,
   Commit,
+  Evidence,
   Genesis,
   Height,
   ValidatorSet,
@@ -33,6 +34,17 @@ export interface RpcView {
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] };
   /** Transactions handed in by `broadcast_tx_*`; absent where the chain takes them through the EL alone. */
   readonly mempool?: RpcMempool;
+  readonly evidence: RpcEvidence;
+}
+
+/** The evidence pool and what left it for a block. */
+export interface RpcEvidence {
+  /** `null`: taken, or known already; else why not. */
+  submit(evidence: Evidence): Promise<string | null>;
+  /** In no block yet, oldest first. */
+  pending(): readonly Evidence[];
+  /** In blocks, the newest first. */
+  committed(): Promise<readonly { readonly height: Height; readonly evidence: Evidence }[]>;
 }
 
 /** The pool behind `broadcast_tx_*` and `unconfirmed_txs`. */

@@ -8,17 +8,20 @@ import {
   type Commit,
   CommitFlag,
   DEFAULT_PARAMS,
+  type DuplicateVoteEvidence,
   earliestTime,
   encodeBlock,
   encodeEnvelope,
   type Genesis,
   genesisDocument,
   makeBlock,
+  makeDuplicateVoteEvidence,
   NO_EXECUTION,
   proposerOf,
   stateFromGenesis,
   timeFromMs,
   type ValidatorSet,
+  type Vote,
   VoteType,
   voteSignBytes,
   ZERO_TIME,
@@ -81,7 +84,35 @@ export class MemoryChain {
     for (let i = 0; i < count; i++) this.#add();
   }
 
-  #add(): void {
+  /** A double vote of a validator of that height, as the chain judges it. */
+  doubleVote(height: number, index: number): DuplicateVoteEvidence {
+    const { block, blockId } = this.blocks.get(height)!;
+    const set = this.#sets.get(height)!;
+    const { address } = set.validators[index]!;
+    const vote = (id: BlockId | null): Vote => {
+      const unsigned = {
+        type: VoteType.prevote,
+        height,
+        round: 0,
+        blockId: id,
+        timestamp: block.header.time,
+        validatorAddress: address,
+        validatorIndex: index,
+      };
+      const seed = this.#seeds.get(toHex(address))!;
+      const signature = ed25519Sign(seed, voteSignBytes(this.genesis.chainId, unsigned));
+      return { ...unsigned, signature };
+    };
+    return makeDuplicateVoteEvidence(vote(blockId), vote(null), set, block.header.time);
+  }
+
+  /** A block that convicts them; then `count` more. */
+  convict(evidence: readonly DuplicateVoteEvidence[], count: number): void {
+    this.#add(evidence);
+    this.grow(count);
+  }
+
+  #add(evidence: readonly DuplicateVoteEvidence[] = []): void {
     const height = this.state.lastHeight + 1;
     const round = height % 5 === 0 ? 1 : 0;
     const block = makeBlock(this.state, {
@@ -89,7 +120,7 @@ export class MemoryChain {
       txs: [encodeEnvelope(NO_EXECUTION), utf8Encode(`tx ${height}`), utf8Encode(`other ${height}`)],
       proposerAddress: proposerOf(this.state.validators, round).address,
       lastCommit: this.blocks.get(height - 1)?.commit ?? null,
-      evidence: [],
+      evidence,
     });
     const bytes = encodeBlock(block);
     const blockId = blockIdOf(block, bytes);
@@ -189,11 +220,12 @@ export function viewOf(chain: MemoryChain, changes: Partial<RpcView> = {}): RpcV
       prevotesPower: 21n,
       precommitsPower: 0n,
       totalPower: chain.state.validators.totalPower,
-      missing: [chain.state.validators.validators[3]!.address],
+      missing: [chain.state.validators.validators.at(-1)!.address],
       lockedRound: -1,
       validRound: -1,
       startTimeMs: 1_767_225_600_000,
     }),
+    evidence: { submit: async () => null, pending: () => [], committed: async () => [] },
     executionSummary: () => ({
       client: "none",
       head: "",

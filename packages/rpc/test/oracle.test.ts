@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { encodeBlock } from "@quorate/chain";
+import { encodeBlock, encodeEvidence, validatorJson } from "@quorate/chain";
 import { toHex } from "@quorate/crypto";
 import { createRpcServer, type RpcServer } from "@quorate/rpc";
 import { MemoryChain, recordingLog, viewOf } from "./memory-chain.ts";
@@ -79,6 +79,43 @@ describe("CometBFT's Go library, unmodified, as judge of our chain", { skip }, (
     const verdict = await run(path, ["block", file]);
     assert.equal(verdict.code, 0, verdict.output);
     assert.match(verdict.output, /OK/);
+  });
+
+  it("takes the evidence that our blocks carry, and follows the chain past the convictions", async () => {
+    const judged = new MemoryChain(Math.floor(Date.now() / 1000) * 1000 - 3_600_000);
+    judged.grow(4);
+    const [first, second] = [judged.doubleVote(2, 1), judged.doubleVote(4, 3)];
+    judged.convict([first], 3);
+    judged.convict([second], 6);
+    assert.deepEqual(
+      judged.blocks.get(5)?.block.evidence.map(({ kind }) => kind),
+      ["duplicate_vote"],
+    );
+    assert.equal(judged.state.validators.validators.length, 2);
+    const cases = [first, second].map((evidence) => ({
+      chain_id: judged.genesis.chainId,
+      evidence: toHex(encodeEvidence(evidence)),
+      validators: judged.validators(evidence.voteA.height)!.validators.map(validatorJson),
+    }));
+    const file = join(directory, "evidence.json");
+    await writeFile(file, JSON.stringify(cases));
+    const taken = await run(path, ["evidence", file]);
+    assert.equal(taken.code, 0, taken.output);
+    const blocks = join(directory, "convicting.hex");
+    const lines = [...judged.blocks.values()].map(({ block }) => toHex(encodeBlock(block)));
+    await writeFile(blocks, `${lines.join("\n")}\n`);
+    const valid = await run(path, ["block", blocks]);
+    assert.equal(valid.code, 0, valid.output);
+    const other = await createRpcServer({ listen: "127.0.0.1:0" }, viewOf(judged), {
+      log: recordingLog().log,
+      metrics: null,
+    });
+    try {
+      const followed = await run(path, ["rpc", other.url]);
+      assert.equal(followed.code, 0, followed.output);
+    } finally {
+      await other.close();
+    }
   });
 
   it("reads the other answers of RPC with its own client", async () => {

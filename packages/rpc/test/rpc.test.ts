@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
-import { genesisHash, genesisToJson, toBase64 } from "@quorate/chain";
+import {
+  type Evidence,
+  evidenceId,
+  evidenceJson,
+  genesisHash,
+  genesisToJson,
+  toBase64,
+} from "@quorate/chain";
 import { sha256, toHex, toHexUpper, utf8Encode } from "@quorate/crypto";
 import { createRpcServer, RpcError, type RpcServer, type RpcView } from "@quorate/rpc";
 import fc from "fast-check";
@@ -205,6 +212,64 @@ describe("answers about the chain", () => {
       signature: null,
     });
     assert.equal((await client.get("/commit")).result.canonical, false);
+  });
+
+  it("take evidence in CometBFT's JSON, of both kinds, and say why not; list what is held and what blocks carry", async () => {
+    const told = new MemoryChain(START_MS);
+    told.grow(4);
+    const double = told.doubleVote(2, 1);
+    const stored = told.blocks.get(3)!;
+    const attack: Evidence = {
+      kind: "light_client_attack",
+      conflictingBlock: {
+        signedHeader: { header: stored.block.header, commit: stored.commit },
+        validators: told.validators(3)!,
+      },
+      commonHeight: 2,
+      byzantineValidators: told.validators(2)!.validators.slice(0, 2),
+      totalVotingPower: told.validators(2)!.totalPower,
+      timestamp: stored.block.header.time,
+    };
+    const taken: Evidence[] = [];
+    const evidence: RpcView["evidence"] = {
+      submit: async (given) => {
+        taken.push(given);
+        return given.kind === "duplicate_vote" ? null : "it is too old";
+      },
+      pending: () => [attack],
+      committed: async () => [{ height: 4, evidence: double }],
+    };
+    await withServer(viewOf(told, { evidence }), async (other) => {
+      const ok = await other.post("broadcast_evidence", { evidence: evidenceJson(double) });
+      assert.deepEqual(ok.result, { hash: toHexUpper(evidenceId(double)) });
+      const bad = await other.post("broadcast_evidence", { evidence: evidenceJson(attack) });
+      assert.equal(bad.error?.data, "failed to add evidence: it is too old");
+      const uri = encodeURIComponent(JSON.stringify(evidenceJson(double)));
+      assert.equal((await other.get(`/broadcast_evidence?evidence=${uri}`)).error, undefined);
+      assert.deepEqual(taken, [double, attack, double]);
+      for (const wrong of [
+        undefined,
+        7,
+        {},
+        { type: "x", value: {} },
+        { ...evidenceJson(double), type: 1 },
+      ]) {
+        const reply = await other.post("broadcast_evidence", { evidence: wrong });
+        assert.equal(reply.error?.code, -32602, JSON.stringify(wrong));
+      }
+      const held: unknown = (await other.get("/evidence")).result;
+      assert.deepEqual(held, {
+        pending: [{ hash: toHexUpper(evidenceId(attack)), height: "2", evidence: evidenceJson(attack) }],
+        committed: [
+          {
+            block_height: "4",
+            hash: toHexUpper(evidenceId(double)),
+            height: "2",
+            evidence: evidenceJson(double),
+          },
+        ],
+      });
+    });
   });
 
   it("page validators and know the set of the next height", async () => {
