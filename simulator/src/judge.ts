@@ -141,6 +141,14 @@ export class Judge implements ClusterWatch {
     this.#recorder.add({ kind: "crash", node, detail: `exit ${exit.code}: ${exit.what}` });
   }
 
+  healed(): void {
+    for (const law of this.#laws) law.healed?.(Math.max(...this.heights));
+  }
+
+  ended(height: number): void {
+    for (const law of this.#laws) law.ended?.(height);
+  }
+
   head(node: number, number: number, hash: string, finalized: boolean): void {
     for (const law of this.#laws) law.head?.(node, number, hash, finalized);
   }

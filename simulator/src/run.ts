@@ -151,6 +151,7 @@ async function play(
     await scheduler.run(plan.faultsForMs, broken);
   }
   player.heal();
+  judge.healed();
   const healedAt = scheduler.now;
   const from = Math.max(...judge.heights);
   const bound = LIVE_BOUND_MS * Math.max(1, plan.timeouts.proposeMs / BOUND_TIMEOUT_MS);
@@ -169,6 +170,7 @@ async function play(
       () => broken() || (lowest() >= plan.heights && executed(cluster, honest) >= plan.heights),
     );
   }
+  if (!broken() && recovery !== null) judge.ended(lowest());
   const live = recovery !== null && lowest() >= plan.heights && executed(cluster, honest) >= plan.heights;
   return {
     verdict: broken() ? "violation" : live ? "ok" : "stall",

@@ -15,6 +15,8 @@ export interface ChainShape {
   readonly blockIntervalMs: number;
   readonly timeouts: Timeouts;
   readonly execution: "none" | "engine";
+  /** Default: the product's. */
+  readonly maxEvidenceBytes?: number;
 }
 
 export const CHAIN_ID = "quorate-sim";
@@ -51,6 +53,7 @@ export function makeGenesis(shape: ChainShape, keys: readonly SigningKey[]): Gen
       timeoutPrevoteDeltaMs: Math.ceil(timeouts.prevoteMs / 2),
       timeoutPrecommitMs: timeouts.precommitMs,
       timeoutPrecommitDeltaMs: Math.ceil(timeouts.precommitMs / 2),
+      maxEvidenceBytes: shape.maxEvidenceBytes ?? DEFAULT_PARAMS.maxEvidenceBytes,
     },
     validators: keys.map((key, index) => ({
       pubKey: key.signer.publicKey,

@@ -1,4 +1,5 @@
 /** The swarm: every seed draws its own network, its own timeouts and its own mix of faults. */
+import { DEFAULT_PARAMS } from "@quorate/chain";
 import { BEHAVIOURS, type Behaviour } from "../byzantine/strategy.ts";
 import type { Timeouts } from "../cluster/genesis.ts";
 import type { Boundary } from "../cluster/process.ts";
@@ -27,6 +28,8 @@ export interface Plan {
   readonly byzantine: Byzantine | null;
   /** Faults end at this time at the latest. */
   readonly faultsForMs: number;
+  /** 0: no block has room for evidence, and who lies does so to the end. */
+  readonly maxEvidenceBytes: number;
 }
 
 export interface Byzantine {
@@ -113,6 +116,7 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
     faults,
     byzantine,
     faultsForMs,
+    maxEvidenceBytes: random.split("evidence").chance(0.5) ? DEFAULT_PARAMS.maxEvidenceBytes : 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import { agreement } from "./agreement.ts";
 import { cleanExits } from "./clean-exits.ts";
+import { convicted } from "./convicted.ts";
 import { executedOnce } from "./executed-once.ts";
 import type { MakeLaw } from "./law.ts";
 import { lockRules } from "./lock-rules.ts";
@@ -16,6 +17,7 @@ export const LAWS: Readonly<Record<string, MakeLaw>> = {
   "lock-rules": lockRules,
   "sync-before-send": syncBeforeSend,
   "never-accused": neverAccused,
+  convicted,
   "executed-once": executedOnce,
   "clean-exits": cleanExits,
 };

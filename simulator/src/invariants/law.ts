@@ -15,6 +15,10 @@ export interface Law {
   committed?(node: number, commit: CommitInfo): void;
   exited?(node: number, exit: NodeExit): void;
   crashed?(node: number): void;
+  /** The faults are over; `height`: the highest committed by anybody. */
+  healed?(height: number): void;
+  /** The run went on to its end without a violation; `height`: the lowest that every honest node reached. */
+  ended?(height: number): void;
   /** A node's execution client was told a head; it lost blocks. */
   head?(node: number, number: number, hash: string, finalized: boolean): void;
   clientLost?(node: number): void;

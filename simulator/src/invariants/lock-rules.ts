@@ -1,4 +1,4 @@
-import { type BlockId, quorum, stateFromGenesis, VoteType } from "@quorate/chain";
+import { type BlockId, quorum, stateFromGenesis, type ValidatorSet, VoteType } from "@quorate/chain";
 import type { Input } from "@quorate/consensus";
 import { addressOf, toHex } from "@quorate/crypto";
 import { idText, voteName } from "../network/describe.ts";
@@ -16,23 +16,26 @@ interface Lock {
  */
 export const lockRules: MakeLaw = ({ cluster, violated, honest }) => {
   const { validators } = cluster.options.genesis;
-  const total = validators.reduce((sum, { power }) => sum + power, 0n);
-  const needed = quorum(total);
-  const set = stateFromGenesis(cluster.options.genesis).validators.validators;
   const addresses = validators.map(({ pubKey }) => toHex(addressOf(pubKey)));
   const nodeOf = (address: Uint8Array): number => addresses.indexOf(toHex(address));
-  const inOrder = set.map(({ address }) => nodeOf(address));
-  /** Node of a set index: the set of a simulated chain never changes. */
-  const inSetOrder = (index: number): number => inOrder[index] ?? -1;
-  const powerOf = (node: number): bigint => validators[node]?.power ?? 0n;
+  const genesisSet = stateFromGenesis(cluster.options.genesis).validators;
+  /** Sets by height, as decided blocks leave them: evidence takes validators out. */
+  const sets = new Map<number, ValidatorSet>();
+  const setOf = (height: number): ValidatorSet => sets.get(height) ?? genesisSet;
+  const inSetOrder = (height: number, index: number): number => {
+    const validator = setOf(height).validators[index];
+    return validator === undefined ? -1 : nodeOf(validator.address);
+  };
+  const powerOf = (height: number, node: number): bigint =>
+    setOf(height).validators.find(({ address }) => nodeOf(address) === node)?.power ?? 0n;
   /** Prevoters by height/round/id; of Byzantine nodes every vote they ever sent to anybody. */
   const prevoters = new Map<string, Set<number>>();
   const locks = new Map<string, Lock>();
 
   const hasPolka = (height: number, round: number, id: string): boolean => {
     let power = 0n;
-    for (const node of prevoters.get(`${height}/${round}/${id}`) ?? []) power += powerOf(node);
-    return power >= needed;
+    for (const node of prevoters.get(`${height}/${round}/${id}`) ?? []) power += powerOf(height, node);
+    return power >= quorum(setOf(height).totalPower);
   };
 
   const notePrevote = (height: number, round: number, blockId: BlockId | null, node: number): void => {
@@ -49,11 +52,14 @@ export const lockRules: MakeLaw = ({ cluster, violated, honest }) => {
     } else if (input.kind === "certificate" && input.certificate.type === VoteType.prevote) {
       const { height, round, blockId, signatures } = input.certificate;
       for (const { validatorIndex } of signatures)
-        notePrevote(height, round, blockId, inSetOrder(validatorIndex));
+        notePrevote(height, round, blockId, inSetOrder(height, validatorIndex));
     }
   };
 
   return {
+    stored(node, { height, state }) {
+      if (honest(node)) sets.set(height + 1, state.validators);
+    },
     spoke(node, message) {
       if (!isVote(message)) return;
       const { height, round, type, blockId } = message;

@@ -7,6 +7,15 @@ export const neverAccused: MakeLaw = ({ cluster, violated, honest }) => {
   const addresses = cluster.options.genesis.validators.map(({ pubKey }) => addressOf(pubKey));
   const nodeOf = (address: Uint8Array): number => addresses.findIndex((each) => bytesEqual(each, address));
   return {
+    stored(node, { height, block }) {
+      if (!honest(node)) return;
+      for (const evidence of block.evidence) {
+        const accused = evidence.kind === "duplicate_vote" ? nodeOf(evidence.voteA.validatorAddress) : -1;
+        if (accused < 0 || honest(accused)) {
+          violated(`block ${height} convicts node ${accused}, which keeps to the protocol`, [node, accused]);
+        }
+      }
+    },
     step(node, _input, _before, { effects, state }) {
       if (!honest(node)) return;
       for (const effect of effects) {

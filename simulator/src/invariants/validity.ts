@@ -5,6 +5,7 @@ import {
   type ChainState,
   encodeBlock,
   encodeState,
+  type PastHeight,
   proposerOf,
   stateFromGenesis,
   validateBlock,
@@ -24,6 +25,7 @@ export const validity: MakeLaw = ({ cluster, violated, honest }) => {
   const backend = backendOf(scheme);
   let state: ChainState = stateFromGenesis(genesis);
   const states = new Map<number, Uint8Array>();
+  const past = new Map<number, PastHeight>();
   return {
     stored(node, { height, block, blockId, seenCommit, state: after }) {
       if (!honest(node)) return;
@@ -32,9 +34,9 @@ export const validity: MakeLaw = ({ cluster, violated, honest }) => {
         if (known === undefined && height === state.lastHeight + 1) {
           if (!blockIdEquals(blockIdOf(block, encodeBlock(block)), blockId))
             throw new Error("its id is another block's");
-          const checks = validateBlock(state, block);
+          const checks = validateBlock(state, block, undefined, (asked) => past.get(asked) ?? null);
           if (!checks.every((check) => scheme.verify(check)))
-            throw new Error("its last commit has a bad signature");
+            throw new Error("its last commit or its evidence has a bad signature");
           const rounds = Array.from({ length: seenCommit.round + 1 }, (_, round) => round);
           const { proposerAddress } = block.header;
           if (
@@ -42,6 +44,7 @@ export const validity: MakeLaw = ({ cluster, violated, honest }) => {
           )
             throw new Error("its proposer never had the turn");
           verifyCommit(state.chainId, state.validators, blockId, height, seenCommit, backend);
+          past.set(height, { height, time: block.header.time, validators: state.validators });
           state = applyBlock(state, block, blockId);
           states.set(height, encodeState(state));
         }
