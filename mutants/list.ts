@@ -1,6 +1,7 @@
 /** Every mutant, by the part of the product that it breaks. */
 import { CHAIN } from "./list/chain.ts";
 import { DRIVER } from "./list/driver.ts";
+import { EVIDENCE } from "./list/evidence.ts";
 import { EXECUTION } from "./list/execution.ts";
 import { GOSSIP } from "./list/gossip.ts";
 import { HEIGHTS } from "./list/heights.ts";
@@ -23,6 +24,7 @@ export const PARTS: Readonly<Record<string, readonly Mutant[]>> = {
   privval: SIGN_STATE,
   order: ORDER_OF_EVENTS,
   runner: RUNNING,
+  evidence: EVIDENCE,
   execution: EXECUTION,
   sync: SYNC_AND_COMMITS,
   chain: CHAIN,

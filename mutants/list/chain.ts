@@ -53,8 +53,8 @@ export const CHAIN: readonly Mutant[] = [
   {
     name: "last-commit-is-not-asked",
     file: VALIDATE,
-    find: "  return lastCommitChecks(state, block);\n}\n",
-    replace: "  lastCommitChecks(state, block);\n  return [];\n}\n",
+    find: "  return [...lastCommitChecks(state, block), ...evidenceChecks];\n",
+    replace: "  lastCommitChecks(state, block);\n  return evidenceChecks;\n",
     bug: "forged signatures stand in the last commit",
     origin: "CometBFT validateBlock",
     verdict: killedBy(BLOCKS, "hands out a check that fails when a signature of the last commit is bad"),
