@@ -1,5 +1,6 @@
 /** What every campaign against a running network has in common: seeds, bounds, measures, problems, the verdict. */
 
+import { join } from "node:path";
 import { ethChain } from "../test/support/eth.ts";
 import { tail } from "../test/support/live.ts";
 import { seededRandom } from "../test/support/random.ts";
@@ -77,8 +78,12 @@ export class Report {
   /** Of the scene that runs. */
   what = "";
 
-  constructor(slack: number, progress: (line: string) => void) {
+  readonly #signal: AbortSignal | null;
+
+  /** After `signal` nothing is a problem any more: whoever interrupts a scene breaks it. */
+  constructor(slack: number, progress: (line: string) => void, signal: AbortSignal | null = null) {
     this.slack = slack;
+    this.#signal = signal;
     this.#progress = progress;
   }
 
@@ -88,6 +93,7 @@ export class Report {
   }
 
   problem(text: string): void {
+    if (this.#signal?.aborted === true) return;
     const line = `${this.what}: ${text}`;
     this.problems.push(line);
     this.#progress(`PROBLEM ${line}`);
@@ -121,7 +127,7 @@ export class Report {
 /** Scenes by ascending seeds until the time, the scenes or the patience of the signal are over. */
 export async function runCampaign(campaign: Campaign, options: RunOptions): Promise<Verdict> {
   const { signal, progress } = options;
-  const report = new Report(options.slack, progress);
+  const report = new Report(options.slack, progress, signal);
   const deadline = performance.now() + options.minutes * 60_000;
   const over = (seed: number): boolean =>
     signal.aborted || seed - options.seed >= options.scenes || performance.now() > deadline;
@@ -141,16 +147,24 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
     }
     const before = report.problems.length;
     const pace = new Pace(net.live);
+    // Whatever a scene waits for, without a network it does not come.
+    const interrupted = (): void => void net.live.network.stop();
+    if (signal.aborted) interrupted();
+    signal.addEventListener("abort", interrupted);
     let scenes = 0;
     for (; scenes < campaign.scenesPerNetwork && !over(seed) && report.problems.length === before; scenes++) {
       report.what = `${campaign.name} --seed ${seed}`;
       const failed = report.problems.length;
+      const startedAt = performance.now();
       try {
         await campaign.scene({ net, pace, seed, random: seededRandom(seed), report });
       } catch (error) {
-        if (!signal.aborted) report.problem(error instanceof Error ? error.message : String(error));
+        report.problem(error instanceof Error ? error.message : String(error));
       }
       if (report.problems.length > failed) report.failed++;
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      if (!signal.aborted)
+        progress(`${report.what}: ${report.problems.length > failed ? "FAILED" : "held"}, ${seconds} s`);
       seed++;
     }
     report.what = `${campaign.name}, network of seeds ${seed - scenes} to ${seed - 1}`;
@@ -160,16 +174,18 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
     const bad = report.problems.length > before;
     if (bad && sound === before) report.failed++;
     if (bad) {
-      for (const name of net.live.names)
-        progress(`--- ${name}\n${tail(`${net.live.homeOf(name)}/node.log`, 30)}`);
-      if (options.keep) progress(`kept: ${net.live.home}`);
+      for (const name of net.live.names) progress(`--- ${name}\n${unusual(net.live.homeOf(name))}`);
+      progress(
+        options.keep ? `kept: ${net.live.home}` : "the network's home is removed; --keep would keep it",
+      );
     }
     report.heights += net.live.height;
+    signal.removeEventListener("abort", interrupted);
     const { code, err } = await net.close(bad && options.keep);
-    if (code !== 0 && !signal.aborted)
-      report.problem(`the network ended with ${code}: ${err.trim().split("\n").at(-1)}`);
+    if (code !== 0) report.problem(`the network ended with ${code}: ${err.trim().split("\n").at(-1)}`);
     progress(
-      `${campaign.name}: seeds up to ${seed - 1}, ${report.count} ${campaign.unit}, ${report.heights} heights, ${report.problems.length} problems`,
+      `${campaign.name}: network of seeds ${seed - scenes} to ${seed - 1} ${bad ? "FAILED" : "held"} over ${net.live.height} heights;` +
+        ` ${report.count} ${campaign.unit} so far, ${report.failed} failed`,
     );
   }
   return {
@@ -182,6 +198,15 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
     ...{ next_seed: seed, ok: report.problems.length === 0, seed: options.seed, el: options.el },
     ...{ heights: report.heights, measures: report.measures, problems: report.problems },
   };
+}
+
+/** The last lines of a node's log that say more than that a height was committed. */
+function unusual(home: string): string {
+  const lines = tail(join(home, "node.log"), 200).split("\n");
+  return lines
+    .filter((line) => !/ committed height=\d+ round=0 /.test(line))
+    .slice(-15)
+    .join("\n");
 }
 
 /** What must hold of every network at its end, whatever was done to it. */

@@ -1,7 +1,7 @@
 /** A long run of one network: memory, descriptors and rounds stay flat, whatever happens on the wires meanwhile. */
 import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { residentMib } from "../test/support/live.ts";
+import { type NodeNow, residentMib } from "../test/support/live.ts";
 import { recovery } from "./bounds.ts";
 import type { Campaign, Report } from "./campaign.ts";
 import type { ChaosNetwork } from "./network.ts";
@@ -16,6 +16,8 @@ const WARM_UP = 5;
 /** Memory of a node may grow by so much an hour; over a shorter run noise is larger. */
 const MIB_PER_HOUR = 1;
 const NOISE_MIB = 12;
+/** Timers and open handles beyond those after the warm-up: requests and retries under way. */
+const SPARE_TIMERS = 24;
 /** Descriptors beyond those after the warm-up: connections that come and go. */
 const SPARE_DESCRIPTORS = 16;
 /** Of heights while nothing is done to anybody. */
@@ -25,6 +27,8 @@ interface Sample {
   readonly minute: number;
   readonly mib: number;
   readonly descriptors: number;
+  /** Timers and handles that its event loop knows of. */
+  readonly timers: number;
 }
 
 interface Log {
@@ -40,16 +44,25 @@ function descriptorsOf(pid: number): number {
   return process.platform === "linux" ? readdirSync(`/proc/${pid}/fd`).length : 0;
 }
 
-/** Lowest memory and descriptors of a quiet while: what garbage collection leaves. */
-async function lowest(pids: ReadonlyMap<string, number>): Promise<Map<string, Omit<Sample, "minute">>> {
+/** What the event loop of a node waits for: prom-client counts it in its default metrics. */
+async function timersOf(metrics: string): Promise<number> {
+  const text = await (await fetch(`${metrics}/metrics`)).text();
+  const counts = [...text.matchAll(/^nodejs_active_(?:resources|handles)\{[^}]*\} (\d+)$/gm)];
+  if (counts.length === 0) throw new Error(`${metrics} tells no nodejs_active_resources`);
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Lowest memory, descriptors and timers of a quiet while: what garbage collection leaves. */
+async function lowest(nodes: readonly NodeNow[]): Promise<Map<string, Omit<Sample, "minute">>> {
   const found = new Map<string, Omit<Sample, "minute">>();
   for (const until = performance.now() + QUIET_MS; performance.now() < until; await delay(SAMPLE_MS)) {
-    for (const [name, pid] of pids) {
+    for (const { name, pid, metrics } of nodes) {
       const before = found.get(name);
-      const [mib, descriptors] = [residentMib(pid) ?? 0, descriptorsOf(pid)];
+      const [mib, descriptors, timers] = [residentMib(pid) ?? 0, descriptorsOf(pid), await timersOf(metrics)];
       found.set(name, {
         mib: Math.min(mib, before?.mib ?? mib),
         descriptors: Math.min(descriptors, before?.descriptors ?? descriptors),
+        timers: Math.min(timers, before?.timers ?? timers),
       });
     }
   }
@@ -60,7 +73,7 @@ export const soak: Campaign = {
   name: "soak",
   unit: "minutes",
   about:
-    "one network for as long as --minutes says: memory and descriptors stay flat, heights take one round",
+    "one network for as long as --minutes says: memory, descriptors and timers stay flat, heights take one round",
   network: { blockIntervalMs: 250, load: 20 },
   scenesPerNetwork: Number.POSITIVE_INFINITY,
   async scene({ net, pace, random, report }) {
@@ -70,7 +83,7 @@ export const soak: Campaign = {
     const from = performance.now();
     const nodes = await live.nodes();
     const first = live.height + 1;
-    const quiet = await lowest(new Map(nodes.map(({ name, pid }) => [name, pid])));
+    const quiet = await lowest(nodes);
     const last = live.height;
     for (const { height, round } of live.commitsOf("node0")) {
       if (height <= first || height > last) continue;
@@ -108,6 +121,11 @@ function judgeGrowth(name: string, samples: readonly Sample[], report: Report): 
     report.problem(
       `${name} grew by ${grown.toFixed(1)} MiB in ${(hours * 60).toFixed(0)} minutes after its warm-up`,
     );
+  report.measured(`memory of ${name}, MiB`, last.mib);
+  report.measured(`descriptors of ${name}`, last.descriptors);
+  report.measured(`timers of ${name}`, last.timers);
+  if (last.timers > first.timers + SPARE_TIMERS)
+    report.problem(`${name} has ${last.timers} timers and handles, after its warm-up it had ${first.timers}`);
   if (last.descriptors > first.descriptors + SPARE_DESCRIPTORS)
     report.problem(
       `${name} has ${last.descriptors} descriptors, after its warm-up it had ${first.descriptors}`,
