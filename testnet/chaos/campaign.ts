@@ -161,10 +161,10 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
       } catch (error) {
         report.problem(error instanceof Error ? error.message : String(error));
       }
+      if (signal.aborted) break;
       if (report.problems.length > failed) report.failed++;
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      if (!signal.aborted)
-        progress(`${report.what}: ${report.problems.length > failed ? "FAILED" : "held"}, ${seconds} s`);
+      progress(`${report.what}: ${report.problems.length > failed ? "FAILED" : "held"}, ${seconds} s`);
       seed++;
     }
     report.what = `${campaign.name}, network of seeds ${seed - scenes} to ${seed - 1}`;
@@ -183,10 +183,12 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
     signal.removeEventListener("abort", interrupted);
     const { code, err } = await net.close(bad && options.keep);
     if (code !== 0) report.problem(`the network ended with ${code}: ${err.trim().split("\n").at(-1)}`);
-    progress(
-      `${campaign.name}: network of seeds ${seed - scenes} to ${seed - 1} ${bad ? "FAILED" : "held"} over ${net.live.height} heights;` +
-        ` ${report.count} ${campaign.unit} so far, ${report.failed} failed`,
-    );
+    if (scenes > 0) {
+      progress(
+        `${campaign.name}: network of seeds ${seed - scenes} to ${seed - 1} ${bad ? "FAILED" : "held"} over ${net.live.height} heights;` +
+          ` ${report.count} ${campaign.unit} so far, ${report.failed} failed`,
+      );
+    }
   }
   return {
     ...{
