@@ -8,6 +8,7 @@ import { Random } from "./core/random.ts";
 import { Scheduler } from "./core/scheduler.ts";
 import { type CryptoScheme, keyedHashes, realEd25519 } from "./crypto/keyed-hash.ts";
 import { DEFAULT_COSTS } from "./crypto/ports.ts";
+import { churn } from "./el/churn.ts";
 import { FaultPlayer } from "./faults/apply.ts";
 import { type Byzantine, drawPlan, type Plan } from "./faults/draw.ts";
 import { FAULT_GROUPS, type Fault, faultText } from "./faults/fault.ts";
@@ -214,6 +215,7 @@ function makeCluster(
 ): Cluster {
   const scheme: CryptoScheme = options.crypto === "real" ? realEd25519 : keyedHashes;
   const keys = Array.from({ length: plan.validators }, (_, index) => validatorKey(scheme, index));
+  const genesis = makeGenesis(plan, keys);
   const liars = new Set(byzantine?.nodes);
   const identities = keys.map((key, index) => ({
     index,
@@ -223,7 +225,7 @@ function makeCluster(
   }));
   return new Cluster(
     {
-      genesis: makeGenesis(plan, keys),
+      genesis,
       identities,
       scheme,
       costs: DEFAULT_COSTS,
@@ -231,6 +233,7 @@ function makeCluster(
       disk: plan.disk,
       skews: plan.skews.map((skew) => ({ ...skew })),
       strategies: strategiesOf(plan, byzantine),
+      ...(plan.churn === true ? { requests: churn(plan.seed, genesis) } : {}),
       log: (node, module) => logPort(options.log, scheduler, node, module),
     },
     scheduler,

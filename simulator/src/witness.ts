@@ -36,6 +36,8 @@ export interface Witness {
   readonly restartsMidRound: number;
   readonly crashes: number;
   readonly restarts: number;
+  /** Heights whose set has other validators or powers than the one before. */
+  readonly setChanges: number;
   readonly duplicateVotes: number;
   readonly duplicateProposals: number;
   readonly refusedSignatures: number;
@@ -59,6 +61,7 @@ export class WitnessCounter {
   readonly #places = new Map<number, { height: number; step: string }>();
   readonly #fresh = new Set<number>();
   readonly #countedLocks = new Set<number>();
+  readonly #powers = new Map<number, string>();
 
   life(node: number, kind: "crash" | "restart" | "pause" | "resume"): void {
     if (kind === "crash") this.#crashes++;
@@ -70,7 +73,11 @@ export class WitnessCounter {
 
   step(node: number, input: Input, before: ConsensusState, { state, effects }: StepResult): void {
     this.#noteLife(node, state);
-    const { machine } = state;
+    const { machine, context } = state;
+    if (context !== null && !this.#powers.has(context.height)) {
+      const powers = context.validators.validators.map(({ address, power }) => `${address.join()}=${power}`);
+      this.#powers.set(context.height, powers.join(";"));
+    }
     this.#highestRound = Math.max(this.#highestRound, machine.round);
     if (input.kind === "sign_refused") this.#refused++;
     if (input.kind === "verdict" && input.verdict === "invalid") this.#invalid++;
@@ -88,6 +95,9 @@ export class WitnessCounter {
       restartsMidRound: this.#restartsMidRound,
       crashes: this.#crashes,
       restarts: this.#restarts,
+      setChanges: [...this.#powers].filter(
+        ([height, powers]) => (this.#powers.get(height - 1) ?? powers) !== powers,
+      ).length,
       duplicateVotes: this.#duplicateVotes,
       duplicateProposals: this.#duplicateProposals,
       refusedSignatures: this.#refused,

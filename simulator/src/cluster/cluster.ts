@@ -24,6 +24,7 @@ import type { CryptoScheme } from "../crypto/keyed-hash.ts";
 import type { CryptoCosts } from "../crypto/ports.ts";
 import { Disk, type DiskSpeed, writerThread } from "../disk/disk.ts";
 import type { Survival } from "../disk/file-system.ts";
+import type { RequestsOf } from "../el/churn.ts";
 import { SimulatedClient } from "../el/execution-client.ts";
 import { clientTransport } from "../el/transport.ts";
 import { Internet, type NetworkWatch } from "../network/internet.ts";
@@ -75,6 +76,8 @@ export interface ClusterOptions {
   ) => OpenedExecution;
   readonly disk: DiskSpeed;
   readonly skews: readonly Skew[];
+  /** What execution clients put into their payloads; default: nothing. */
+  readonly requests?: RequestsOf;
   /** Of Byzantine nodes, by index. */
   readonly strategies?: ReadonlyMap<number, Strategy>;
   /** Where the product's own log goes. */
@@ -292,6 +295,7 @@ export class Cluster {
         genesisHash: `0x${toHex(genesis.elGenesisHash)}`,
         chainId: genesis.evmChainId,
         gasLimit: genesis.params.gasLimit,
+        ...(this.options.requests === undefined ? {} : { requests: this.options.requests }),
       },
       this.scheduler,
       this.#random.split(`client ${node}`),

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Random } from "../core/random.ts";
 import type { Scheduler } from "../core/scheduler.ts";
+import { depositsOf, type RequestsOf } from "./churn.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 export type Reply =
@@ -18,11 +19,14 @@ interface KnownBlock {
   readonly parent: string;
   readonly timestamp: number;
   readonly payload: Json | null;
+  /** Index of the next deposit after it. */
+  readonly deposits: bigint;
 }
 
 interface Build {
   readonly template: Json;
   readonly root: string;
+  readonly requests: readonly string[];
   readonly fromMs: number;
   stopped: Json | null;
 }
@@ -64,6 +68,7 @@ export class SimulatedClient {
   readonly #genesis: KnownBlock;
   readonly #chainId: number;
   readonly #gasLimit: number;
+  readonly #requests: RequestsOf | null;
   #blocks = new Map<string, KnownBlock>();
   #canonical: KnownBlock[] = [];
   #finalized: string | null = null;
@@ -74,7 +79,12 @@ export class SimulatedClient {
   #lastFilter = 0;
 
   constructor(
-    chain: { readonly genesisHash: string; readonly chainId: number; readonly gasLimit: number },
+    chain: {
+      readonly genesisHash: string;
+      readonly chainId: number;
+      readonly gasLimit: number;
+      readonly requests?: RequestsOf;
+    },
     scheduler: Scheduler,
     random: Random,
     watch: HeadWatch,
@@ -84,7 +94,15 @@ export class SimulatedClient {
     this.#watch = watch;
     this.#chainId = chain.chainId;
     this.#gasLimit = chain.gasLimit;
-    this.#genesis = { number: 0, hash: chain.genesisHash, parent: ZERO32, timestamp: 0, payload: null };
+    this.#requests = chain.requests ?? null;
+    this.#genesis = {
+      number: 0,
+      hash: chain.genesisHash,
+      parent: ZERO32,
+      timestamp: 0,
+      payload: null,
+      deposits: 0n,
+    };
     this.wipe();
   }
 
@@ -209,7 +227,15 @@ export class SimulatedClient {
     if (payload["stateRoot"] !== stateRootOf(parent.hash, payload["transactions"]))
       return invalid("invalid state root");
     if (!this.#blocks.has(hash)) {
-      this.#blocks.set(hash, { number: parent.number + 1, hash, parent: parent.hash, timestamp, payload });
+      const deposits = depositsOf(requests as readonly string[], parent.deposits);
+      this.#blocks.set(hash, {
+        number: parent.number + 1,
+        hash,
+        parent: parent.hash,
+        timestamp,
+        payload,
+        deposits,
+      });
     }
     return { status: "VALID", latestValidHash: hash, validationError: null };
   }
@@ -230,6 +256,7 @@ export class SimulatedClient {
       this.#builds.set(id, {
         template: this.#template(head, attributes),
         root: String(attributes["parentBeaconBlockRoot"]),
+        requests: this.#requests?.(head.number + 1, head.deposits) ?? [],
         fromMs: this.#scheduler.now,
         stopped: null,
       });
@@ -268,9 +295,11 @@ export class SimulatedClient {
       const transactions = filled ? [...this.#pool.values()] : [];
       const parent = String(build.template["parentHash"]);
       const payload = { ...build.template, stateRoot: stateRootOf(parent, transactions), transactions };
-      build.stopped = { ...payload, blockHash: blockHashOf(payload, build.root, []) };
+      build.stopped = { ...payload, blockHash: blockHashOf(payload, build.root, build.requests) };
     }
-    return { result: { executionPayload: build.stopped, blockValue: "0x0", executionRequests: [] } };
+    return {
+      result: { executionPayload: build.stopped, blockValue: "0x0", executionRequests: build.requests },
+    };
   }
 
   #template(head: KnownBlock, attributes: Json): Json {

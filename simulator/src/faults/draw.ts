@@ -26,6 +26,8 @@ export interface Plan {
   readonly faults: readonly Fault[];
   /** Nodes that lie for as long as the run lasts; `null`: none. */
   readonly byzantine: Byzantine | null;
+  /** Execution requests change the set at every height; never drawn. */
+  readonly churn?: boolean;
   /** Faults end at this time at the latest. */
   readonly faultsForMs: number;
   /** 0: no block has room for evidence, and who lies does so to the end. */
@@ -117,6 +119,22 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
     byzantine,
     faultsForMs,
     maxEvidenceBytes: random.split("evidence").chance(0.5) ? DEFAULT_PARAMS.maxEvidenceBytes : 0,
+  };
+}
+
+/**
+ * The same plan on a chain whose set changes at every height. Powers then have nothing to do with who is faulty, so nobody
+ * lies, no clock is wrong and no sign state rots: all of that is bounded by a third of the power.
+ */
+export function withChurn(plan: Plan): Plan {
+  return {
+    ...plan,
+    churn: true,
+    execution: "engine",
+    blockIntervalMs: 1000,
+    byzantine: null,
+    skews: plan.skews.map(() => ({ offsetMs: 0, drift: 0 })),
+    faults: plan.faults.filter(({ kind }) => kind !== "clock-jump" && kind !== "bit-rot"),
   };
 }
 
