@@ -86,6 +86,8 @@ export class Node implements QuorateNode {
   private stopping: Promise<NodeExit> | null = null;
   /** Height of the upgrade that was last warned of. */
   private warnedOf: number | undefined;
+  /** Whether its key was in the set at the last height; `null` before the first look. */
+  private validating: boolean | null = null;
   private executing: Promise<void> = Promise.resolve();
   /** What ended the node, when it was a fault. */
   failure: NodeError | null = null;
@@ -455,7 +457,14 @@ export class Node implements QuorateNode {
 
   /** Whoever votes at this height or the next joins the vote topics; a removed validator leaves them. */
   private joinVotes(): void {
-    this.gossipLayer?.setValidating(this.isValidator());
+    const validating = this.isValidator();
+    this.gossipLayer?.setValidating(validating);
+    if (this.validating !== null && this.validating !== validating) {
+      const { lastHeight } = this.runner.chain();
+      if (validating) this.log.info("this node's key is in the set: it validates", { from: lastHeight + 2 });
+      else this.log.info("this node's key left the set: it goes on as a full node", { after: lastHeight });
+    }
+    this.validating = validating;
   }
 
   private halts(height: number): boolean {

@@ -3,7 +3,7 @@ import { type Command, type CommandContext, JSON_FLAG } from "../command.ts";
 import { CliError, ExitCode } from "../errors.ts";
 import type { Registration } from "../registry/calls.ts";
 import type { Call, Sent } from "../registry/send.ts";
-import { SENDER_FLAGS, type Target, targetOf } from "../registry/target.ts";
+import { nodeOf, SENDER_FLAGS, type Target, targetOf } from "../registry/target.ts";
 import { textAt } from "../rpc-client.ts";
 
 const DEFAULT_TIMEOUT_S = 60;
@@ -81,7 +81,7 @@ export const power: Command = {
     if (!/^\d{1,19}$/.test(wanted)) {
       throw new CliError(ExitCode.usage, `${JSON.stringify(wanted)} is no power`, "write a whole number");
     }
-    const rows = await registryRows(targetOf(context).node);
+    const rows = await registryRows(nodeOf(context));
     const row = rows.find(({ address }) => address.toUpperCase() === validator.toUpperCase());
     if (row === undefined) {
       throw new CliError(ExitCode.usage, `no validator ${validator}`, "see `validator validators`");

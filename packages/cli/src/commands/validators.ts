@@ -1,6 +1,6 @@
 import { type Command, JSON_FLAG } from "../command.ts";
 import { ExitCode } from "../errors.ts";
-import { NODE_FLAG, targetOf } from "../registry/target.ts";
+import { NODE_FLAG, nodeOf } from "../registry/target.ts";
 import { at, nodeGet, textAt } from "../rpc-client.ts";
 
 const PER_PAGE = 100;
@@ -28,7 +28,7 @@ validate again.
   validator validators --height 120 --json`,
   async run(context) {
     const { args, io } = context;
-    const { node } = targetOf(context);
+    const node = nodeOf(context);
     const height = args.integer("height");
     const document = height === undefined ? await nodeGet(node, "registry") : await setOf(node, height);
     io.out(args.boolean("json") ? `${JSON.stringify(document)}\n` : text(document, height === undefined));

@@ -34,11 +34,22 @@ export interface Target {
   readonly eth: string;
 }
 
-export function targetOf({ args, home, io }: CommandContext): Target {
+/** Both named: no home is needed. */
+export function targetOf(context: CommandContext): Target {
+  const { args } = context;
+  const [node, eth] = [args.string("node"), args.string("eth")];
+  if (node !== undefined && eth !== undefined) return { node, eth };
+  const ofHome = homeTarget(context);
+  return { node: node ?? ofHome.node, eth: eth ?? ofHome.eth };
+}
+
+/** For a command that asks the node alone. */
+export function nodeOf(context: CommandContext): string {
+  return context.args.string("node") ?? homeTarget(context).node;
+}
+
+function homeTarget({ home, io }: CommandContext): Target {
   const settings = resolveSettings(home, [environmentValues(io.env).values, readConfigFile(home)]);
   const rpc = settings.rpcListen.replace(/^(0\.0\.0\.0|\[::\])/, "127.0.0.1");
-  return {
-    node: args.string("node") ?? `http://${rpc}`,
-    eth: args.string("eth") ?? settings.execution.ethUrl,
-  };
+  return { node: `http://${rpc}`, eth: settings.execution.ethUrl };
 }
