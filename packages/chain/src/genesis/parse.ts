@@ -8,6 +8,8 @@ import { publicKeyFromJson, publicKeyJson } from "../json/keys.ts";
 import { consensusParamsJson } from "../json/params.ts";
 import { MAX_HEIGHT, MAX_TOTAL_POWER } from "../limits.ts";
 import { paramSpec, paramsFromRecord, paramsToRecord, withParams } from "../params/params.ts";
+import { GWEI_PER_POWER, MAX_STAKE_GWEI } from "../registry/bounds.ts";
+import { STANDARD_DEPOSIT_CONTRACT } from "../registry/registry.ts";
 import { stateFromGenesis } from "../state/initial.ts";
 import { formatTime, parseTime } from "../time.ts";
 import type { ChainParams, Genesis, GenesisValidator, Time, Upgrade } from "../types.ts";
@@ -64,6 +66,7 @@ export function parseGenesis(text: string): Genesis {
     validators: parseValidators(document, app, execution),
     upgrades: parseUpgrades(app.get("upgrades"), initialHeight, params, execution),
   };
+  checkStakes(genesis);
   checkConsensusParams(document.get("consensus_params"), params);
   checkAppHash(document.get("app_hash"), genesis);
   return genesis;
@@ -307,6 +310,17 @@ function parseUpgrades(
     lastHeight = height;
     lastVersion = appVersion;
     return upgrade;
+  });
+}
+
+/** In stake mode the powers of genesis stand for stake, which has a bound. */
+function checkStakes(genesis: Genesis): void {
+  const most = MAX_STAKE_GWEI / GWEI_PER_POWER;
+  if (!bytesEqual(genesis.depositContractAddress, STANDARD_DEPOSIT_CONTRACT)) return;
+  genesis.validators.forEach(({ power }, i) => {
+    if (power <= most) return;
+    const what = `is ${power}, but stands for as many ether in stake mode: at most ${most}`;
+    throw genesisError(`validators[${i}].power`, what);
   });
 }
 

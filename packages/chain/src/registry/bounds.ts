@@ -7,10 +7,18 @@ export const MAX_ACTIVE_VALIDATORS = 512;
 export const MAX_DEPOSITS_PER_HEIGHT = 1024;
 /** Queued changes at most; a request that finds the queue full is ignored. */
 export const MAX_QUEUED_CHANGES = 4096;
+/** Payouts that wait at most, before requests are ignored: an exit can then be asked for again later. */
+export const MAX_PAYOUTS = 8192;
 /** Queued changes that are taken up in one height. */
 export const MAX_CHANGES_PER_HEIGHT = 512;
 /** Scheduled params and upgrades at most. */
 export const MAX_SCHEDULED = 64;
+/** Stake behind one voting power: one ether. */
+export const GWEI_PER_POWER = 1_000_000_000n;
+/** Least first deposit in stake mode, and what a partial withdrawal leaves: 32 ether. */
+export const MIN_STAKE_GWEI = 32_000_000_000n;
+/** Most stake of one validator: 9 billion ether. */
+export const MAX_STAKE_GWEI = 9_000_000_000_000_000_000n;
 /** Heights from the block of a change to the first that it governs. */
 export const CHANGE_DELAY = 2;
 

@@ -3,6 +3,7 @@ import { addressOf, bytesEqual, compareBytes, fromHex, merkleRoot } from "@quora
 import { ByteWriter } from "../bytes.ts";
 import { remembered } from "../state/memo.ts";
 import type { Address, Genesis, Hash, Registry, RegistryEntry } from "../types.ts";
+import { GWEI_PER_POWER } from "./bounds.ts";
 import { entryBytes, payoutBytes, queuedBytes, scheduledBytes } from "./encoding.ts";
 
 /** Where the standard deposit contract stands on Ethereum: named in genesis, it chooses stake mode. */
@@ -10,21 +11,23 @@ export const STANDARD_DEPOSIT_CONTRACT: Uint8Array = fromHex("00000000219ab54035
 
 /**
  * The registry of a new chain: one active entry per genesis validator, ascending by key. Deposits at the address of
- * the standard contract are anybody's, so they choose stake mode; any other address is that of a registry contract.
+ * the standard contract are anybody's, so they choose stake mode; any other address is that of a registry contract. In
+ * stake mode each counts as having staked what its power stands for.
  */
 export function genesisRegistry(genesis: Pick<Genesis, "validators" | "depositContractAddress">): Registry {
+  const policy = bytesEqual(genesis.depositContractAddress, STANDARD_DEPOSIT_CONTRACT) ? 1 : 0;
   const entries = genesis.validators.map(
     (validator): RegistryEntry => ({
       pubKey: validator.pubKey,
       owner: validator.owner,
       power: validator.power,
       status: 0,
-      stakeGwei: 0n,
+      stakeGwei: policy === 0 ? 0n : validator.power * GWEI_PER_POWER,
       unlockHeight: 0,
     }),
   );
   return {
-    policy: bytesEqual(genesis.depositContractAddress, STANDARD_DEPOSIT_CONTRACT) ? 1 : 0,
+    policy,
     nextDepositIndex: 0n,
     nextWithdrawalIndex: 0n,
     entries: entries.sort((a, b) => compareBytes(a.pubKey, b.pubKey)),

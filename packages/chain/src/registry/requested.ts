@@ -2,7 +2,13 @@
 import { bytesEqual } from "@quorate/crypto";
 import { MAX_TOTAL_POWER } from "../limits.ts";
 import { ChangeKind, type Hash, type QueuedChange, type Registry } from "../types.ts";
-import { MAX_DEPOSITS_PER_HEIGHT, MAX_QUEUED_CHANGES } from "./bounds.ts";
+import {
+  MAX_DEPOSITS_PER_HEIGHT,
+  MAX_PAYOUTS,
+  MAX_QUEUED_CHANGES,
+  MAX_STAKE_GWEI,
+  MIN_STAKE_GWEI,
+} from "./bounds.ts";
 import { provesPossession } from "./possession.ts";
 import { registryEntry, withEntry } from "./registry.ts";
 import {
@@ -44,16 +50,19 @@ export function takeRequests(
 }
 
 function takeDeposit(registry: Registry, deposit: DepositRequest, context: RequestContext): Registry {
-  if (registry.policy !== 0) return registry;
-  if (isScheduleRequest(deposit)) return scheduleRequest(registry, deposit, context);
+  const permissioned = registry.policy === 0;
+  if (permissioned && isScheduleRequest(deposit)) return scheduleRequest(registry, deposit, context);
   const pubKey = keyOfField(deposit.keyField);
-  if (pubKey === null || deposit.amount > MAX_TOTAL_POWER) return registry;
-  const owner = knownOwner(registry, pubKey) ?? provenOwner(registry, pubKey, deposit, context);
+  const [least, most] = permissioned ? [1n, MAX_TOTAL_POWER] : [MIN_STAKE_GWEI, MAX_STAKE_GWEI];
+  if (pubKey === null || deposit.amount > most || !hasRoom(registry)) return registry;
+  const known = knownOwner(registry, pubKey);
+  if (known === null && deposit.amount < least) return registry;
+  const owner = known ?? provenOwner(pubKey, deposit, context);
   if (owner === null) return registry;
   return queued(registry, {
     pubKey,
     owner,
-    kind: ChangeKind.power,
+    kind: permissioned ? ChangeKind.power : ChangeKind.deposit,
     value: deposit.amount,
     height: context.height,
   });
@@ -68,32 +77,36 @@ function knownOwner(registry: Registry, pubKey: Uint8Array): Uint8Array | null {
 
 /** Owner of a key that nobody registered yet, if the request proves that its sender holds the key. */
 function provenOwner(
-  registry: Registry,
   pubKey: Uint8Array,
   deposit: DepositRequest,
   context: RequestContext,
 ): Uint8Array | null {
   const owner = ownerOfCredentials(deposit.credentials);
-  if (owner === null || deposit.amount === 0n || registry.changes.length >= MAX_QUEUED_CHANGES) return null;
-  if (!isZero(deposit.signatureField.subarray(64))) return null;
+  if (owner === null || !isZero(deposit.signatureField.subarray(64))) return null;
   const possession = { chainId: context.chainId, elGenesisHash: context.elGenesisHash, pubKey, owner };
   return provesPossession(possession, deposit.signatureField.subarray(0, 64)) ? owner : null;
 }
 
 function takeWithdrawal(registry: Registry, request: WithdrawalRequest, height: number): Registry {
-  if (registry.policy !== 0) return registry;
   const pubKey = keyOfField(request.keyField);
   const entry = pubKey === null ? null : registryEntry(registry, pubKey);
-  if (entry === null || entry.status !== 0 || request.amount !== 0n) return registry;
-  if (!bytesEqual(entry.owner, request.source)) return registry;
+  if (entry === null || entry.status !== 0 || !bytesEqual(entry.owner, request.source)) return registry;
+  if (!hasRoom(registry)) return registry;
   const { pubKey: key, owner } = entry;
+  if (request.amount > 0n) {
+    if (registry.policy === 0) return registry;
+    const kind = ChangeKind.withdraw;
+    return queued(registry, { pubKey: key, owner, kind, value: request.amount, height });
+  }
   const next = queued(registry, { pubKey: key, owner, kind: ChangeKind.leave, value: 0n, height });
-  if (next === registry) return registry;
   return { ...next, entries: withEntry(next.entries, { ...entry, status: 1 }) };
 }
 
+function hasRoom(registry: Registry): boolean {
+  return registry.changes.length < MAX_QUEUED_CHANGES && registry.payouts.length < MAX_PAYOUTS;
+}
+
 function queued(registry: Registry, change: QueuedChange): Registry {
-  if (registry.changes.length >= MAX_QUEUED_CHANGES) return registry;
   if (registryEntry(registry, change.pubKey)?.status === 2) return registry;
   return { ...registry, changes: [...registry.changes, change] };
 }
