@@ -59,7 +59,7 @@ function depositTurn(
 function withdrawTurn(registry: Registry, entry: RegistryEntry, change: QueuedChange, left: Power): Turn {
   const free = entry.stakeGwei - MIN_STAKE_GWEI;
   if (entry.status !== 0 || free <= 0n) return dropped(registry);
-  const gwei = change.value > free ? free : change.value;
+  const gwei = least(change.value, free);
   const fall = entry.power - powerOfStake(entry.stakeGwei - gwei);
   if (fall <= left) return lowered(registry, entry, change, gwei, fall, null);
   const part = left * GWEI_PER_POWER;
@@ -82,4 +82,9 @@ function lowered(
     power: entry.power - moved,
   };
   return { registry: withChanged(registry, next, owed), moved, rest };
+}
+
+/** `Math.min` of amounts. */
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
