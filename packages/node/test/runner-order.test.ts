@@ -202,6 +202,7 @@ test("regression: precommits that come while the block is being stored are in th
     await rig.votes(precommit, block.blockId, [third ?? 0]);
     gate.release("store.commit");
     await settled();
+    await rig.advance(50);
     const { commit } = rig.runner.lastCommit();
     assert.deepEqual(
       commit.signatures.map(({ flag }) => flag),
@@ -223,7 +224,7 @@ test("a late precommit in NewHeight extends the stored commit", async () => {
     await rig.votes(precommit, block.blockId, rig.others.slice(0, 2));
     assert.equal(rig.runner.chain().lastHeight, 1);
     rig.runner.submit({ kind: "vote", vote: late });
-    await settled();
+    await rig.advance(50);
     assert.deepEqual(
       (await rig.store.seenCommit(1))?.signatures.map(({ flag }) => flag),
       [2, 2, 2, 2],
@@ -243,7 +244,7 @@ test("what fails in the background ends the process: a late precommit that canno
     assert.deepEqual(rig.fatals, []);
     rig.store.break();
     rig.runner.submit({ kind: "vote", vote: late });
-    await settled();
+    await rig.advance(50);
     assert.deepEqual(
       rig.fatals.map(({ exitCode }) => exitCode),
       [6],

@@ -54,6 +54,12 @@ const HEIGHT_OVER = new Error("the height is over");
 /** Inputs that wait for the core are bounded: gossip must slow its peers down before this is reached. */
 const MAX_QUEUED_INPUTS = 65_536;
 
+/**
+ * Late precommits are stored this long after the first of them, all at once. Only a restart before the next block, which
+ * carries the commit, reads them there, and does with +2/3.
+ */
+const LATE_PRECOMMITS_MS = 50;
+
 /** Messages kept while the height has not begun here: gossip delivers each once. */
 const MAX_EARLY_INPUTS = 4_096;
 
@@ -89,6 +95,7 @@ export class Runner implements RunnerContext {
   private begun: { readonly height: number; readonly sequence: bigint } = { height: 0, sequence: 0n };
   private readonly keeper: LogKeeper;
   private cancelWake: (() => void) | null = null;
+  private cancelStoring: (() => void) | null = null;
 
   constructor(given: RunnerModules, state: ChainState, lastCommit: LastCommit) {
     // Whatever ends the process ends signing and sending first, within the same turn.
@@ -206,6 +213,7 @@ export class Runner implements RunnerContext {
   halt(): void {
     if (this.mode === "stopped") return;
     this.mode = "stopped";
+    this.cancelStoring?.();
     this.leaveHeight();
   }
 
@@ -445,7 +453,11 @@ export class Runner implements RunnerContext {
     for (const vote of votes) extended = extended.extend(this.chainState, vote) ?? extended;
     if (extended === this.last) return;
     this.last = extended;
-    this.background(this.modules.store.extendSeenCommit(extended.commit));
+    if (this.halted) return;
+    this.cancelStoring ??= this.modules.clock.timer(LATE_PRECOMMITS_MS, () => {
+      this.cancelStoring = null;
+      this.background(this.modules.store.extendSeenCommit(this.last.commit));
+    });
   }
 
   /** A value proposed again whose body memory no longer holds. */
@@ -479,6 +491,8 @@ export class Runner implements RunnerContext {
     const seen = this.last.commit;
     this.chainState = done.state;
     this.last = LastCommit.of(done.state, commit);
+    this.cancelStoring?.();
+    this.cancelStoring = null;
     this.extendLast(this.late.splice(0));
     this.background(this.evidence.decided(done.state, body.block));
     this.background(this.noteConflicts(seen, body.block.lastCommit));
