@@ -6,6 +6,9 @@ const DIGITS: readonly number[] = Array.from("0123456789abcdef", (digit) => digi
 /** Bytes turned into text at once: far below what a call may take as arguments. */
 const HEX_CHUNK = 4096;
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Same length and content. Not constant-time: for public values only. */
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   if (a === b) return true;
@@ -94,7 +97,7 @@ export function concatBytes(...chunks: readonly Uint8Array[]): Uint8Array<ArrayB
  */
 export function utf8Encode(text: string): Uint8Array {
   if (!text.isWellFormed()) throw new CryptoError("UTF8", "string has a lone surrogate and no UTF-8 form");
-  return new TextEncoder().encode(text);
+  return encoder.encode(text);
 }
 
 /**
@@ -103,7 +106,7 @@ export function utf8Encode(text: string): Uint8Array {
  */
 export function utf8Decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch (cause) {
     throw new CryptoError("UTF8", "bytes are not valid UTF-8", { length: bytes.length, cause });
   }

@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import {
   type GossipSub,
   type GossipSubComponents,
@@ -12,6 +11,7 @@ import { peerIdFromString } from "@libp2p/peer-id";
 import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
+import { sha256 } from "@quorate/crypto";
 import { createLibp2p } from "libp2p";
 import { LIMITS } from "../limits.ts";
 import { setReading } from "../wire/ends.ts";
@@ -38,7 +38,7 @@ function messageId(message: { readonly topic: string; readonly data: Uint8Array 
   content.write(topic, "latin1");
   content[topic.length] = 0;
   content.set(data, topic.length + 1);
-  return hash("sha256", content, "buffer").subarray(0, 20);
+  return sha256(content).subarray(0, 20);
 }
 
 /** Hands gossipsub a registrar whose inbound streams are inspected beside it. */
@@ -168,6 +168,8 @@ async function createHost(options: HostOptions, modules: NetworkModules): Promis
     emitSelf: false,
     fallbackToFloodsub: false,
     floodPublish: true,
+    // Encoded once, not once for each peer.
+    batchPublish: true,
     doPX: false,
     // A set of up to 13 nodes is one full mesh.
     D: 8,
