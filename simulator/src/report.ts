@@ -2,13 +2,24 @@
 import type { SimResult } from "./run.ts";
 import { RULE_LINES, type Witness } from "./witness.ts";
 
+export interface Recovery {
+  readonly seeds: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+  /** Which seed took longest. */
+  readonly slowest: number | null;
+}
+
 export interface Summary {
   readonly seeds: number;
   readonly ok: number;
   readonly violations: number;
   readonly stalls: number;
-  /** Virtual ms after healing until every honest node was three heights further. */
-  readonly recovery_ms: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Virtual ms after healing until every honest node was three heights further, without the chain's own pauses. */
+  readonly recovery_ms: Recovery;
+  /** Of the seeds at timeouts of 300/150/150 ms alone. */
+  readonly recovery_300_ms: Recovery;
   readonly heights: number;
   readonly messages: number;
   readonly virtual_ms: number;
@@ -29,9 +40,6 @@ export function summarise(results: readonly SimResult[]): Summary {
     results.reduce((total, each) => total + of(each), 0);
   const share = (test: (witness: Witness) => boolean): number =>
     Math.round((1000 * count(({ witness }) => test(witness))) / Math.max(1, results.length)) / 10;
-  const recovery = results.flatMap(({ recovery_ms }) => recovery_ms ?? []).sort((a, b) => a - b);
-  const at = (part: number): number =>
-    recovery[Math.min(recovery.length - 1, Math.floor(part * recovery.length))] ?? 0;
   const lines = Object.fromEntries(
     RULE_LINES.map((line) => [line, sum(({ witness }) => witness.lines[line])]),
   );
@@ -40,7 +48,8 @@ export function summarise(results: readonly SimResult[]): Summary {
     ok: count(({ verdict }) => verdict === "ok"),
     violations: count(({ verdict }) => verdict === "violation"),
     stalls: count(({ verdict }) => verdict === "stall"),
-    recovery_ms: { p50: at(0.5), p99: at(0.99), max: recovery.at(-1) ?? 0 },
+    recovery_ms: recoveryOf(results),
+    recovery_300_ms: recoveryOf(results.filter(({ timeout_propose_ms }) => timeout_propose_ms === 300)),
     heights: sum(({ reached }) => reached),
     messages: sum(({ messages }) => messages),
     virtual_ms: sum(({ virtual_ms }) => virtual_ms),
@@ -51,6 +60,22 @@ export function summarise(results: readonly SimResult[]): Summary {
       restart_mid_round: share(({ restartsMidRound }) => restartsMidRound > 0),
     },
     lines: lines as Witness["lines"],
+  };
+}
+
+function recoveryOf(results: readonly SimResult[]): Recovery {
+  const known = results
+    .flatMap(({ seed, recovery_ms }) => (recovery_ms === null ? [] : [{ seed, ms: recovery_ms }]))
+    .sort((a, b) => a.ms - b.ms || a.seed - b.seed);
+  const at = (part: number): number =>
+    known[Math.min(known.length - 1, Math.floor(part * known.length))]?.ms ?? 0;
+  const last = known.at(-1);
+  return {
+    seeds: known.length,
+    p50: at(0.5),
+    p99: at(0.99),
+    max: last?.ms ?? 0,
+    slowest: last?.seed ?? null,
   };
 }
 
@@ -71,11 +96,14 @@ export function runText(result: SimResult): string {
 }
 
 export function summaryText(summary: Summary, wallMs: number): string {
-  const { recovery_ms: recovery, seen } = summary;
+  const { seen } = summary;
+  const back = ({ seeds, p50, p99, max, slowest }: Recovery): string =>
+    `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms (${seeds} seeds, slowest ${slowest ?? "none"})`;
   const lines = [
     `${summary.seeds} seeds: ${summary.ok} ok, ${summary.violations} violations, ${summary.stalls} stalls`,
     `${summary.heights} heights and ${summary.messages} messages, ${(summary.virtual_ms / 1000).toFixed(0)} s simulated in ${(wallMs / 1000).toFixed(1)} s`,
-    `three heights after healing: p50 ${recovery.p50} ms, p99 ${recovery.p99} ms, max ${recovery.max} ms`,
+    `three heights after healing: ${back(summary.recovery_ms)}`,
+    `  at timeouts of 300/150/150 ms: ${back(summary.recovery_300_ms)}`,
     `seeds with round 2 or later ${seen.round_2} %, hidden lock ${seen.hidden_lock} %, lock change ${seen.lock_change} %, restart in a begun height ${seen.restart_mid_round} %`,
     ...Object.entries(summary.lines).map(([line, hits]) => `  ${String(hits).padStart(8)}  ${line}`),
   ];

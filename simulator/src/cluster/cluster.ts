@@ -104,6 +104,8 @@ export interface Member {
   /** Bits of its disk were flipped: it may find damage. */
   rotten: boolean;
   process: Process | null;
+  /** It is to start as soon as its process, which is about to end, has ended. */
+  again: boolean;
   lives: number;
   armed: { readonly crash: ArmedCrash; left: number } | null;
 }
@@ -153,6 +155,7 @@ export class Cluster {
       client: options.genesis.execution === "none" ? null : this.#makeClient(i),
       rotten: false,
       process: null,
+      again: false,
       lives: 0,
       armed: null,
     }));
@@ -173,10 +176,20 @@ export class Cluster {
     }
   }
 
-  /** A new life of the node on what its disk kept. */
+  /** SIGTERM. */
+  stop(node: number): void {
+    const { process } = this.member(node);
+    if (process !== null) void process.stop();
+  }
+
+  /** A new life of the node on what its disk kept; of one that is stopping, when it has stopped. */
   start(node: number): void {
     const member = this.member(node);
-    if (member.process !== null) return;
+    if (member.process !== null) {
+      member.again = member.process.stopping;
+      return;
+    }
+    member.again = false;
     const { options } = this;
     const life = ++member.lives;
     const process = new Process(member.identity, {
@@ -208,6 +221,7 @@ export class Cluster {
         member.disk.files.processEnded();
         this.#watch.exited(node, exit);
         if (exit.code === 3 && member.rotten) this.#reset(node);
+        else if (member.again) this.start(node);
         else if (options.strategies?.has(node)) this.scheduler.after(REVIVAL_MS, () => this.start(node));
       },
     });
@@ -221,6 +235,7 @@ export class Cluster {
     const member = this.member(node);
     const { process } = member;
     if (process === null) return;
+    const { again } = member;
     member.process = null;
     member.armed = null;
     process.kill(silent);
@@ -231,6 +246,7 @@ export class Cluster {
       member.disk.keyValues.crash(survival, random);
     }
     this.#watch.life(node, "crash", detail);
+    if (again) this.start(node);
   }
 
   /** Flips one bit of what a node that is down has on disk. */

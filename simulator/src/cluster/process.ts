@@ -94,6 +94,7 @@ export class Process {
   readonly #modules: ProcessModules;
   #endpoint: Endpoint | null = null;
   #node: QuorateNode | null = null;
+  #stopping = false;
   #execution: OpenedExecution | null = null;
 
   constructor(identity: Identity, modules: ProcessModules) {
@@ -159,9 +160,16 @@ export class Process {
     );
   }
 
-  /** SIGTERM. */
+  /** SIGTERM; one that is not yet up takes no notice. */
   async stop(): Promise<void> {
-    await this.#node?.stop();
+    if (this.#node === null) return;
+    this.#stopping = true;
+    await this.#node.stop();
+  }
+
+  /** It was told to end and has not ended yet. */
+  get stopping(): boolean {
+    return this.#stopping;
   }
 
   /** The process is gone between two effects, or inside one. `silent`: nobody tells its peers. */

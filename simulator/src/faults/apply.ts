@@ -75,7 +75,9 @@ export class FaultPlayer {
       cluster.rot(node, what);
     } else if (process !== null) {
       // Stopped in good order, its last signature is in the log too; killed, it would be in the slot alone.
-      void process.stop().then(() => cluster.rot(node, what));
+      void process.stop().then(() => {
+        if (cluster.member(node).process === null) cluster.rot(node, what);
+      });
     }
     return () => cluster.start(node);
   }
@@ -134,12 +136,9 @@ export class FaultPlayer {
           downMs: fault.forMs,
         });
         return null;
-      case "stop": {
-        const { process } = cluster.member(fault.node);
-        if (process === null) return null;
-        void process.stop();
+      case "stop":
+        cluster.stop(fault.node);
         return () => cluster.start(fault.node);
-      }
       case "pause":
         cluster.pause(fault.node, fault.forMs);
         return null;

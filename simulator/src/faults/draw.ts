@@ -269,7 +269,7 @@ function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, sc
         kind,
         forMs: ROUNDS_WAIT_MS,
         order: random.sample(all, nodes),
-        story: random.pick(["kept", "moved", "crossed", "crossed"]),
+        story: random.pick(["kept", "moved", "moved", "crossed", "crossed", "crossed"]),
       };
     case "crash-at":
       return {
