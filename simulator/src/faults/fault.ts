@@ -87,7 +87,7 @@ export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
 
 export function nodesOf(fault: Fault): readonly number[] {
   if ("side" in fault) return fault.side;
-  if ("order" in fault) return fault.order.slice(0, 1);
+  if ("order" in fault) return fault.order;
   if ("rounds" in fault) return [...new Set(fault.rounds.flatMap((cut) => Object.values(cut).flat()))].sort();
   return "from" in fault ? [fault.from, fault.to] : [fault.node];
 }
@@ -108,7 +108,7 @@ export function faultText(fault: Fault): string {
     case "rounds":
       return `in the rounds of a height ${fault.rounds.map(roundText).join("; ")}`;
     case "lock-alone":
-      return `node ${fault.order[0]} locks alone, its lock is ${fault.story}`;
+      return `one validator locks alone, its lock is ${fault.story} (asked first: ${fault.order.join(",")})`;
     case "kill":
       return `kill -9 of node ${fault.node}`;
     case "power-loss":

@@ -39,31 +39,28 @@ export function roundsOf(fault: RoundFault, roles: Roles): readonly RoundCut[] |
 }
 
 /**
- * - kept: the first of `order` locks alone in round 0 and proposes its block again in round 1 (L16; the others L28).
- * - moved: it stays unheard, the others decide another block, it moves its lock (L36).
- * - crossed: another one locks alone on another block in round 1; in round 2 the first proposes its own again, which
- *   the second must refuse (L28, L32).
+ * - kept: who proposes in round 1 locks alone in round 0 and proposes its block again (L16; the others L28).
+ * - moved: one locks alone and stays unheard, the others decide another block, it moves its lock (L36).
+ * - crossed: who proposes in round 2 locks alone in round 0, another one on another block in round 1; what the first
+ *   proposes again the second must refuse (L28, L32).
  */
 function lockingAlone(
   { order, story }: Extract<Fault, { readonly kind: "lock-alone" }>,
   roles: Roles,
 ): readonly RoundCut[] | null {
-  const [first] = order;
+  const early = [roles.proposer(0), story === "kept" ? -1 : roles.proposer(1)];
+  const turn = story === "kept" ? roles.proposer(1) : story === "crossed" ? roles.proposer(2) : null;
+  const first = order.find((node) => !early.includes(node) && (turn === null || node === turn));
   if (first === undefined) return null;
-  const turn = story === "kept" ? 1 : story === "crossed" ? 2 : null;
-  if (turn !== null && roles.proposer(turn) !== first) return null;
-  for (let round = 0; round < 2; round++) if (round !== turn && roles.proposer(round) === first) return null;
-  const everyone = order;
-  const zero = deafFor(first, everyone, roles, 0);
-  if (zero === null) return null;
-  const alone: RoundCut = { silent: [first], quiet: NOBODY, deaf: zero };
+  const deaf = deafFor(first, order, roles, 0);
+  if (deaf === null) return null;
+  const alone: RoundCut = { silent: [first], quiet: NOBODY, deaf };
   if (story === "kept") return [alone];
-  const unheard: RoundCut = { silent: [first], quiet: NOBODY, deaf: NOBODY };
-  if (story === "moved") return [alone, unheard];
+  if (story === "moved") return [alone, { silent: [first], quiet: NOBODY, deaf: NOBODY }];
   const others = order.filter((node) => node !== first);
   for (const second of others) {
-    const deaf = roles.proposer(1) === second ? null : deafFor(second, others, roles, 1);
-    if (deaf !== null) return [alone, { silent: [second], quiet: [first], deaf }];
+    const also = roles.proposer(1) === second ? null : deafFor(second, others, roles, 1);
+    if (also !== null) return [alone, { silent: [second], quiet: [first], deaf: also }];
   }
   return null;
 }

@@ -23,6 +23,13 @@ interface TopicMessage {
   readonly seen: Set<string>;
 }
 
+/**
+ * As the product configures gossipsub: what a node publishes goes to every peer; what it heard it passes on to all of few
+ * peers, and to about so many of a crowd.
+ */
+const FULL_MESH = 12;
+const MESH = 8;
+
 type Consumer = (from: string, data: Uint8Array) => TopicVerdict | Promise<TopicVerdict>;
 type Handler = Parameters<Network["handle"]>[1];
 
@@ -32,6 +39,7 @@ export class Internet {
   readonly watch: NetworkWatch;
   readonly work: Work;
   readonly #up = new Map<string, Endpoint>();
+  readonly #mesh = new Map<string, number>();
 
   constructor(paths: (from: string, to: string) => Path, watch: NetworkWatch, random: Random, work: Work) {
     this.work = work;
@@ -58,6 +66,17 @@ export class Internet {
 
   down(endpoint: Endpoint): void {
     if (this.#up.get(endpoint.id) === endpoint) this.#up.delete(endpoint.id);
+  }
+
+  /** Whether two of a crowd pass on to each other: a share of all pairs, the same ones throughout a run. */
+  inMesh(a: string, b: string, share: number): boolean {
+    const pair = a < b ? `${a} ${b}` : `${b} ${a}`;
+    let draw = this.#mesh.get(pair);
+    if (draw === undefined) {
+      draw = this.#random.split(`mesh ${pair}`).unit();
+      this.#mesh.set(pair, draw);
+    }
+    return draw < share;
   }
 
   /** How long a peer takes to give up a connection that is silent, ms: pings every 5 s, and their time-out. */
@@ -308,11 +327,13 @@ class Endpoint implements Network, EndHost {
     for (const listener of this.#subscriptionListeners) listener(peer, changes);
   }
 
-  /** To every neighbour that wants the topic and is not known to have the message. */
+  /** To every neighbour, or those of the mesh, that wants the topic and is not known to have the message. */
   #flood(message: TopicMessage, from: string | null): void {
     if (this.machine.dead) return;
+    const sparse = from !== null && this.#ends.size > FULL_MESH;
     for (const [peer, end] of this.#ends) {
       if (peer === from || message.seen.has(peer) || !end.topicsAlive) continue;
+      if (sparse && !this.#internet.inMesh(this.id, peer, MESH / this.#ends.size)) continue;
       if (this.#theirs.get(peer)?.has(message.topic) !== true) continue;
       const protocol = `topic/${message.topic}`;
       for (const data of this.#outgoing(peer, protocol, message.data)) {

@@ -1,0 +1,105 @@
+/** Quiet chains for tests: plans on which nothing happens that a test does not ask for, and what their nodes said. */
+import type { Proposal, Vote } from "@quorate/chain";
+import type { CommitBatch } from "@quorate/store";
+import { Cluster, type ClusterWatch } from "../src/cluster/cluster.ts";
+import { makeGenesis, validatorKey } from "../src/cluster/genesis.ts";
+import { Random } from "../src/core/random.ts";
+import { Scheduler } from "../src/core/scheduler.ts";
+import { keyedHashes } from "../src/crypto/keyed-hash.ts";
+import { DEFAULT_COSTS } from "../src/crypto/ports.ts";
+import type { Plan } from "../src/faults/draw.ts";
+import type { Fault } from "../src/faults/fault.ts";
+
+const QUALITY = { minMs: 1, jitterMs: 1, loss: 0, duplication: 0, reorder: false, bytesPerMs: 10_000 };
+const TIMEOUTS = { proposeMs: 300, prevoteMs: 150, precommitMs: 150 };
+const nothing = (): void => undefined;
+
+/** A chain on which nothing happens but these faults. */
+export function quiet(faults: readonly Fault[], more: Partial<Plan> = {}): (drawn: Plan) => Plan {
+  return (drawn) => ({
+    ...drawn,
+    powers: drawn.powers.map(() => 10),
+    blockIntervalMs: 0,
+    timeouts: TIMEOUTS,
+    execution: "none",
+    load: { everyMs: 0, bytes: 0 },
+    quality: QUALITY,
+    disk: { writeMs: 0.01, syncMs: 0.1 },
+    skews: drawn.skews.map(() => ({ offsetMs: 0, drift: 0 })),
+    byzantine: null,
+    faults,
+    faultsForMs: 60_000,
+    ...more,
+  });
+}
+
+export interface Sent {
+  readonly from: number;
+  readonly to: number;
+  readonly protocol: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface Heard {
+  readonly cluster: Cluster;
+  readonly sent: readonly Sent[];
+  readonly stored: readonly { readonly node: number; readonly batch: CommitBatch }[];
+  readonly signed: readonly { readonly node: number; readonly message: Vote | Proposal }[];
+}
+
+export const KEYS: readonly ReturnType<typeof validatorKey>[] = Array.from({ length: 4 }, (_, index) =>
+  validatorKey(keyedHashes, index),
+);
+
+/** Four validators that have not begun. */
+export function cluster(watch: Partial<ClusterWatch> = {}, execution: "none" | "engine" = "none"): Cluster {
+  let ids = 0;
+  return new Cluster(
+    {
+      genesis: makeGenesis(
+        { powers: [10, 10, 10, 10], blockIntervalMs: 0, timeouts: TIMEOUTS, execution },
+        KEYS,
+      ),
+      identities: KEYS.map((key, index) => ({ index, name: `node${index}`, peerId: `peer${index}`, key })),
+      scheme: keyedHashes,
+      costs: DEFAULT_COSTS,
+      quality: QUALITY,
+      disk: { writeMs: 0.01, syncMs: 0.1 },
+      skews: [],
+      log: () => ({ debug: nothing, info: nothing, warn: nothing, error: nothing }),
+    },
+    new Scheduler(),
+    {
+      step: nothing,
+      sent: () => ++ids,
+      delivered: nothing,
+      dropped: nothing,
+      signed: nothing,
+      committed: nothing,
+      stored: nothing,
+      exited: nothing,
+      life: nothing,
+      ...watch,
+    },
+    new Random("tests"),
+  );
+}
+
+/** What four validators say and store until all of them are at this height. */
+export async function heard(heights: number): Promise<Heard> {
+  const sent: Sent[] = [];
+  const stored: { node: number; batch: CommitBatch }[] = [];
+  const signed: { node: number; message: Vote | Proposal }[] = [];
+  const reached = [0, 0, 0, 0];
+  const made = cluster({
+    sent: (from, to, protocol, bytes) => sent.push({ from, to, protocol, bytes: bytes.slice() }),
+    stored: (node, batch) => void stored.push({ node, batch }),
+    signed: (node, message) => void signed.push({ node, message }),
+    committed: (node, { height }) => {
+      reached[node] = height;
+    },
+  });
+  await made.begin();
+  await made.scheduler.run(60_000, () => Math.min(...reached) >= heights);
+  return { cluster: made, sent, stored, signed };
+}
