@@ -11,6 +11,8 @@ import type { DirectedTest, Mutant } from "./types.ts";
 const TEST_MS = 5_000;
 const PROCESS_MS = 20_000;
 const LIMIT_TIMES = 4;
+/** As much more time for a file that did not end in time. */
+const AGAIN_TIMES = 3;
 /** ms for what runs without a mutant. */
 const BASELINE_MS = 300_000;
 
@@ -120,14 +122,21 @@ export class Judge {
   ): Promise<Untimed | null> {
     const known = this.#baseline.get(file) ?? { ms: 0, passing: new Set<string>() };
     const more = LIMIT_TIMES * known.ms;
-    const limits = { testMs: TEST_MS + more, fileMs: PROCESS_MS + more };
     const isKill = ({ name, outcome }: TestEnd): boolean => outcome === "fail" && known.passing.has(name);
-    const run = await runTests(overlay, file, names, limits, this.#signal, isKill);
-    used.cpuMs += run.cpuMs;
+    const attempt = async (times: number): Promise<FileRun> => {
+      const limits = { testMs: times * (TEST_MS + more), fileMs: times * (PROCESS_MS + more) };
+      const run = await runTests(overlay, file, names, limits, this.#signal, isKill);
+      used.cpuMs += run.cpuMs;
+      return run;
+    };
+    let run = await attempt(1);
+    // A busy machine makes a test late too: what is late once more, with more time, does not end.
+    if (isLate(run, isKill)) run = await attempt(AGAIN_TIMES);
     if (this.#signal.aborted) return INTERRUPTED;
     const failed = run.ends.find(isKill);
-    if (failed !== undefined) return { kind: "killed", by: `${file} "${failed.name}"` };
-    if (run.hung) return { kind: "killed", by: `${file} (did not end)` };
+    const late = isLate(run, isKill) ? " (did not end)" : "";
+    if (failed !== undefined) return { kind: "killed", by: `${file} "${failed.name}"${late}` };
+    if (run.hung) return { kind: "killed", by: `${file}${late}` };
     const ran = run.ends.some(({ name }) => known.passing.has(name));
     if (ran && run.exitCode === 0) return null;
     return { kind: "error", reason: `${file} ended with ${run.exitCode}: ${run.output}` };
@@ -169,6 +178,12 @@ interface Used {
 }
 
 const INTERRUPTED: Untimed = { kind: "error", reason: "interrupted" };
+
+/** Whether it is only for lack of time that a run says anything. */
+function isLate(run: FileRun, isKill: (end: TestEnd) => boolean): boolean {
+  const failed = run.ends.find(isKill);
+  return failed === undefined ? run.hung : failed.failure === "testTimeoutFailure";
+}
 
 function passing(run: FileRun): ReadonlySet<string> {
   return new Set(run.ends.filter(({ outcome }) => outcome === "pass").map(({ name }) => name));

@@ -115,7 +115,7 @@ export const EXECUTION: readonly Mutant[] = [
       "    const height = Math.max(this.#cursor.height + 1, this.#ports.modules.store.height - 1);\n    for (;;) {",
     bug: "a client that is behind is fed the newest blocks only",
     origin: "DESIGN §5.5: every block once and in order",
-    verdict: killedBy(FEEDING, "an EL that comes back without its last"),
+    verdict: killedBy(FEEDING, "decided blocks go to the EL one after the other"),
   },
   {
     name: "adopted-without-verdict",

@@ -155,7 +155,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
     replace: "      modules.apply(block, bytes, blockId, commit).catch(() => undefined);\n",
     bug: "sync runs ahead of what is stored, and a failed write is swallowed",
     origin: "Malachite ee57b7ba: tell sync only after commit",
-    verdict: killedBy(SYNCING, "an error of apply ends the run", "a late node reaches the tip"),
+    verdict: killedBy(SYNCING, "an error of apply ends the run"),
   },
   {
     name: "liar-is-believed-for-ever",

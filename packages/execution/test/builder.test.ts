@@ -232,8 +232,10 @@ test("no build on a state that is not the decided head: a sibling of a finalized
     el: { ...bench.store.state.el, blockHash: new Uint8Array(32).fill(8) },
   };
   const before = bench.el.countOf("engine_forkchoiceUpdatedV3");
-  assert.equal(await bench.client.getBuilt(forked, bench.store.attributes(), patient), null);
-  assert.equal(await bench.client.getBuilt(parent, bench.store.attributes(), patient), null);
+  const soon = AbortSignal.timeout(3_000);
+  assert.equal(await bench.client.getBuilt(forked, bench.store.attributes(), soon), null);
+  assert.equal(await bench.client.getBuilt(parent, bench.store.attributes(), soon), null);
+  assert.ok(!soon.aborted, "there is nothing to wait for");
   // A sibling may be judged; the head stays.
   await bench.client.validate(sibling, new Uint8Array(32), patient);
   assert.equal(bench.el.countOf("engine_forkchoiceUpdatedV3"), before);

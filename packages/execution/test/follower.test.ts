@@ -42,6 +42,19 @@ test("each decided block goes to the EL as head, safe and finalized, and the cur
   );
 });
 
+test("decided blocks go to the EL one after the other, also when several wait", async (t) => {
+  const bench = await openBench(t);
+  await bench.ready();
+  bench.decide(4);
+  bench.client.decided(4);
+  await Promise.race([bench.client.whenExecuted(4, none), bench.until(({ kind }) => kind === "broken")]);
+  const sent = bench.el.calls.filter(({ method }) => method === "engine_newPayloadV4");
+  assert.deepEqual(
+    sent.map(({ params: [payload] }) => (payload as { blockNumber: string }).blockNumber),
+    ["0x1", "0x2", "0x3", "0x4"],
+  );
+});
+
 test("the beacon root handed to the EL is that of the store, the requests are those of the envelope", async (t) => {
   const bench = await openBench(t);
   await bench.ready();

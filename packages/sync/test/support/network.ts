@@ -65,6 +65,9 @@ export const never: Serve = () => new Promise(() => undefined);
 /** Virtual ms that a run may take: more than all time-outs together. */
 const RUN_MS = 3_600_000;
 
+/** How often a run may look at its state: a loop that waits for nothing is cut off. */
+const LOOKS = 2_000;
+
 /** A node that syncs from `peers`, in virtual time. */
 export class TestNode {
   readonly clock: VirtualClock;
@@ -76,6 +79,7 @@ export class TestNode {
   readonly warnings: string[] = [];
   state: ChainState;
   peers: TestPeer[];
+  #looks = 0;
   /** Runs before each apply. */
   onApply: (height: Height) => void = () => undefined;
 
@@ -89,6 +93,7 @@ export class TestNode {
   /** Runs to the end, moving time whenever everything waits. */
   async drive(signal: AbortSignal = new AbortController().signal): Promise<Height> {
     let done = false;
+    this.#looks = 0;
     const endMs = this.clock.now + RUN_MS;
     const run = this.sync.run(signal).finally(() => {
       done = true;
@@ -115,7 +120,10 @@ export class TestNode {
         this.batches.push(checks.length);
         return nativeBackend.verifyBatch(checks);
       },
-      state: () => this.state,
+      state: () => {
+        if (++this.#looks > LOOKS) throw new Error("the run goes round without end");
+        return this.state;
+      },
       past: async (height) => this.past.get(height) ?? null,
       apply: async (block, _bytes, blockId) => {
         const { height, time } = block.header;
