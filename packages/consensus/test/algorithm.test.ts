@@ -196,6 +196,7 @@ test("L36-41: a polka for a valid block locks it, and the snapshot comes before 
   assert.equal(valueText(core.state.machine.valid), `0 ${name(A)}`);
   const kinds = effects.map(({ kind }) => kind);
   assert.ok(kinds.indexOf("snapshot") >= 0 && kinds.indexOf("snapshot") < kinds.indexOf("sign_vote"));
+  assert.equal(of(effects, "snapshot").length, 1, "lock and valid value change in one step");
   assert.equal(core.asked.at(-1), `precommit 0 ${name(A)}`);
 });
 
