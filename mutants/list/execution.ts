@@ -172,7 +172,7 @@ export const EXECUTION: readonly Mutant[] = [
     replace: "if (first.value === null) {",
     bug: "a client of another chain is fed and believed",
     origin: "DESIGN §7: checked at start; Mainsail 1309",
-    verdict: killedBy(ERRORS, "genesis"),
+    verdict: killedBy(ERRORS, "another genesis block"),
   },
   {
     name: "client-of-another-chain-id",
@@ -181,7 +181,7 @@ export const EXECUTION: readonly Mutant[] = [
     replace: "if (chainId.value < 0n) {",
     bug: "a client with another chain id signs off transactions that replay elsewhere",
     origin: "DESIGN §7: checked at start",
-    verdict: killedBy(ERRORS, "chain id"),
+    verdict: killedBy(ERRORS, "another chain id"),
   },
   {
     name: "own-payload-is-not-checked",

@@ -48,7 +48,7 @@ export const HEIGHTS: readonly Mutant[] = [
     replace: "const locked = machine.locked;",
     bug: "amnesia: what the sign state knows beyond the log is not taken over",
     origin: "DESIGN §5.2",
-    verdict: killedBy(SIGNATURES, "sign state"),
+    verdict: killedBy(SIGNATURES, "the sign state given after a replay raises lock and watermark"),
   },
   {
     name: "vote-under-a-foreign-index",
@@ -129,7 +129,10 @@ export const HEIGHTS: readonly Mutant[] = [
     replace: `if (!own.watermark || compareWatermarks(pointOfVote(vote), own.watermark) > 0) return "recovered";`,
     bug: "two instances run with one key and neither stops",
     origin: "DESIGN §5.7",
-    verdict: killedBy(SIGNATURES, "outside"),
+    verdict: killedBy(
+      SIGNATURES,
+      "an own vote from outside that is newer than the sign state stops the node",
+    ),
   },
   {
     name: "conflicting-own-vote-is-known",
@@ -138,7 +141,7 @@ export const HEIGHTS: readonly Mutant[] = [
     replace: "const same = vote.height === known.height || ",
     bug: "a vote of the own key that contradicts this node's own goes unnoticed",
     origin: "DESIGN §5.7",
-    verdict: killedBy(SIGNATURES, "outside"),
+    verdict: killedBy(SIGNATURES, "an own vote from outside that conflicts with a known one"),
   },
   {
     name: "signature-below-the-watermark",
@@ -156,7 +159,7 @@ export const HEIGHTS: readonly Mutant[] = [
     replace: "",
     bug: "a second, different vote of one round is asked for while the first is under way",
     origin: "Malachite: lift_vote_output refuses a second vote of a round",
-    verdict: killedBy(SIGNATURES, "asked"),
+    verdict: killedBy(SIGNATURES, "no vote is asked for twice or for two values"),
   },
   {
     name: "proposes-twice-in-a-round",
@@ -174,7 +177,7 @@ export const HEIGHTS: readonly Mutant[] = [
     replace: "return a.step - b.step || a.round - b.round;",
     bug: "steps are compared before rounds: a prevote of a later round counts as signed already",
     origin: "CometBFT CheckHRS",
-    verdict: killedBy(SIGNATURES, "watermark"),
+    verdict: killedBy(SIGNATURES, "the sign state given after a replay raises lock and watermark"),
   },
   {
     name: "commit-holds-votes-for-other-blocks",

@@ -242,7 +242,7 @@ export const RUNNING: readonly Mutant[] = [
     replace: `      return (await isStored(input.blockId, modules)) ? input : { ...input };\n`,
     bug: "the replay believes a body that the disk lost: it is decided and cannot be stored",
     origin: "DESIGN §5.4",
-    verdict: killedBy(RECOVERY, "body"),
+    verdict: killedBy(RECOVERY, "a value built here whose body did not survive was never built"),
   },
   {
     name: "replayed-decision-is-not-committed",
@@ -278,7 +278,7 @@ export const RUNNING: readonly Mutant[] = [
     replace: "",
     bug: "a replayed log that lacks the last signature lets the node ask for another",
     origin: "DESIGN §5.2",
-    verdict: killedBy(RECOVERY, "sign state", "never"),
+    verdict: killedBy(RECOVERY, "the restarted node never prevotes another value"),
   },
   {
     name: "resumed-without-bodies",

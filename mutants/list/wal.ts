@@ -139,7 +139,7 @@ export const WRITE_AHEAD_LOG: readonly Mutant[] = [
       "    if (this.#pending.length > 0) this.#start();\n    if (this.#failure === null) return Promise.resolve();\n",
     bug: "sync() says yes while the records are still in memory",
     origin: "DESIGN §5.3; Malachite: replies that did not wait for the flush",
-    verdict: killedBy(TEST, "sync"),
+    verdict: killedBy(TEST, "records that come in during a sync go together with the next one"),
   },
   {
     name: "wal-failed-write-is-swallowed",
