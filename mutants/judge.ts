@@ -190,6 +190,9 @@ function passing(run: FileRun): ReadonlySet<string> {
 }
 
 function wrongWith(file: string, names: readonly string[], run: FileRun): string[] {
+  if (run.ends.length === 0 && run.exitCode !== 0) {
+    return [`${file}: it ended with ${run.hung ? "a hang" : run.exitCode} before any test: ${run.output}`];
+  }
   const found: string[] = [];
   for (const { name, outcome, message } of run.ends) {
     if (outcome === "fail") found.push(`${file}: "${name}" fails without any mutant: ${message}`);
