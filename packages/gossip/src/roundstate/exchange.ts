@@ -52,7 +52,17 @@ export class RoundStateExchange {
       this.#urgent = true;
     this.#lastHeight = view.height;
     this.#lastRound = view.round;
-    this.wake();
+    this.#waitForPush();
+  }
+
+  /** Our state changes far more often than it is pushed: most changes only have to know that a timer runs. */
+  #waitForPush(): void {
+    let due = Number.POSITIVE_INFINITY;
+    for (const peer of this.#runtime.peers.values()) {
+      if (peer.ready) due = Math.min(due, peer.pushedAtMs + LIMITS.roundStateIntervalMs);
+    }
+    if (this.#urgent || due <= this.#runtime.now()) this.wake();
+    else if (due < Number.POSITIVE_INFINITY) this.#waitUntil(due);
   }
 
   /** A peer is ready or gone: all learn our direct links, a new one learns our state at once. */
