@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import type { LogPort } from "@quorate/gossip/core";
 import { Strategy } from "./byzantine/strategy.ts";
 import { Cluster } from "./cluster/cluster.ts";
-import { makeGenesis, validatorKey } from "./cluster/genesis.ts";
+import { makeGenesis, validatorKey, validatorSeed } from "./cluster/genesis.ts";
 import { Random } from "./core/random.ts";
 import { Scheduler } from "./core/scheduler.ts";
 import { type CryptoScheme, keyedHashes, realEd25519 } from "./crypto/keyed-hash.ts";
@@ -239,13 +239,17 @@ function makeCluster(
       disk: plan.disk,
       skews: plan.skews.map((skew) => ({ ...skew })),
       strategies: strategiesOf(plan, byzantine),
-      ...(plan.churn === true ? { requests: churn(plan.seed, genesis) } : {}),
+      ...(plan.churn === undefined ? {} : { requests: churn(plan.seed, genesis, seedsOf(keys.length)) }),
       log: (node, module) => logPort(options.log, scheduler, node, module),
     },
     scheduler,
     judge,
     new Random(`seed ${plan.seed}/run`),
   );
+}
+
+function seedsOf(validators: number): readonly Uint8Array[] {
+  return Array.from({ length: validators }, (_, index) => validatorSeed(index));
 }
 
 /** One strategy for all: they collude. */

@@ -1,4 +1,4 @@
-import { DEFAULT_PARAMS, type Genesis, timeFromMs } from "@quorate/chain";
+import { DEFAULT_PARAMS, type Genesis, STANDARD_DEPOSIT_CONTRACT, timeFromMs } from "@quorate/chain";
 import { sha256 } from "@quorate/crypto";
 import type { SigningKey } from "@quorate/privval";
 import { EPOCH_MS } from "../core/machine.ts";
@@ -15,6 +15,8 @@ export interface ChainShape {
   readonly blockIntervalMs: number;
   readonly timeouts: Timeouts;
   readonly execution: "none" | "engine";
+  /** Who may change the set; default: nobody does. Then evidence is too old within seconds: who left is forgotten. */
+  readonly churn?: "permissioned" | "stake";
   /** Default: the product's. */
   readonly maxEvidenceBytes?: number;
 }
@@ -23,9 +25,13 @@ export const CHAIN_ID = "quorate-sim";
 const ZERO32 = new Uint8Array(32);
 const encoder = new TextEncoder();
 
+export function validatorSeed(index: number): Uint8Array {
+  return sha256(encoder.encode(`simulator validator ${index}`));
+}
+
 /** The same keys in every run: what a seed draws must not depend on them. */
 export function validatorKey(scheme: CryptoScheme, index: number): SigningKey {
-  return scheme.key(sha256(encoder.encode(`simulator validator ${index}`)));
+  return scheme.key(validatorSeed(index));
 }
 
 /** Hash of block 0 of every simulated execution client. */
@@ -43,9 +49,10 @@ export function makeGenesis(shape: ChainShape, keys: readonly SigningKey[]): Gen
     elGenesisHash: engine ? EL_GENESIS : ZERO32,
     anchorNumber: 0,
     anchorHash: engine ? EL_GENESIS : ZERO32,
-    depositContractAddress: new Uint8Array(20),
+    depositContractAddress: shape.churn === "stake" ? STANDARD_DEPOSIT_CONTRACT : new Uint8Array(20),
     params: {
       ...DEFAULT_PARAMS,
+      ...(shape.churn === undefined ? {} : { evidenceMaxAgeBlocks: 5, evidenceMaxAgeMs: 4_000 }),
       blockIntervalMs: shape.blockIntervalMs,
       timeoutProposeMs: timeouts.proposeMs,
       timeoutProposeDeltaMs: Math.ceil(timeouts.proposeMs / 2),
