@@ -7,6 +7,7 @@ import { GOSSIP } from "./list/gossip.ts";
 import { HEIGHTS } from "./list/heights.ts";
 import { ORDER_OF_EVENTS } from "./list/order.ts";
 import { SIGN_STATE } from "./list/privval.ts";
+import { REGISTRY } from "./list/registry.ts";
 import { ROUND_MACHINE } from "./list/round-machine.ts";
 import { RUNNING } from "./list/runner.ts";
 import { SYNC_AND_COMMITS } from "./list/sync.ts";
@@ -28,6 +29,7 @@ export const PARTS: Readonly<Record<string, readonly Mutant[]>> = {
   execution: EXECUTION,
   sync: SYNC_AND_COMMITS,
   chain: CHAIN,
+  registry: REGISTRY,
   gossip: GOSSIP,
 };
 
