@@ -343,6 +343,7 @@ export class Locals {
         .map(({ proposal: { round, polRound, blockId } }) => `${round},${polRound},${this.valueOf(blockId)}`)
         .join(";"),
       core.proposing,
+      rv(own.lock),
       watermarkKey(own.watermark),
       watermarkKey(own.asked),
       own.votes

@@ -89,18 +89,19 @@ export function rememberSigned(work: Work, point: SignedWatermark, vote: Vote | 
  * it is for the same block: the guard gives out the first one again.
  */
 export function judgeOwnVote(work: Work, vote: Vote): "known" | "recovered" | "foreign" {
-  const { own, machine } = work.state;
+  const { own } = work.state;
   const known = ownVote(own, vote);
   if (known) {
     const same = blockIdEquals(known.blockId, vote.blockId) && sameBytes(known.signature, vote.signature);
     return same ? "known" : "foreign";
   }
   if (!own.watermark || compareWatermarks(pointOfVote(vote), own.watermark) > 0) return "foreign";
-  const { locked } = machine;
+  // Not against the machine's lock: a polka that comes after a restart without a log locks in a round whose precommit
+  // may have been signed before, for nil.
   const againstLock =
     vote.type === VoteType.precommit &&
-    locked?.round === vote.round &&
-    !blockIdEquals(locked.blockId, vote.blockId);
+    own.lock?.round === vote.round &&
+    !blockIdEquals(own.lock.blockId, vote.blockId);
   return againstLock ? "foreign" : "recovered";
 }
 

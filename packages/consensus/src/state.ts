@@ -2,7 +2,15 @@
 import type { Address, ChainParams, Commit, Height, Round, Time, Validator, Vote } from "@quorate/chain";
 import type { ProposalKeeper } from "./proposal-keeper.ts";
 import { NEW_HEIGHT, type RoundMachine } from "./round-machine.ts";
-import type { Effect, Input, SignedWatermark, Timeout, UnsignedProposal, UnsignedVote } from "./types.ts";
+import type {
+  Effect,
+  Input,
+  RoundValue,
+  SignedWatermark,
+  Timeout,
+  UnsignedProposal,
+  UnsignedVote,
+} from "./types.ts";
 import type { Values } from "./values.ts";
 import type { Electorate, VoteKeeper } from "./vote-keeper.ts";
 
@@ -27,6 +35,8 @@ export type Proposing =
   | "signing";
 
 export interface OwnSignatures {
+  /** The lock that the sign state proves: the key signed a precommit for it. Null when it told of none. */
+  readonly lock: RoundValue | null;
   /** Last point known to be signed: (round, step) never falls. */
   readonly watermark: SignedWatermark | null;
   /** Every own vote of the height that is known, in order of arrival. */
@@ -70,7 +80,13 @@ export interface StepResult {
   readonly effects: readonly Effect[];
 }
 
-export const NOTHING_SIGNED: OwnSignatures = { watermark: null, votes: [], asked: null, pending: [] };
+export const NOTHING_SIGNED: OwnSignatures = {
+  lock: null,
+  watermark: null,
+  votes: [],
+  asked: null,
+  pending: [],
+};
 
 /** Before the first height: every input but `start_height` is ignored. */
 export function initialState(): ConsensusState {

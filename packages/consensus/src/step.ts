@@ -169,7 +169,7 @@ function startHeight(state: ConsensusState, input: InputOf<"start_height">): Ste
       machine: { ...NEW_HEIGHT, locked: input.lock, valid: input.lock },
       proposer: proposerOf(validators, 0),
       votes: emptyKeeper(validators.validators.length),
-      own: { ...NOTHING_SIGNED, watermark: input.watermark },
+      own: { ...NOTHING_SIGNED, lock: input.lock, watermark: input.watermark },
       commit: decidedHere ?? input.lastCommit ?? null,
     },
   };
@@ -193,7 +193,8 @@ function takeSignState(work: Work, input: InputOf<"sign_state">): void {
   if (locked !== machine.locked || valid !== machine.valid) {
     change(work, { machine: { ...machine, locked, valid } });
   }
-  change(work, { own: { ...own, watermark: laterWatermark(own.watermark, input.watermark) } });
+  const lock = laterValue(own.lock, input.lock);
+  change(work, { own: { ...own, lock, watermark: laterWatermark(own.watermark, input.watermark) } });
 }
 
 // --- messages ---------------------------------------------------------------------------------------------------

@@ -181,6 +181,20 @@ test("an own precommit from outside against the lock of the sign state stops the
   assert.equal(of(core.votes([precommit(core.set, 3, 1, B)]), "foreign_signature").length, 1);
 });
 
+test("regression: a nil precommit of the last round before a lost log is the node's own, also when a polka locked it there since", () => {
+  const core = new Core(3, { watermark: { round: 0, step: 2 } });
+  core.timeout("new_height", 0);
+  core.good(0, A);
+  core.prevotes(0, A, [0, 1, 2]);
+  assert.equal(valueText(core.state.machine.locked), `0 ${name(A)}`);
+  assert.equal(core.asked.at(-1), `precommit 0 ${name(A)}`, "the signer refuses it: it gave nil");
+  core.feed({ kind: "sign_refused", height: HEIGHT, round: 0, what: "precommit" });
+  assert.deepEqual(of(core.votes([precommit(core.set, 3, 0, null)]), "foreign_signature"), []);
+  assert.equal(voteOf(core.state, 0, VoteType.precommit, 3)?.blockId, null);
+  // A second one for the block would be another instance's.
+  assert.equal(of(core.votes([precommit(core.set, 3, 0, A)]), "foreign_signature").length, 1);
+});
+
 test("an own signature inside a certificate is judged like a vote", () => {
   const core = Core.inRound0(3);
   const effects = core.certificate(certificate(VoteType.prevote, 0, A, [0, 1, 3]));

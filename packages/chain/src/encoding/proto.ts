@@ -165,11 +165,6 @@ export class ProtoWriter {
     return this;
   }
 
-  /** Bytes written so far. */
-  get length(): number {
-    return this.#length;
-  }
-
   /** Everything written; the writer must not be used after it. */
   finish(): Uint8Array {
     return trimmed(this.#bytes, this.#length);
@@ -343,11 +338,6 @@ export class ProtoReader {
     const message = this.optional(field, what);
     if (message === null) throw this.fault(`field ${field} (${what}) is missing`);
     return message;
-  }
-
-  /** Whether anything is left. */
-  get done(): boolean {
-    return this.#at >= this.#end;
   }
 
   /** Refuses leftovers. */
