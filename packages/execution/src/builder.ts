@@ -67,11 +67,6 @@ export class Builder {
     this.#windowMs = ports.options.buildWindowMs;
   }
 
-  /** ms between the start of a build and getPayload, as widened. */
-  get windowMs(): number {
-    return this.#windowMs;
-  }
-
   /** Resolves when the EL was asked once, or at once while it does not stand on the head of `state` yet. */
   async prepare(state: ChainState, attributes: PayloadAttributes): Promise<void> {
     const { follower } = this.#ports;

@@ -31,6 +31,8 @@ export class TxPool {
   #queue: Waiting[] = [];
   #sending = false;
   #complained = false;
+  /** Something of the poll under way, or of what was sent meanwhile, failed. */
+  #failing = false;
 
   constructor(eth: JsonRpc, timing: EngineTiming, log: ExecutionLog) {
     this.#eth = eth;
@@ -65,12 +67,17 @@ export class TxPool {
   }
 
   async #poll(): Promise<readonly Uint8Array[]> {
+    this.#failing = false;
+    const followed = this.#filter !== null;
     const hashes = this.#filter === null ? await this.#install() : await this.#changes(this.#filter);
     for (const hash of hashes) {
       if (this.#announced.length >= LIMITS.seenTxs) break;
       if (this.#seen.add(hash)) this.#announced.push(hash);
     }
-    return this.#fetch();
+    const txs = await this.#fetch();
+    // A filter that was only installed has proven nothing yet: the next call may fail as the last one did.
+    if (!this.#failing && (followed || this.#filter === null)) this.#complained = false;
+    return txs;
   }
 
   /** A new filter, and what the pool held before it. */
@@ -83,7 +90,6 @@ export class TxPool {
       return lacking ? this.#listing() : [];
     }
     this.#filter = typeof answer.value === "string" ? answer.value : null;
-    this.#complained = false;
     return this.#listing();
   }
 
@@ -170,7 +176,9 @@ export class TxPool {
   }
 
   #complain(failure: Failure): void {
-    if (this.#complained || failure.kind === "aborted") return;
+    if (failure.kind === "aborted") return;
+    this.#failing = true;
+    if (this.#complained) return;
     this.#complained = true;
     const { reason, action } = diagnose(failure, this.#eth.label);
     this.#log.warn("the execution client's transactions cannot be exchanged with other nodes", {

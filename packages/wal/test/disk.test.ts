@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -88,4 +88,89 @@ test("operations after closing the writer thread are refused, and the log above 
   await assert.rejects(wal.sync(), (error: unknown) => error instanceof WalError && error.code === "WAL_IO");
   await wal.close();
   await rm(dir, { recursive: true });
+});
+
+for (const [name, make] of [
+  ["writer thread", threadDisk],
+  ["calling thread", inlineDisk],
+] as const) {
+  test(`on the ${name} a file is cut to a length, and what cannot be listed is an error`, async () => {
+    await withDisk(make, async (disk, dir) => {
+      const file = join(dir, "a");
+      await disk.create(file, 16);
+      await disk.write(file, 0, text("0123456789"));
+      await disk.truncate(file, 4);
+      assert.equal((await readFile(file)).toString(), "0123");
+      await assert.rejects(disk.list(file), { code: "ENOTDIR" });
+    });
+  });
+}
+
+test("a log of its own thread that cannot be opened ends the thread with it", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "quorate-disk-"));
+  try {
+    await writeFile(join(dir, "wal"), "no directory");
+    await assert.rejects(openWal({ dir: join(dir, "wal"), coreVersion: 1 }), WalError);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test("more operations than the writer thread may have waiting are refused, not kept", async () => {
+  await withDisk(threadDisk, async (disk, dir) => {
+    const file = join(dir, "a");
+    await disk.create(file, 16);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 5_000 }, () => disk.write(file, 0, text("x"))),
+    );
+    const refused = outcomes.filter(({ status }) => status === "rejected").length;
+    assert.equal(refused, 5_000 - 4_096);
+    await disk.write(file, 0, text("y"));
+    assert.equal((await readFile(file)).subarray(0, 1).toString(), "y");
+  });
+});
+
+test("a disk that has stopped taking writes fails the log once too much waits, with what waits", async () => {
+  const gate = Promise.withResolvers<void>();
+  const disk = inlineDisk();
+  const dir = await mkdtemp(join(tmpdir(), "quorate-disk-"));
+  const stuck: WalDisk = {
+    list: (where) => disk.list(where),
+    read: (file) => disk.read(file),
+    create: (file, size) => disk.create(file, size),
+    fdatasync: (file) => gate.promise.then(() => disk.fdatasync(file)),
+    truncate: (file, size) => disk.truncate(file, size),
+    rename: (from, to) => disk.rename(from, to),
+    remove: (file) => disk.remove(file),
+    write: (file, offset, bytes) => gate.promise.then(() => disk.write(file, offset, bytes)),
+    close: () => disk.close(),
+  };
+  try {
+    // The log's own first writes go through: the gate closes behind the opening.
+    gate.resolve();
+    const wal = await openWal({ dir, coreVersion: 1 }, stuck);
+    const closed = Promise.withResolvers<void>();
+    stuck.write = () => closed.promise;
+    stuck.fdatasync = () => closed.promise;
+    const payload = new Uint8Array(1_000_000);
+    let told: unknown = null;
+    let waited = 0;
+    for (let i = 0; i < 400 && told === null; i++) {
+      try {
+        wal.append(1, payload);
+        wal.sync().catch(() => undefined);
+        waited = wal.backlogBytes;
+      } catch (error) {
+        told = error;
+      }
+    }
+    assert.ok(told instanceof WalError && told.code === "WAL_BACKLOG", String(told));
+    assert.ok(Number(told.facts["bytes"]) > 1_000_000 && waited > 1_000_000);
+    assert.throws(() => wal.append(1, new Uint8Array(1)), WalError);
+    closed.resolve();
+    await wal.close().catch(() => undefined);
+  } finally {
+    await disk.close();
+    await rm(dir, { recursive: true });
+  }
 });
