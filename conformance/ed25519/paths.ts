@@ -1,4 +1,5 @@
 /** Every way on which the product verifies a signature. Each must give ZIP-215's verdict on every vector. */
+import { Worker } from "node:worker_threads";
 import {
   createNativeBackend,
   inlineVerifier,
@@ -32,10 +33,46 @@ function mixed(backend: VerifierBackend, good: SignatureCheck): VerifierPath["ve
   };
 }
 
+/**
+ * A verifier of one thread that has died once: from the first group on, everything is verified by the second thread. A
+ * group is never done in line, however early it comes.
+ */
+function restarted(good: SignatureCheck): VerifierPath & { close(): Promise<void> } {
+  const threads: Worker[] = [];
+  const pool = createVerifier({
+    workers: 1,
+    inlineBelow: 1,
+    coldInline: 0,
+    queueLimit: 1 << 20,
+    spawn: (entry) => {
+      const thread = new Worker(entry);
+      threads.push(thread);
+      return thread;
+    },
+  });
+  let died: Promise<void> | null = null;
+  const die = async (): Promise<void> => {
+    if (!(await pool.verify([good]))[0]) throw new Error("the first thread refuses what holds");
+    await threads[0]!.terminate();
+  };
+  return {
+    name: "worker thread, after another one died",
+    async verify(checks) {
+      died ??= die();
+      await died;
+      const verdicts = await pool.verify(checks);
+      if (threads.length !== 2) throw new Error(`${threads.length} threads instead of the second one`);
+      return verdicts;
+    },
+    close: () => pool.close(),
+  };
+}
+
 /** `good` is any signature that holds: the company of the vectors in mixed batches. */
 export function openPaths(good: SignatureCheck): VerifierPaths {
   const cramped = createNativeBackend({ cachedKeys: 1 });
-  const pool = createVerifier({ workers: 1, inlineBelow: 1, queueLimit: 1 << 20 });
+  const pool = createVerifier({ workers: 1, inlineBelow: 1, coldInline: 0, queueLimit: 1 << 20 });
+  const second = restarted(good);
   const inLine = createVerifier({ workers: 0 });
   const paths: VerifierPath[] = [
     { name: "main thread", verify: each(nativeBackend) },
@@ -47,13 +84,14 @@ export function openPaths(good: SignatureCheck): VerifierPaths {
     { name: "fallback batch", verify: async (checks) => nobleBackend.verifyBatch(checks) },
     { name: "verifier, one now", verify: async (checks) => checks.map((check) => pool.verifyNow(check)) },
     { name: "worker thread", verify: (checks) => pool.verify(checks) },
+    second,
     { name: "verifier without threads", verify: (checks) => inLine.verify(checks) },
     { name: "inline verifier", verify: (checks) => inlineVerifier().verify(checks) },
   ];
   return {
     paths,
     async [Symbol.asyncDispose]() {
-      await Promise.all([pool.close(), inLine.close()]);
+      await Promise.all([pool.close(), inLine.close(), second.close()]);
     },
   };
 }

@@ -1,11 +1,15 @@
 import type { Target } from "../target.ts";
 import { chainTargets } from "./chain.ts";
+import { clientTargets } from "./clients.ts";
+import { commits } from "./commits.ts";
 import { consensusTargets } from "./consensus.ts";
 import { diskTargets } from "./disk.ts";
+import { ed25519 } from "./ed25519.ts";
 import { executionTargets } from "./execution.ts";
 import { gossipTargets } from "./gossip.ts";
 import { operatorTargets } from "./operator.ts";
-import { signatureTargets } from "./signatures.ts";
+import { secretTargets } from "./secrets.ts";
+import { signBytes } from "./sign-bytes.ts";
 
 /** Every decoder that takes bytes from outside, or from a disk that may have rotted; and everything signed. */
 export const TARGETS: readonly Target[] = [
@@ -15,5 +19,9 @@ export const TARGETS: readonly Target[] = [
   ...diskTargets,
   ...executionTargets,
   ...operatorTargets,
-  ...signatureTargets,
+  ...clientTargets,
+  ...secretTargets,
+  ed25519,
+  signBytes,
+  commits,
 ];

@@ -27,6 +27,11 @@ export function textAt(value: unknown, ...path: readonly string[]): string {
   return typeof found === "string" ? found : "";
 }
 
+/** Text of a stranger for a terminal: without the characters that move its cursor, colour it or turn it round. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu, "\ufffd");
+}
+
 /** `result` of a GET on a node's RPC. @throws CliError unreachable (9) when nothing answers as a node does. */
 export async function nodeGet(url: string, method: string, signal?: AbortSignal): Promise<unknown> {
   const unreachable = (why: string): CliError =>
@@ -47,7 +52,9 @@ export async function nodeGet(url: string, method: string, signal?: AbortSignal)
     throw unreachable(reasonOf(cause));
   }
   const result = at(document, "result");
-  if (result === undefined) throw unreachable(textAt(document, "error", "message") || "no JSON-RPC result");
+  if (result === undefined) {
+    throw unreachable(printable(textAt(document, "error", "message")) || "no JSON-RPC result");
+  }
   return result;
 }
 

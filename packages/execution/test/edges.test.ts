@@ -73,7 +73,13 @@ test("Geth is built with Go into the cache; a build that fails, leaves nothing, 
 });
 
 test("an endpoint is plain HTTP without user and password; other addresses are refused with an example", () => {
-  for (const url of ["https://127.0.0.1:8551", "http://user:pass@127.0.0.1", "127.0.0.1:8551", "ws://a", ""]) {
+  for (const url of [
+    "https://127.0.0.1:8551",
+    "http://user:pass@127.0.0.1",
+    "127.0.0.1:8551",
+    "ws://a",
+    "",
+  ]) {
     assert.throws(() => openEndpoint(url, systemClock), { code: "ENDPOINT" }, url);
   }
 });
@@ -165,7 +171,8 @@ test("regression: a client whose filters or transactions cannot be read is told 
   bench.el.script = () => undefined;
   await poll(3);
   bench.el.poolTxs.push("0x02aa");
-  bench.el.script = (method) => (method === "eth_getRawTransactionByHash" ? { http: 500, text: "no" } : undefined);
+  bench.el.script = (method) =>
+    method === "eth_getRawTransactionByHash" ? { http: 500, text: "no" } : undefined;
   await poll(9);
   assert.equal(warnings(), 2);
   bench.el.script = () => undefined;

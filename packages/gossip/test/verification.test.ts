@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Worker } from "node:worker_threads";
 import {
   ed25519PublicKey,
   ed25519Sign,
@@ -9,6 +10,7 @@ import {
   type VerifierBackend,
 } from "@quorate/crypto";
 import fc from "fast-check";
+import { GossipError } from "../src/errors.ts";
 import { packChecks, unpackChecks } from "../src/verification/packing.ts";
 import { createVerifier } from "../src/verification/pool.ts";
 import { PriorityQueue } from "../src/verification/queue.ts";
@@ -131,6 +133,56 @@ describe("a verifier", () => {
         verifier.verify(checks("urgent"), { priority: 10 }).then(() => order.push("urgent")),
       ]);
       assert.deepEqual(order, ["first", "urgent", "late"]);
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("tries a group again when its thread dies under it, and goes on in line when threads do not stay alive", async () => {
+    const threads: Worker[] = [];
+    const paths: string[] = [];
+    const verifier = createVerifier({
+      workers: 1,
+      coldInline: 0,
+      metrics: { verified: (path) => paths.push(path), queue: () => undefined },
+      spawn: (entry) => {
+        const thread = new Worker(entry);
+        threads.push(thread);
+        return thread;
+      },
+    });
+    const checks = Array.from({ length: 20 }, (_, i) => check(`d${i}`, i !== 5));
+    const expected = checks.map((_, i) => i !== 5);
+    const dying = (): Promise<boolean[]> => {
+      const verdicts = verifier.verify(checks);
+      threads.at(-1)!.terminate();
+      return verdicts;
+    };
+    try {
+      assert.deepEqual(await verifier.verify(checks), expected);
+      for (let deaths = 0; deaths < 9; deaths++) assert.deepEqual(await dying(), expected);
+      assert.equal(threads.length, 9, "the ninth was the last that was tried");
+      paths.length = 0;
+      assert.deepEqual(await verifier.verify(checks), expected);
+      assert.deepEqual(paths, ["inline"]);
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("gives a group up, with the reason, when a second thread dies under it", async () => {
+    const verifier = createVerifier({
+      workers: 1,
+      coldInline: 0,
+      spawn: () => new Worker("process.exit(3)", { eval: true }),
+    });
+    try {
+      const checks = Array.from({ length: 20 }, () => check("x"));
+      await assert.rejects(verifier.verify(checks), (error: unknown) => {
+        assert.ok(error instanceof GossipError && error.code === "WORKER", String(error));
+        assert.match(JSON.stringify(error.facts), /exit code 3/);
+        return true;
+      });
     } finally {
       await verifier.close();
     }

@@ -1,7 +1,8 @@
 /** The home directory (DESIGN §9): where everything lies, and what is refused before it is read. */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ChainError, type Genesis, parseGenesis } from "@quorate/chain";
+import { ChainError, fromBase64, type Genesis, parseGenesis } from "@quorate/chain";
+import { bytesEqual, ed25519PublicKey } from "@quorate/crypto";
 import { NodeError, reasonOf } from "./errors.ts";
 
 export interface HomePaths {
@@ -101,18 +102,27 @@ export async function loadGenesis(
 export async function loadNodeKey(file: string): Promise<Uint8Array> {
   const text = await readHomeFile(file, "run `validator init`");
   await requirePrivate(file);
-  try {
-    const document: unknown = JSON.parse(text);
-    const value = (document as { priv_key?: { value?: unknown } }).priv_key?.value;
-    const bytes = typeof value === "string" ? new Uint8Array(Buffer.from(value, "base64")) : new Uint8Array();
-    if (bytes.length === 64) return bytes.slice(0, 32);
-  } catch {
-    // falls through to the one message for every malformed file
-  }
+  const seed = parseNodeKey(text);
+  if (seed !== null) return seed;
   throw new NodeError({
     exitCode: 3,
     code: "NODE_KEY_INVALID",
-    what: `${file} does not hold an Ed25519 key (priv_key.value: base64 of 64 bytes)`,
+    what: `${file} does not hold an Ed25519 key (priv_key.value: base64 of 64 bytes, the public key last)`,
     do: "restore the file, or remove it and run `validator init` (the node then has a new peer id)",
   });
+}
+
+/** The seed in the text of a node_key.json; `null` unless it is one whose public half belongs to the private one. */
+export function parseNodeKey(text: string): Uint8Array | null {
+  let value: unknown;
+  try {
+    const document: unknown = JSON.parse(text);
+    value = (document as { priv_key?: { value?: unknown } }).priv_key?.value;
+  } catch {
+    return null;
+  }
+  const bytes = typeof value === "string" ? fromBase64(value) : null;
+  if (bytes?.length !== 64) return null;
+  const seed = bytes.slice(0, 32);
+  return bytesEqual(ed25519PublicKey(seed), bytes.subarray(32)) ? seed : null;
 }

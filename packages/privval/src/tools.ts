@@ -98,7 +98,8 @@ export async function exportState(paths: KeyPaths): Promise<ExportedState> {
   return exportedState(state, address);
 }
 
-interface Imported {
+/** What an exported sign state says. */
+export interface Imported {
   readonly place: Place | null;
   readonly lock: SignState["lock"];
   readonly address: string | null;
@@ -147,7 +148,8 @@ function parseLock(value: unknown): SignState["lock"] {
   };
 }
 
-function parseImport(text: string): Imported {
+/** Reads the text of an exported sign state. @throws PrivvalError `IMPORT_INVALID`. */
+export function parseImport(text: string): Imported {
   let document: unknown;
   try {
     document = JSON.parse(text);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Command, type CommandContext, JSON_FLAG } from "../command.ts";
 import { environmentValues, readConfigFile, resolveSettings } from "../config/settings.ts";
 import { CliError, ExitCode } from "../errors.ts";
-import { at, nodeGet, numberAt, textAt } from "../rpc-client.ts";
+import { at, nodeGet, numberAt, printable, textAt } from "../rpc-client.ts";
 
 const POLL_MS = 100;
 
@@ -160,7 +160,8 @@ async function offlineStatus(home: string): Promise<unknown> {
   };
 }
 
-function statusText(document: unknown): string {
+/** The result of /status for people; from whatever a node answers. */
+export function statusText(document: unknown): string {
   const height = numberAt(document, "sync_info", "latest_block_height");
   const catching = at(document, "sync_info", "catching_up") === true ? ", catching up" : "";
   const rows: [string, string][] = [
@@ -181,7 +182,9 @@ function statusText(document: unknown): string {
       "consensus",
       `height ${textAt(consensus, "height")} round ${numberAt(consensus, "round")} ${textAt(consensus, "step")}; prevotes ${textAt(consensus, "prevotes_power")}, precommits ${textAt(consensus, "precommits_power")} of ${textAt(consensus, "total_power")}`,
     ]);
-    if (Array.isArray(missing) && missing.length > 0) rows.push(["missing", missing.join(" ")]);
+    if (Array.isArray(missing) && missing.length > 0) {
+      rows.push(["missing", missing.filter((each) => typeof each === "string").join(" ")]);
+    }
   }
   const execution = at(document, "execution");
   rows.push([
@@ -190,6 +193,6 @@ function statusText(document: unknown): string {
   ]);
   return `${rows
     .filter(([, value]) => value !== "")
-    .map(([name, value]) => `${name.padEnd(11)}${value}`)
+    .map(([name, value]) => `${name.padEnd(11)}${printable(value)}`)
     .join("\n")}\n`;
 }

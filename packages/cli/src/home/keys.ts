@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createNodeKey, peerIdOf } from "@quorate/gossip/node-key";
-import { homePaths } from "@quorate/node/home";
+import { createNodeKey, nodeKeyFromSeed, peerIdOf } from "@quorate/gossip/node-key";
+import { homePaths, parseNodeKey } from "@quorate/node/home";
 import { createKeyAndState, readPublicKey } from "@quorate/privval";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { CliError, ExitCode, errorCode } from "../errors.ts";
@@ -84,17 +84,15 @@ function nodeKeyDocument(libp2pKey: Uint8Array): string {
 
 /** The libp2p private key (protobuf: type Ed25519, 64 bytes) of a node_key.json. */
 async function readNodeKey(file: string): Promise<Uint8Array> {
-  const document = await readJson(file);
-  const value = (document as { priv_key?: { value?: unknown } }).priv_key?.value;
-  const bytes = Buffer.from(typeof value === "string" ? value : "", "base64");
-  if (bytes.length !== 64) {
+  const seed = parseNodeKey(await readText(file));
+  if (seed === null) {
     throw new CliError(
       ExitCode.config,
-      `${file} does not hold an Ed25519 key (priv_key.value: base64 of 64 bytes)`,
+      `${file} does not hold an Ed25519 key (priv_key.value: base64 of 64 bytes, the public key last)`,
       "restore the file, or remove it and run `validator init` (the node then has a new peer id)",
     );
   }
-  return new Uint8Array([0x08, 0x01, 0x12, 0x40, ...bytes]);
+  return nodeKeyFromSeed(seed);
 }
 
 function ownerDocument(privateKey: `0x${string}`): string {
@@ -112,14 +110,21 @@ async function readOwner(home: string): Promise<`0x${string}` | null> {
   throw new CliError(ExitCode.config, `${file} holds no account address`, "restore or remove the file");
 }
 
-async function readJson(file: string): Promise<unknown> {
+async function readText(file: string): Promise<string> {
   try {
-    const value: unknown = JSON.parse(await readFile(file, "utf8"));
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    throw new CliError(ExitCode.config, `${file} does not exist`, "run `validator init`");
+  }
+}
+
+async function readJson(file: string): Promise<unknown> {
+  const text = await readText(file);
+  try {
+    const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null) return value;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") {
-      throw new CliError(ExitCode.config, `${file} does not exist`, "run `validator init`");
-    }
     if (!(error instanceof SyntaxError)) throw error;
   }
   throw new CliError(ExitCode.config, `${file} is not a JSON object`, "restore the file");

@@ -20,7 +20,12 @@ export function signToken(secret: Uint8Array, iatSeconds: number): string {
  * file and its mode, never its content.
  */
 export function readJwtSecret(file: string): Uint8Array {
-  const text = readPrivate(file).trim();
+  return parseJwtSecret(readPrivate(file), file);
+}
+
+/** The secret in the text of its file. Throws as {@link readJwtSecret}. */
+export function parseJwtSecret(content: string, file: string): Uint8Array {
+  const text = content.trim();
   const hex = text.startsWith("0x") ? text.slice(2) : text;
   if (!/^[0-9a-fA-F]{64}$/.test(hex)) {
     throw new ExecutionError(

@@ -17,6 +17,8 @@ export interface VerifierOptions {
   /** For `verifyNow` and small groups. Default native. */
   readonly backend?: VerifierBackend;
   readonly metrics?: VerifierMetrics;
+  /** Makes a thread of this entry; for hosts that watch or limit their threads. Default: a worker thread of Node. */
+  readonly spawn?: (entry: URL) => Worker;
 }
 
 /** Where the pool reports. */
@@ -74,6 +76,7 @@ class VerifierPool implements Verifier {
   #coldInline: number;
   readonly #backend: VerifierBackend;
   readonly #metrics: VerifierMetrics | null;
+  readonly #spawn: (entry: URL) => Worker;
   readonly #queue = new PriorityQueue<Chunk>();
   readonly #threads = new Set<Thread>();
   #held = 0;
@@ -88,6 +91,7 @@ class VerifierPool implements Verifier {
     this.#limit = options.queueLimit ?? LIMITS.verifierQueue;
     this.#backend = options.backend ?? nativeBackend;
     this.#metrics = options.metrics ?? null;
+    this.#spawn = options.spawn ?? ((entry) => new Worker(entry, { name: "quorate-verification" }));
   }
 
   verifyNow(check: SignatureCheck): boolean {
@@ -206,9 +210,7 @@ class VerifierPool implements Verifier {
     for (const thread of this.#threads) if (thread.chunk === null) return thread;
     if (this.#threads.size >= this.#size || this.#restarts > MAX_RESTARTS) return null;
     // The extension of this file is that of its neighbour: sources in development, lib when built.
-    const worker = new Worker(new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url), {
-      name: "quorate-verification",
-    });
+    const worker = this.#spawn(new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url));
     const thread: Thread = { worker, ready: false, chunk: null };
     worker.on("message", ({ verdicts }: { readonly verdicts?: ArrayBuffer }) => {
       thread.ready = true;
