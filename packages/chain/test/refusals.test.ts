@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
   applyBlock,
-  appVersionAtHeight,
   blockMetaJson,
   ChainError,
   type Commit,
@@ -20,7 +19,6 @@ import {
   makeBlock,
   makePartSet,
   makeValidatorSet,
-  paramsAtHeight,
   parseGenesis,
   stateFromGenesis,
   trustingCommitChecks,
@@ -138,19 +136,6 @@ describe("an upgrade", () => {
     { height: 5, appVersion: 2, params: { block_interval: 2_000 } },
     { height: 9, appVersion: 3, params: {} },
   ];
-  const { genesis } = makeFixture("engine", { upgrades });
-
-  it("holds from its height on, in params and version", () => {
-    assert.deepEqual(paramsAtHeight(genesis, 2), genesis.params);
-    assert.equal(paramsAtHeight(genesis, 3).gasLimit, 30_000_000);
-    assert.equal(paramsAtHeight(genesis, 4).blockIntervalMs, genesis.params.blockIntervalMs);
-    assert.equal(paramsAtHeight(genesis, 5).blockIntervalMs, 2_000);
-    assert.equal(paramsAtHeight(genesis, 5).gasLimit, 30_000_000);
-    assert.deepEqual(
-      [1, 2, 3, 4, 5, 8, 9, 100].map((height) => appVersionAtHeight(genesis, height)),
-      [1n, 1n, 1n, 1n, 2n, 2n, 3n, 3n],
-    );
-  });
 
   it("that this build cannot follow is found from any height up to it, and none after the last", () => {
     const future = [...upgrades, { height: 20, appVersion: 1_000_000, params: {} }];

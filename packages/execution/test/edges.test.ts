@@ -210,3 +210,44 @@ test("a client that stands on another block at the chain's anchor is misconfigur
   const status = await bench.until(({ kind }) => kind === "misconfigured");
   assert.match(JSON.stringify(status), /anchor/);
 });
+
+test("withdrawals that are owed belong to the build: another list is another build, and a payload without them is not proposed", async (t) => {
+  const bench = await openBench(t);
+  await bench.ready();
+  const owed = { index: 3n, validatorIndex: 1n, address: new Uint8Array(20).fill(0x11), amountGwei: 7n };
+  const attributes = { ...bench.store.attributes(), withdrawals: [owed] };
+  const started = (): number =>
+    bench.el.calls.filter(({ method, params }) => /forkchoiceUpdated/.test(method) && params[1] !== null)
+      .length;
+  await bench.client.prepare(bench.store.state, bench.store.attributes());
+  await bench.client.prepare(bench.store.state, attributes);
+  const builds = started();
+  await bench.client.prepare(bench.store.state, attributes);
+  assert.equal(started(), builds, "the same list is the same build");
+  const paid = { index: "0x3", validatorIndex: "0x1", address: `0x${"11".repeat(20)}`, amount: "0x7" };
+  for (const withdrawals of [[], [{ ...paid, amount: "0x8" }], [paid, paid]]) {
+    const executionPayload = { ...fakePayload(bench.store, [], 0), withdrawals };
+    bench.el.script = (method) =>
+      method === "engine_getPayloadV5" ? { result: { executionPayload, executionRequests: [] } } : undefined;
+    assert.equal(await bench.client.getBuilt(bench.store.state, attributes, patient), null);
+    assert.match(JSON.stringify(bench.log.at(-1)), /another list of withdrawals/);
+  }
+});
+
+for (const [what, code] of [
+  ["refuses a decided block with an error of its own", -32000],
+  ["does not know the call for a decided block", -32601],
+] as const) {
+  test(`a client that ${what} is not ready: the operator is told, and it is fed again when it is healed`, async (t) => {
+    const bench = await openBench(t);
+    await bench.ready();
+    bench.decide(1);
+    bench.el.script = (method) =>
+      /newPayload/.test(method) ? { error: { code, message: "cannot do that" } } : undefined;
+    bench.client.decided(1);
+    const status = await bench.until((each) => "reason" in each);
+    assert.match(JSON.stringify(status), /cannot do that|method/);
+    bench.el.script = () => undefined;
+    await bench.client.whenExecuted(1, patient);
+  });
+}

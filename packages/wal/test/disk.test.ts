@@ -174,3 +174,22 @@ test("a disk that has stopped taking writes fails the log once too much waits, w
     await rm(dir, { recursive: true });
   }
 });
+
+test("a log whose first segments are gone lacks the record that the sign state depends on: it says where it begins", async () => {
+  await withDisk(inlineDisk, async (disk, dir) => {
+    const options = { dir, coreVersion: 1, segmentBytes: 4096 };
+    const wal = await openWal(options, disk);
+    const first = wal.append(1, new Uint8Array(1000));
+    for (let i = 0; i < 20; i++) {
+      wal.append(1, new Uint8Array(1000));
+      await wal.sync();
+    }
+    await wal.close();
+    const [oldest] = (await readdir(dir)).toSorted();
+    await rm(join(dir, oldest!));
+    const again = await openWal({ ...options, dependency: first }, disk);
+    assert.equal(again.condition.kind, "damaged");
+    assert.match(JSON.stringify(again.condition), /depends on record 1, but the log begins at record \d+/);
+    await again.close();
+  });
+});
