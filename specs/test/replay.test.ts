@@ -25,6 +25,7 @@ test("the checked-in traces are of this model: `npm run spec -- --traces` makes 
 
 test("the core takes every trace of the model to the same state with the same outputs, step by step", () => {
   assert.ok(directed.length >= 60, `${directed.length} directed runs`);
+  assert.ok(random.length >= 30, `${random.length} random traces`);
   for (const trace of traces) assert.equal(replay(trace).divergence, null);
 });
 
