@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ByteReader, ByteWriter, DEFAULT_PARAMS, paramsToRecord, VoteType } from "@quorate/chain";
 import { readParams, writeParams } from "../src/encoding/fields.ts";
-import { ConsensusError, haveBits, hasBody, proposalOf, votesOf } from "../src/index.ts";
+import { ConsensusError, hasBody, haveBits, proposalOf, votesOf } from "../src/index.ts";
 import { LIMITS } from "../src/limits.ts";
 import { Core } from "./harness/core.ts";
 import { blockId, HEIGHT, TIME } from "./harness/fixtures.ts";
