@@ -58,6 +58,35 @@ export async function nodeGet(url: string, method: string, signal?: AbortSignal)
   return result;
 }
 
+/** A call that the node may refuse; `refusal` says why. @throws CliError unreachable (9) when nothing answers. */
+export async function nodeTell(
+  url: string,
+  method: string,
+  params: Readonly<Record<string, unknown>>,
+): Promise<{ readonly result: unknown; readonly refusal: string | null }> {
+  let document: unknown;
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+    document = JSON.parse(await boundedText(response));
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw new CliError(
+      ExitCode.unreachable,
+      `the node at ${url} does not answer (${reasonOf(cause)})`,
+      "start it, or name its RPC address with --node",
+    );
+  }
+  const result = at(document, "result");
+  if (result !== undefined) return { result, refusal: null };
+  const said = [textAt(document, "error", "message"), textAt(document, "error", "data")];
+  return { result: null, refusal: said.filter((text) => text !== "").join(": ") || "no reason given" };
+}
+
 /** HTTP status of a GET, `null` when nothing answers. */
 export async function httpStatus(url: string, signal: AbortSignal): Promise<number | null> {
   try {

@@ -1,5 +1,6 @@
 import type { Command } from "../command.ts";
 import { configCheck } from "./config-check.ts";
+import { evidenceList, evidenceShow, evidenceSubmit } from "./evidence.ts";
 import { init } from "./init.ts";
 import { exit, join, power } from "./join.ts";
 import { keyNew, keyShow, keyStateExport, keyStateImport, keyStateInit } from "./key.ts";
@@ -33,6 +34,9 @@ export const COMMANDS: readonly Command[] = [
   join,
   power,
   exit,
+  evidenceList,
+  evidenceShow,
+  evidenceSubmit,
   keyShow,
   keyNew,
   keyStateExport,
