@@ -89,9 +89,13 @@ export class Instance {
     switch (message.kind) {
       case "vote":
         if (!this.correct && message.vote.validatorIndex === this.validator) return;
+        this.hears(message.vote);
         this.feed(message);
         break;
       case "certificate":
+        for (const { validatorIndex } of message.certificate.signatures) {
+          this.hears({ ...message.certificate, validatorIndex });
+        }
         this.feed(message);
         break;
       case "proposal": {
@@ -101,6 +105,10 @@ export class Instance {
         break;
       }
     }
+  }
+
+  private hears(vote: Parameters<CoreNetwork["judge"]["hears"]>[1]): void {
+    if (vote.height === this.height) this.network.judge.hears(this.validator, vote);
   }
 
   receiveBody(block: Block): void {
@@ -185,7 +193,7 @@ export class Instance {
         break;
       case "duplicate_vote":
         network.count("duplicate votes");
-        network.judge.accusation(effect.second.validatorIndex);
+        if (this.correct) network.judge.evidence(effect.first, effect.second);
         break;
       case "duplicate_proposal":
         network.count("duplicate proposals");

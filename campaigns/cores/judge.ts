@@ -12,6 +12,12 @@ export class Judge {
   private readonly prevoters = new Map<string, Set<number>>();
   private readonly locks = new Map<string, { readonly round: number; readonly key: string }>();
 
+  /** What a correct validator heard of the Byzantine one, by (listener, height, round, type). */
+  private readonly heard = new Map<string, string>();
+  /** Places where one correct validator heard two different votes, and those of which evidence was emitted. */
+  private readonly observable = new Set<string>();
+  private readonly proven = new Set<string>();
+
   /** `byzantine`: index of the one validator whose key may sign anything; -1 for none. */
   constructor(size: number, byzantine: number) {
     this.size = size;
@@ -61,6 +67,41 @@ export class Judge {
     this.locks.set(place, { round, key });
   }
 
+  /**
+   * A correct validator heard this while it was at the vote's height: two different votes for one place are an
+   * equivocation that it can observe. Of heights that it left it keeps no votes.
+   */
+  hears(
+    listener: number,
+    vote: Pick<Vote, "height" | "round" | "type" | "blockId" | "validatorIndex">,
+  ): void {
+    if (vote.validatorIndex !== this.byzantine || listener === this.byzantine) return;
+    const place = placeOf(vote);
+    const key = blockIdKey(vote.blockId);
+    const first = this.heard.get(`${listener} ${place}`) ?? key;
+    this.heard.set(`${listener} ${place}`, first);
+    if (first !== key) this.observable.add(place);
+  }
+
+  /** A correct validator emitted this pair as evidence. */
+  evidence(first: Vote, second: Vote): void {
+    this.accusation(second.validatorIndex);
+    if (first.validatorIndex !== second.validatorIndex || placeOf(first) !== placeOf(second)) {
+      this.violate(
+        `evidence of two votes that exclude each other nowhere: ${placeOf(first)}, ${placeOf(second)}`,
+      );
+    }
+    this.proven.add(placeOf(second));
+  }
+
+  /** Equivocations that a correct validator could observe; each of which there is no evidence is a breach. */
+  equivocations(): number {
+    for (const place of this.observable) {
+      if (!this.proven.has(place)) this.violate(`an observable equivocation left no evidence: ${place}`);
+    }
+    return this.observable.size;
+  }
+
   /** Somebody holds two votes of this validator. */
   accusation(validator: number): void {
     if (validator !== this.byzantine) this.violate(`validator ${validator} is accused without having lied`);
@@ -87,4 +128,8 @@ export class Judge {
     }
     return false;
   }
+}
+
+function placeOf({ height, round, type }: Pick<Vote, "height" | "round" | "type">): string {
+  return `${height} ${round} ${type}`;
 }

@@ -28,6 +28,7 @@ export function judgeOutcome(network: CoreNetwork, troubleMs: number): Outcome {
   if (decidedInTrouble) seen.push("decided in trouble");
   if (network.counted("duplicate votes") > 0) seen.push("duplicate votes");
   if (network.counted("duplicate proposals") > 0) seen.push("duplicate proposals");
+  if (network.judge.equivocations() > 0) seen.push("observable equivocations, evidence of each");
   for (const round of [1, 2, 3, 4]) if (network.highestRound >= round) seen.push(`round ${round}`);
   if (network.counted("hidden locks") > 0) seen.push("hidden locks");
   return { violations: network.judge.violations, seen, steps: network.steps };

@@ -1,7 +1,7 @@
 /** A thousand Twins scenarios and as many small-scope mutations of messages, on bare cores; and proof that the judge sees. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { VoteType } from "@quorate/chain";
+import { type BlockId, type Vote, VoteType } from "@quorate/chain";
 import { byzzfuzz } from "../byzzfuzz/scenario.ts";
 import { runSeeds } from "../cores/command.ts";
 import { Judge } from "../cores/judge.ts";
@@ -90,6 +90,15 @@ test("the judge tells double signs, votes against a lock, precommits without a p
   const other = new Judge(4, 3);
   other.decision(0, 1, block("x", false));
   assert.match(other.violations.at(-1) ?? "", /^validity/);
+  const said = (blockId: BlockId | null): Vote => ({ ...vote(3, VoteType.prevote, 0, null), blockId });
+  other.hears(0, said(null));
+  other.hears(1, said(block("x").blockId));
+  assert.equal(other.equivocations(), 0, "each heard one");
+  other.hears(1, said(null));
+  assert.equal(other.equivocations(), 1);
+  assert.match(other.violations.pop() ?? "", /left no evidence/);
+  other.evidence(said(null), said(block("x").blockId));
+  assert.equal(other.equivocations(), 1);
   other.accusation(3);
   other.accusation(2);
   assert.equal(other.violations.length, 2);

@@ -15,6 +15,7 @@ export * from "./encoding/validator.ts";
 export * from "./encoding/vote.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";
+export * from "./evidence/accountability.ts";
 export * from "./evidence/age.ts";
 export * from "./evidence/commit-conflicts.ts";
 export * from "./evidence/duplicate-vote.ts";

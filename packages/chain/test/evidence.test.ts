@@ -4,6 +4,8 @@ import { describe, it } from "node:test";
 import {
   type Block,
   type BlockId,
+  blameForFork,
+  type Certificate,
   ChainError,
   type ChainPast,
   type ChainState,
@@ -15,10 +17,12 @@ import {
   evidenceExpired,
   evidenceListSize,
   makeDuplicateVoteEvidence,
+  makeValidatorSet,
   type PastHeight,
   registryEntryByAddress,
   stateFromGenesis,
   type Validator,
+  type ValidatorSet,
   type Vote,
   VoteType,
   validateBlock,
@@ -26,6 +30,7 @@ import {
   voteSignBytes,
 } from "@quorate/chain";
 import { ed25519Sign, nativeBackend, toHex } from "@quorate/crypto";
+import fc from "fast-check";
 import { advance, commitFor, type Fixture, idOf, makeFixture, nextBlock, type Tip } from "./state-fixture.ts";
 
 const DAY_NS = 86_400_000_000_000n;
@@ -270,6 +275,65 @@ describe("evidence expires", () => {
       at.grow();
     }
     assert.deepEqual(verdicts, ["taken", "taken", "taken", "expired"]);
+  });
+});
+
+describe("a fork", () => {
+  const certificate = (
+    set: ValidatorSet,
+    round: number,
+    id: BlockId,
+    indexes: readonly number[],
+  ): Certificate => ({
+    type: VoteType.precommit,
+    height: 1,
+    round,
+    blockId: id,
+    signatures: indexes.map((validatorIndex) => ({
+      validatorIndex,
+      timestamp: BigInt(validatorIndex),
+      signature: new Uint8Array(64).fill(set.validators.length + validatorIndex),
+    })),
+  });
+
+  it("law: whatever +2/3 signed each side, it names more than 1/3 of the power and nobody who signed one side only", () => {
+    const powers = fc.array(fc.bigInt({ min: 1n, max: 50n }), { minLength: 1, maxLength: 9 });
+    fc.assert(
+      fc.property(powers, fc.infiniteStream(fc.nat()), fc.boolean(), (given, stream, sameRound) => {
+        const set = makeValidatorSet(
+          given.map((power, i) => ({ pubKey: new Uint8Array(32).fill(i + 1), power })),
+        );
+        const indexes = set.validators.map((_, index) => index);
+        /** Validators in some order until they are +2/3. */
+        const quorumOf = (): number[] => {
+          const left = [...indexes];
+          const chosen: number[] = [];
+          const power = (): bigint => chosen.reduce((sum, i) => sum + set.validators[i]!.power, 0n);
+          while (3n * power() <= 2n * set.totalPower) {
+            chosen.push(...left.splice(stream.next().value % left.length, 1));
+          }
+          return chosen.sort((a, b) => a - b);
+        };
+        const [one, two] = [quorumOf(), quorumOf()];
+        const blame = blameForFork(
+          set,
+          certificate(set, 0, other, one),
+          certificate(set, sameRound ? 0 : 3, { ...other, hash: new Uint8Array(32).fill(1) }, two),
+        );
+        const both = one.filter((index) => two.includes(index));
+        assert.deepEqual(
+          blame.signedBoth,
+          both.map((index) => set.validators[index]),
+        );
+        assert.ok(3n * blame.power > set.totalPower);
+        assert.equal(blame.pairs.length, sameRound ? both.length : 0);
+        for (const { first, second } of blame.pairs) {
+          const made = makeDuplicateVoteEvidence(first, second, set, 7n);
+          assert.ok(both.includes(made.voteA.validatorIndex));
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

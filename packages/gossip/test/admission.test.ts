@@ -315,6 +315,25 @@ describe("evidence", () => {
     assert.equal((await at.receive(item(made))).fresh, 1);
   });
 
+  it("made up by the thousand in one second costs its sender dear and this node next to nothing", async () => {
+    const at = bench();
+    const made = pair();
+    assert.ok(made.kind === "duplicate_vote");
+    const offences = new Map<string, number>();
+    for (let round = 0; round < 1000; round++) {
+      const bogus = {
+        ...made,
+        voteA: forged({ ...made.voteA, round }),
+        voteB: forged({ ...made.voteB, round }),
+      };
+      const { offence } = await at.receive(item(bogus));
+      offences.set(String(offence), (offences.get(String(offence)) ?? 0) + 1);
+    }
+    assert.deepEqual(Object.fromEntries(offences), { bad_signature: 8, flood: 992 });
+    assert.ok(at.checked.length <= 16);
+    assert.deepEqual(at.evidence, []);
+  });
+
   it("that only the past can judge is handed up unverified, not forwarded, and costs its sender's rate", async () => {
     const at = bench();
     const { version, hash } = { version: { block: 11n, app: 1n }, hash: new Uint8Array(32).fill(1) };

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  blockIdOf,
   CommitFlag,
   type DuplicateVoteEvidence,
   decodeBlock,
   type Evidence,
+  encodeBlock,
   encodeEvidence,
   makeDuplicateVoteEvidence,
   registryEntryByAddress,
@@ -315,4 +317,62 @@ test("a precommit in the next block that contradicts the one seen here is caught
     const [evidence] = rig.runner.evidence.forBlock(rig.runner.chain());
     assert.deepEqual(evidence?.voteA.validatorAddress, nil.validatorAddress);
   });
+});
+
+test("an attack on light clients is verified against the stored chain, kept over a restart and shown, but goes into no block", async () => {
+  const rig = await makeRig();
+  await rig.begin();
+  const genuine: ReturnType<Rig["block"]>[] = [];
+  for (let height = 1; height <= 3; height++) {
+    const block = rig.block();
+    genuine.push(block);
+    await decideNext(rig, block);
+  }
+  const [, second, third] = genuine;
+  assert.ok(second && third);
+  const before = await rig.store.stateAt(1);
+  assert.ok(before);
+  // The same validators sign another block of height 2: of its own round, so all of them stand in both.
+  const conflicting = nextBlock(before, second.block.lastCommit, { txs: [Uint8Array.of(9)] });
+  const committed = third.block.lastCommit;
+  const signed = new Signers(rig.chain, before);
+  const header = { ...conflicting.block.header, time: second.block.header.time };
+  const forgedBlock = { ...conflicting.block, header };
+  const blockId = blockIdOf(forgedBlock, encodeBlock(forgedBlock));
+  const everybody = before.validators.validators.map((_, index) => index);
+  const commit = signed.commit(0, blockId, everybody);
+  const inBoth = everybody.filter((index) => committed.signatures[index]?.flag === CommitFlag.commit);
+  const attack: Evidence = {
+    kind: "light_client_attack",
+    conflictingBlock: { signedHeader: { header, commit }, validators: before.validators },
+    commonHeight: 2,
+    byzantineValidators: before.validators.validators.filter((_, index) => inBoth.includes(index)),
+    totalVotingPower: before.validators.totalPower,
+    timestamp: second.block.header.time,
+  };
+  const submit = (given: Evidence): Promise<string> =>
+    new Promise((resolve) =>
+      rig.runner.submitEvidence(given, (what) => resolve("reason" in what ? what.reason : what.kind)),
+    );
+  assert.match(await submit({ ...attack, byzantineValidators: [] }), /0 validators are named/);
+  const forgedCommit = {
+    ...commit,
+    signatures: commit.signatures.with(0, {
+      ...commit.signatures[0]!,
+      signature: new Uint8Array(64).fill(1),
+    }),
+  };
+  const badly = { ...attack.conflictingBlock, signedHeader: { header, commit: forgedCommit } };
+  assert.equal(await submit({ ...attack, conflictingBlock: badly }), "a signature does not hold");
+  assert.equal(await submit(attack), "taken");
+  assert.equal(await submit(attack), "known");
+  assert.deepEqual(rig.runner.evidence.pending(), [attack]);
+  assert.deepEqual(rig.runner.evidence.forBlock(rig.runner.chain()), []);
+  assert.deepEqual(rig.published.evidence, [attack], "the others are told");
+  const after = { disk: rig.disk.copy("synced"), store: rig.store.copy() };
+  await withRig({ after }, async (again) => {
+    await again.recover();
+    assert.deepEqual(again.runner.evidence.pending(), [attack]);
+  });
+  await rig.free();
 });

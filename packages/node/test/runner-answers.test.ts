@@ -13,6 +13,7 @@ import {
   VoteType,
 } from "@quorate/chain";
 import { summary } from "@quorate/consensus";
+import { toHexUpper } from "@quorate/crypto";
 import { forkProof } from "../src/runner/fatal.ts";
 import { Signers } from "./support/chain.ts";
 import { Gate, settled } from "./support/pace.ts";
@@ -407,6 +408,26 @@ test("a commit certificate for another block at the last height is a fork; one f
     assert.equal(proof(precommit, one.blockId), undefined);
     assert.equal(proof(precommit, null), undefined);
     assert.equal(proof(prevote, two.blockId), undefined);
+    const sameRound = forkProof(
+      rig.runner.chain(),
+      commit,
+      signers.certificate(precommit, 0, two.blockId, [0, 1, 2]),
+    );
+    const facts = sameRound?.facts as { signed_both: string[]; evidence: object[] };
+    const inBoth = [0, 1, 2].filter((index) => commit.signatures[index]?.flag === 2);
+    assert.ok(inBoth.length >= 2, "two commits share more than a third");
+    assert.deepEqual(
+      facts.signed_both,
+      inBoth.map((index) => toHexUpper(rig.chain.keys.addresses[index] ?? new Uint8Array(0))),
+    );
+    assert.equal(facts.evidence.length, inBoth.length);
+    const later = forkProof(
+      rig.runner.chain(),
+      commit,
+      signers.certificate(precommit, 1, two.blockId, [0, 1, 2]),
+    );
+    const suspects = later?.facts as { signed_both: string[]; evidence: object[] };
+    assert.deepEqual([suspects.signed_both, suspects.evidence], [facts.signed_both, []]);
   });
 });
 

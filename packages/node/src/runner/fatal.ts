@@ -1,4 +1,15 @@
-import { blockIdEquals, type Certificate, type ChainState, type Commit, VoteType } from "@quorate/chain";
+import {
+  blameForFork,
+  blockIdEquals,
+  type Certificate,
+  type ChainState,
+  type Commit,
+  certificateFromCommit,
+  evidenceJson,
+  makeDuplicateVoteEvidence,
+  VoteType,
+} from "@quorate/chain";
+import { toHexUpper } from "@quorate/crypto";
 import { PrivvalError } from "@quorate/privval";
 import { StoreError } from "@quorate/store";
 import { WalError } from "@quorate/wal";
@@ -64,13 +75,18 @@ export function safetyError(what: string, cause?: unknown): NodeError {
 }
 
 /** Two certificates of one decided height for different blocks: at least a third of the power signed both. */
-export function forkError(height: number, ours: unknown, theirs: unknown): NodeError {
+export function forkError(
+  height: number,
+  ours: unknown,
+  theirs: unknown,
+  blame: Readonly<Record<string, unknown>> = {},
+): NodeError {
   return new NodeError({
     exitCode: 7,
     code: "FORK",
     what: `a second block with a valid commit exists at height ${height}: the chain has forked`,
-    do: "do not restart; data/state-dump.json holds both certificates: the validators in both signed twice",
-    facts: { ours, theirs },
+    do: "do not restart; data/state-dump.json holds both certificates, in signed_both who stands in both, in evidence what convicts them",
+    facts: { ours, theirs, ...blame },
   });
 }
 
@@ -79,7 +95,14 @@ export function forkProof(state: ChainState, ours: Commit, theirs: Certificate):
   const { lastHeight, lastBlockId } = state;
   if (theirs.type !== VoteType.precommit || theirs.height !== lastHeight || lastBlockId === null) return null;
   if (theirs.blockId === null || blockIdEquals(theirs.blockId, lastBlockId)) return null;
-  return forkError(lastHeight, ours, theirs);
+  const set = state.lastValidators;
+  if (set === null) return forkError(lastHeight, ours, theirs);
+  const blame = blameForFork(set, certificateFromCommit(set, ours), theirs);
+  const evidence = blame.pairs.map(({ first, second }) =>
+    evidenceJson(makeDuplicateVoteEvidence(first, second, set, state.lastTime)),
+  );
+  const signedBoth = blame.signedBoth.map(({ address }) => toHexUpper(address));
+  return forkError(lastHeight, ours, theirs, { signed_both: signedBoth, evidence });
 }
 
 /** Our key signed what this node did not: another instance runs with it (DESIGN §5.7). */
