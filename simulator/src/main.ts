@@ -2,20 +2,21 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { runText, summarise, summaryText } from "./report.ts";
-import { type RunOptions, runSeed, type SimResult } from "./run.ts";
+import { chosenFaults, type RunOptions, runSeed, type SimResult } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { runSeeds, type SeedOptions } from "./swarm.ts";
 import { renderTracePage } from "./trace-page/render.ts";
 import { WAN_USAGE, wanCommand } from "./wan/command.ts";
 
 const USAGE = `npm run sim -- [--seed N] [--seeds K] [--validators N] [--heights N] [--faults LIST] [--crypto hash|real]
-               [--json] [--trace FILE.html] [--log] [--no-shrink]
+               [--byzantine] [--json] [--trace FILE.html] [--log] [--no-shrink]
 
   --seed N         first seed, default 1; a seed decides everything that is not said here
   --seeds K        so many seeds, on all cores; default 1
   --validators N   instead of the seed's own number
   --heights N      heights that every honest node has to reach, default 50
   --faults LIST    which faults of the seed happen: groups or kinds by name, single ones by number, all, none
+  --byzantine      in every seed as many nodes equivocate as the protocol bears, instead of in half of them
   --crypto real    Ed25519 instead of keyed hashes
   --json           one JSON document on stdout, the same for the same seed but for fields named wall_ms
   --trace FILE     one self-contained page that shows the (first) seed
@@ -39,6 +40,16 @@ function cryptoOf(text: string): "hash" | "real" {
   throw new UsageError(`--crypto is hash or real, not "${text}"`);
 }
 
+function faultsOf(text: string): readonly string[] {
+  const names = text.split(",");
+  try {
+    chosenFaults([], names);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  return names;
+}
+
 function parse(args: string[]) {
   try {
     return parseArgs({
@@ -50,6 +61,7 @@ function parse(args: string[]) {
         heights: { type: "string" },
         faults: { type: "string" },
         crypto: { type: "string" },
+        byzantine: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         trace: { type: "string" },
         log: { type: "boolean", default: false },
@@ -76,12 +88,15 @@ async function main(): Promise<number> {
   if (validators === 0 || heights === 0)
     throw new UsageError("there is at least one validator and one height");
   const first = whole("seed", values.seed) ?? 1;
-  const seeds = Array.from({ length: whole("seeds", values.seeds) ?? 1 }, (_, i) => first + i);
+  const count = whole("seeds", values.seeds) ?? 1;
+  if (count === 0) throw new UsageError("there is at least one seed");
+  const seeds = Array.from({ length: count }, (_, i) => first + i);
   const options: SeedOptions = {
     ...(validators === undefined ? {} : { validators }),
     ...(heights === undefined ? {} : { heights }),
-    ...(values.faults === undefined ? {} : { faults: values.faults.split(",") }),
+    ...(values.faults === undefined ? {} : { faults: faultsOf(values.faults) }),
     ...(values.crypto === undefined ? {} : { crypto: cryptoOf(values.crypto) }),
+    ...(values.byzantine ? { byzantine: true } : {}),
     hash: seeds.length === 1,
   };
   const results =

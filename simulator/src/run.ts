@@ -26,6 +26,8 @@ export interface RunOptions {
   /** Which faults of the seed's plan happen: names of groups or kinds, numbers of the plan, "all" (default), "none". */
   readonly faults?: readonly string[];
   readonly crypto?: "hash" | "real";
+  /** Byzantine nodes in every seed. */
+  readonly byzantine?: boolean;
   /** Changes what the seed drew. */
   readonly plan?: (drawn: Plan) => Plan;
   /** Keeps every event. */
@@ -265,10 +267,11 @@ export function planOf(options: RunOptions): Plan {
   return options.plan?.(drawn) ?? drawn;
 }
 
-function wishesOf({ validators, heights }: RunOptions): Parameters<typeof drawPlan>[1] {
+function wishesOf({ validators, heights, byzantine }: RunOptions): Parameters<typeof drawPlan>[1] {
   return {
     ...(validators === undefined ? {} : { validators }),
     ...(heights === undefined ? {} : { heights }),
+    ...(byzantine === undefined ? {} : { byzantine }),
   };
 }
 
@@ -309,6 +312,7 @@ function replayOf(
     const names = [...(byzantine === null ? [] : ["byzantine"]), ...faults.map(({ id }) => String(id))];
     parts.push(`--faults ${names.length === 0 ? "none" : names.join(",")}`);
   }
+  if (options.byzantine === true) parts.push("--byzantine");
   if (options.crypto === "real") parts.push("--crypto real");
   return parts.join(" ");
 }

@@ -218,6 +218,50 @@ describe("never accused", () => {
   });
 });
 
+describe("conviction", () => {
+  const input = { kind: "proposer_absent", height: 5, round: 2 } satisfies Input;
+  const effects: readonly Effect[] = [
+    { kind: "duplicate_vote", first: prevote(LIAR, 0, A), second: prevote(LIAR, 0, B) },
+  ];
+  const convicting = (height: number): Heard["stored"][number]["batch"] => {
+    const { batch } = chain.stored[0]!;
+    const proof = {
+      kind: "duplicate_vote",
+      voteA: prevote(LIAR, 0, A),
+      voteB: prevote(LIAR, 0, B),
+      totalVotingPower: 40n,
+      validatorPower: 10n,
+      timestamp: 0n,
+    } as const;
+    return { ...batch, height, block: { ...batch.block, evidence: [proof] } };
+  };
+
+  it("is missing when ten heights after healing no block convicts whom an honest node caught", () => {
+    for (const [ended, broken] of [
+      [14, false],
+      [15, true],
+    ] as const) {
+      const { law: conviction, found } = law("convicted");
+      conviction.step?.(0, input, initialState(), { state: initialState(), effects });
+      conviction.healed?.(5);
+      conviction.ended?.(ended);
+      if (broken) assert.match(found.join(), /node 0 caught node 3 .* no block up to 15 convicts it/);
+      else assert.deepEqual(found, []);
+    }
+  });
+
+  it("comes once, and twice is a violation", () => {
+    const { law: conviction, found } = law("convicted");
+    conviction.step?.(0, input, initialState(), { state: initialState(), effects });
+    conviction.healed?.(5);
+    conviction.stored?.(0, convicting(6));
+    conviction.ended?.(30);
+    assert.deepEqual(found, []);
+    conviction.stored?.(0, convicting(7));
+    assert.match(found.join(), /block 7 convicts node 3, which block 6 convicted/);
+  });
+});
+
 describe("executed once", () => {
   const commit = (height: number) => ({ height }) as Parameters<NonNullable<Law["committed"]>>[1];
 
@@ -289,6 +333,7 @@ it("there is a test here for every law", () => {
   assert.deepEqual(Object.keys(LAWS).sort(), [
     "agreement",
     "clean-exits",
+    "convicted",
     "executed-once",
     "lock-rules",
     "never-accused",

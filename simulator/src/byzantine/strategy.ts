@@ -32,10 +32,12 @@ export const BEHAVIOURS = [
   "equivocate-prevotes",
   "equivocate-precommits",
   "equivocate-proposals",
+  "two-faces",
   "invalid-proposals",
   "withhold-proposals",
   "withhold-bodies",
   "withhold-votes",
+  "forward-selectively",
   "silence",
   "flood-future",
   "flood-stale",
@@ -122,7 +124,11 @@ export class Strategy {
         return this.#vote(item.vote, key, to);
       }
       if (item.kind === "proposal" && isBy(key, item.proposal)) return this.#proposal(item, key, to);
-      if (item.kind === "body" && this.#does("withhold-bodies", to)) return [];
+      const isBody = item.kind === "body" || item.kind === "part";
+      if (isBody && this.#does("withhold-bodies", to)) return [];
+      // Which receiver lacks which of the others' messages changes from height to height.
+      const place = "vote" in item ? `${item.vote.height}/${item.vote.validatorIndex}` : item.kind;
+      if (this.#does("forward-selectively", place) && this.#side(to, place)) return [];
       return [item];
     });
     return changed;
@@ -173,7 +179,15 @@ export class Strategy {
         return [{ kind: "proposal", proposal: signed, body: withheld ? null : twist.bytes }];
       }
     }
-    return [withheld ? { ...item, body: null } : item];
+    const sent: Item[] = [withheld ? { ...item, body: null } : item];
+    if (this.#does("flood-future", place)) {
+      for (let ahead = 1; ahead <= FLOOD; ahead++) {
+        const far = { ...proposal, round: proposal.round + ahead * ahead };
+        const signature = key.signer.sign(proposalSignBytes(CHAIN_ID, far));
+        sent.push({ kind: "proposal", proposal: { ...far, signature }, body: null });
+      }
+    }
+    return sent;
   }
 
   /** What this proposal becomes, decided once. */
@@ -204,13 +218,17 @@ export class Strategy {
 
   /** Whether the behaviour shows at this place: the same answer every time it is asked. */
   #does(behaviour: Behaviour, place: string): boolean {
+    if (this.#behaviours.has("two-faces") && behaviour.startsWith("equivocate-")) {
+      return this.#random.split(`two-faces ${heightOf(place)}`).chance(this.#often);
+    }
     if (!this.#behaviours.has(behaviour)) return false;
     return this.#random.split(`${behaviour} ${place}`).chance(this.#often);
   }
 
-  /** Which half of the receivers this one belongs to. */
+  /** Which half of the receivers this one belongs to; of two faces it sees one and the same throughout a height. */
   #side(to: string, place: string): boolean {
-    return this.#random.split(`side ${place} ${to}`).chance(0.5);
+    const where = this.#behaviours.has("two-faces") ? heightOf(place) : place;
+    return this.#random.split(`side ${where} ${to}`).chance(0.5);
   }
 
   #flip(bytes: Uint8Array): Uint8Array {
@@ -218,6 +236,11 @@ export class Strategy {
     copy[this.#random.between(100, copy.length - 1)]! ^= 1;
     return copy;
   }
+}
+
+/** Places begin with the height. */
+function heightOf(place: string): string {
+  return place.split("/", 1)[0] ?? place;
 }
 
 function keyOf(blockId: BlockId): string {

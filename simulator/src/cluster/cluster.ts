@@ -117,6 +117,8 @@ export class Cluster {
   readonly members: readonly Member[];
   readonly #random: Random;
   readonly #watch: ClusterWatch;
+  readonly #paths = new Map<string, Path>();
+  #keepUp = false;
 
   constructor(options: ClusterOptions, scheduler: Scheduler, watch: ClusterWatch, random: Random) {
     this.options = options;
@@ -126,7 +128,6 @@ export class Cluster {
     const { identities } = options;
     const index = new Map(identities.map(({ peerId }, i) => [peerId, i]));
     const at = (peerId: string): number => index.get(peerId) ?? -1;
-    const paths = new Map<string, Path>();
     const network: NetworkWatch = {
       sent: (from, to, protocol, bytes) => watch.sent(at(from), at(to), protocol, bytes),
       delivered: (id) => watch.delivered(id),
@@ -135,11 +136,12 @@ export class Cluster {
     this.internet = new Internet(
       (from, to) => {
         const key = `${from}>${to}`;
-        let path = paths.get(key);
+        let path = this.#paths.get(key);
         if (path === undefined) {
           const stream = random.split(`path ${key}`);
           path = options.path?.(at(from), at(to), stream) ?? new Path(options.quality, stream);
-          paths.set(key, path);
+          path.faithful = this.#keepUp;
+          this.#paths.set(key, path);
         }
         return path;
       },
@@ -174,6 +176,16 @@ export class Cluster {
       this.scheduler.after(this.#random.real(0, 50), () => this.start(node));
       if (this.options.strategies?.get(node)?.forgets === true) this.#forget(node);
     }
+  }
+
+  /**
+   * The network loses nothing any more. Starts whoever is down, and from now on whoever still ends over what a fault has
+   * done to it.
+   */
+  keepUp(): void {
+    this.#keepUp = true;
+    for (const path of this.#paths.values()) path.faithful = true;
+    for (const node of this.members.keys()) this.start(node);
   }
 
   /** SIGTERM. */
@@ -221,7 +233,7 @@ export class Cluster {
         member.disk.files.processEnded();
         this.#watch.exited(node, exit);
         if (exit.code === 3 && member.rotten) this.#reset(node);
-        else if (member.again) this.start(node);
+        else if (member.again || (this.#keepUp && (exit.code === 0 || exit.code === 6))) this.start(node);
         else if (options.strategies?.has(node)) this.scheduler.after(REVIVAL_MS, () => this.start(node));
       },
     });

@@ -24,7 +24,6 @@ import {
   rebuildIndex,
   type StoreOptions,
 } from "@quorate/store";
-import type { DiskOp } from "@quorate/wal";
 import { deafToItself } from "../byzantine/deaf.ts";
 import { LooseSigner } from "../byzantine/loose-signer.ts";
 import type { Strategy } from "../byzantine/strategy.ts";
@@ -34,7 +33,7 @@ import type { Scheduler } from "../core/scheduler.ts";
 import type { Work } from "../core/work.ts";
 import type { CryptoScheme } from "../crypto/keyed-hash.ts";
 import { backendOf, type CryptoCosts, costlyKey, simulatedVerifier } from "../crypto/ports.ts";
-import { bodyFiles, type Disk, writerThread } from "../disk/disk.ts";
+import { bodyFiles, type Disk, type DiskCall, writerThread } from "../disk/disk.ts";
 import { indexOn } from "../disk/key-values.ts";
 import type { Endpoint, Internet, Outgoing } from "../network/internet.ts";
 
@@ -42,7 +41,7 @@ import type { Endpoint, Internet, Outgoing } from "../network/internet.ts";
 export const PATHS: ReturnType<typeof homePaths> = homePaths("/home");
 
 /** Where a crash can strike: at a call of a port, before it takes effect. */
-export type Boundary = DiskOp["op"] | "index" | "send" | "sign";
+export type Boundary = DiskCall | "index" | "send" | "sign";
 
 /** What a node is, life after life. */
 export interface Identity {
@@ -212,7 +211,7 @@ export class Process {
       openStore: (writer) => {
         const options: StoreOptions = {
           dir: PATHS.store,
-          disk: bodyFiles(disk, machine, writer),
+          disk: bodyFiles(disk, machine, writer, at),
           index: indexOn(disk, machine, () => at("index", "db")),
           segmentBytes: SEGMENT_BYTES,
           stepBytes: SEGMENT_BYTES / 16,

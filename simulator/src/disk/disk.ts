@@ -36,7 +36,10 @@ export class Disk {
 }
 
 /** How the judge of a run hears of writes before and syncs after they happen; a crash may strike there. */
-export type DiskWatch = (call: DiskOp["op"], file: string) => void;
+export type DiskWatch = (call: DiskCall, file: string) => void;
+
+/** Calls of the writer thread; the creation of a file; the sync of the directory that holds a new or removed name. */
+export type DiskCall = DiskOp["op"] | "create" | "dirent";
 
 /**
  * The writer thread of a process: the operations of the product's own DiskOps, one after the other, on this disk.
@@ -59,7 +62,8 @@ export function writerThread(disk: Disk, machine: Machine, watch: DiskWatch): Wa
     read: (file) => machine.later(disk.writeMs(), () => disk.files.read(file, 0, disk.files.size(file))),
     async create(file, size) {
       await machine.sleep(disk.syncMs());
-      if (!machine.dead) createFile(disk.files, file, size);
+      watch("create", file);
+      if (!machine.dead) createFile(disk.files, file, size, () => alive(machine, watch, file));
     },
     write: (file, offset, bytes) => post({ op: "write", file, offset, bytes: bytes.slice() }),
     fdatasync: (file) => post({ op: "fdatasync", file }),
@@ -73,13 +77,27 @@ export function writerThread(disk: Disk, machine: Machine, watch: DiskWatch): Wa
   };
 }
 
-/** Zeros, synced together with the directory entry, as the product's disks create files. */
-export function createFile(files: FileSystem, file: string, size: number): void {
+/** Whether the process still lives at the sync of a directory: a crash may strike there. */
+function alive(machine: Machine, watch: DiskWatch, file: string): boolean {
+  watch("dirent", file);
+  return !machine.dead;
+}
+
+/**
+ * Zeros, synced together with the directory entry, as the product's disks create files. `goesOn` is asked when the file
+ * is there and synced, and its name is not.
+ */
+export function createFile(
+  files: FileSystem,
+  file: string,
+  size: number,
+  goesOn: () => boolean = () => true,
+): void {
   const fd = files.openSync(file, "w");
   files.ftruncateSync(fd, size);
   files.fsyncSync(fd);
   files.closeSync(fd);
-  syncDirectory(files, dirname(file));
+  if (goesOn()) syncDirectory(files, dirname(file));
 }
 
 function syncDirectory(files: FileSystem, dir: string): void {
@@ -89,7 +107,7 @@ function syncDirectory(files: FileSystem, dir: string): void {
 }
 
 /** Where the store keeps its bodies; writes and syncs go through the writer thread, as in a node. */
-export function bodyFiles(disk: Disk, machine: Machine, writer: WalDisk): BodyDisk {
+export function bodyFiles(disk: Disk, machine: Machine, writer: WalDisk, watch: DiskWatch): BodyDisk {
   const { files } = disk;
   const soon = <T>(work: () => T): Promise<T> => machine.later(disk.writeMs(), work);
   return {
@@ -98,7 +116,11 @@ export function bodyFiles(disk: Disk, machine: Machine, writer: WalDisk): BodyDi
     read: (file, offset, length) => soon(() => files.read(file, offset, length)),
     write: (file, offset, bytes) => writer.write(file, offset, bytes),
     fdatasync: (file) => writer.fdatasync(file),
-    create: (file) => soon(() => createFile(files, file, 0)),
+    create: (file) =>
+      soon(() => {
+        watch("create", file);
+        if (!machine.dead) createFile(files, file, 0, () => alive(machine, watch, file));
+      }),
     extend: (file, size) =>
       soon(() => {
         if (machine.dead) return;
@@ -109,8 +131,10 @@ export function bodyFiles(disk: Disk, machine: Machine, writer: WalDisk): BodyDi
       }),
     remove: (file) =>
       soon(() => {
+        watch("remove", file);
+        if (machine.dead) return;
         files.unlinkSync(file);
-        syncDirectory(files, dirname(file));
+        if (alive(machine, watch, file)) syncDirectory(files, dirname(file));
       }),
     close: () => Promise.resolve(),
   };

@@ -40,10 +40,8 @@ export class FaultPlayer {
   heal(): void {
     this.#over = true;
     for (const undo of [...this.#lasting]) undo();
-    for (const [node, member] of this.#cluster.members.entries()) {
-      member.armed = null;
-      if (member.process === null) this.#cluster.start(node);
-    }
+    for (const member of this.#cluster.members) member.armed = null;
+    this.#cluster.keepUp();
   }
 
   #record(fault: Fault): void {

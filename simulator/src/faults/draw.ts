@@ -45,6 +45,8 @@ export interface Wishes {
   /** Instead of the seed's own. */
   readonly validators?: number;
   readonly heights?: number;
+  /** Byzantine nodes in every seed, not in half of them; and they equivocate. */
+  readonly byzantine?: boolean;
 }
 
 export const DEFAULT_HEIGHTS = 50;
@@ -53,7 +55,9 @@ const FAULTY_MS = 20_000;
 /** Faults of one kind: more of them make a run longer and no richer. */
 const MOST_OF_A_KIND = 40;
 const SURVIVALS: readonly Survival[] = ["none", "all", "some"];
-const BOUNDARIES: readonly Boundary[] = ["write", "fdatasync", "sign", "send", "index", "rename"];
+const BOUNDARIES: readonly Boundary[] = ["write", "fdatasync", "sign", "send", "index"];
+/** Reached seldom: counted less far. */
+const RARE_BOUNDARIES: readonly Boundary[] = ["create", "dirent", "truncate", "rename", "remove"];
 
 type Rotting = Extract<Fault, { readonly kind: "bit-rot" }>["what"];
 const ROTTING: readonly Rotting[] = ["wal", "bodies", "index", "sign-state"];
@@ -71,7 +75,7 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
   const propose = shape.pick([300, 300, 300, 500, 1000]);
   const timeouts: Timeouts = { proposeMs: propose, prevoteMs: propose / 2, precommitMs: propose / 2 };
   const heights = wishes.heights ?? DEFAULT_HEIGHTS;
-  const faultsForMs = Math.min(120_000, heights * (blockIntervalMs + 200) + 5_000);
+  const faultsForMs = Math.min(120_000, heights * (blockIntervalMs + 200) + Math.min(5_000, 250 * heights));
   const network = random.split("network");
   const calm = network.chance(0.3);
   const quality: PathQuality = {
@@ -93,7 +97,7 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
         ? { offsetMs: Math.round(clocks.real(-200, 200)), drift: clocks.real(-0.0005, 0.0005) }
         : { offsetMs: 0, drift: 0 },
   );
-  const byzantine = drawByzantine(random.split("byzantine"), powers);
+  const byzantine = drawByzantine(random.split("byzantine"), powers, wishes.byzantine === true);
   // Whose clock is wrong is as good as Byzantine: a third of the power with wrong clocks may decide times far ahead.
   const untrue = byzantine?.nodes ?? minority(random.split("untrue clocks"), powers);
   const rot = random.split("rotting");
@@ -141,16 +145,17 @@ export function withChurn(plan: Plan): Plan {
   };
 }
 
-function drawByzantine(random: Random, powers: readonly number[]): Byzantine | null {
-  if (random.chance(0.5)) return null;
+function drawByzantine(random: Random, powers: readonly number[], always: boolean): Byzantine | null {
+  if (random.chance(0.5) && !always) return null;
   const nodes = minority(random, powers);
   if (nodes.length === 0) return null;
-  return {
-    nodes,
-    behaviours: random.sample(BEHAVIOURS, random.between(1, 4)),
-    often: random.pick([0.1, 0.3, 1]),
-  };
+  const behaviours = random.sample(BEHAVIOURS, random.between(1, 4));
+  const often = random.pick([0.1, 0.3, 1]);
+  if (!always) return { nodes, behaviours, often };
+  return { nodes, behaviours: [...new Set([...EQUIVOCATION, ...behaviours])], often };
 }
+
+const EQUIVOCATION: readonly Behaviour[] = ["equivocate-prevotes", "equivocate-precommits"];
 
 /** How much faster than a run of the usual length this one is expected to be over, 0 < pace <= 1. */
 function paceOf(heights: number, blockIntervalMs: number, quality: PathQuality): number {
@@ -211,7 +216,7 @@ function drawFaults(random: Random, scope: Scope, forMs: number): Fault[] {
   const kinds: { readonly kind: FaultKind; readonly everyMs: number }[] = [];
   for (const [group, members] of Object.entries(FAULT_GROUPS)) {
     const mix = random.split(group);
-    if (mix.chance(0.25) || (group === "execution" && !scope.engine)) continue;
+    if (mix.chance(group === "rounds" ? 0.1 : 0.25) || (group === "execution" && !scope.engine)) continue;
     for (const kind of members) {
       if (mix.chance(0.4))
         kinds.push({ kind, everyMs: mix.pick([1_500, 3_000, 6_000, 12_000]) * scope.pace });
@@ -272,15 +277,16 @@ function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, sc
         kind,
         forMs: ROUNDS_WAIT_MS,
         order: random.sample(all, nodes),
-        story: random.pick(["kept", "moved", "moved", "crossed", "crossed", "crossed"]),
+        story: random.pick(["kept", "moved", "moved", "moved", "crossed", "crossed", "crossed"]),
       };
     case "crash-at":
       return {
         ...timed,
         kind,
         node,
-        boundary: random.pick(BOUNDARIES),
-        count: random.between(1, 40),
+        ...(random.chance(0.25)
+          ? { boundary: random.pick(RARE_BOUNDARIES), count: 1 }
+          : { boundary: random.pick(BOUNDARIES), count: random.between(1, 40) }),
         survival: random.pick(SURVIVALS),
       };
     case "clock-jump":

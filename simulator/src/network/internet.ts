@@ -30,6 +30,9 @@ interface TopicMessage {
 const FULL_MESH = 12;
 const MESH = 8;
 
+/** Linux: the first repetition of a SYN (RFC 6298). */
+const FIRST_SYN_MS = 1_000;
+
 type Consumer = (from: string, data: Uint8Array) => TopicVerdict | Promise<TopicVerdict>;
 type Handler = Parameters<Network["handle"]>[1];
 
@@ -214,33 +217,49 @@ class Endpoint implements Network, EndHost {
     if (this.#ends.has(peer)) return Promise.resolve();
     return new Promise((resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      const there = this.#internet.path(this.id, peer);
-      const back = this.#internet.path(peer, this.id);
-      // TCP, Noise and yamux: three ways before the other side knows who calls.
-      const away = there.streamDelayMs(256) + back.streamDelayMs(256) + there.streamDelayMs(256);
-      if (there.isCut || back.isCut) return;
-      const remote = this.#internet.at(peer);
-      if (remote === null) {
-        this.machine.after(away / 2, () => reject(new Error("connection refused")));
-        return;
-      }
-      const refused = (made: End | null, why: string): void => {
-        made?.abort(new Error(why));
-        reject(new Error(why));
-      };
-      remote.machine.after(away, () => {
-        const called =
-          !signal.aborted &&
-          remote.#called(this, there, back, (made) => {
-            if (signal.aborted || !this.#started || made.status !== "open") refused(made, "refused");
-            else if (this.#modules.gate.denyOpened(peer, "outbound")) refused(made, "denied by the gate");
-            else {
-              this.#opened(made);
-              resolve();
-            }
-          });
-        if (!called) this.machine.after(back.streamDelayMs(64), () => refused(null, "refused"));
+      this.#call(peer, signal, FIRST_SYN_MS, resolve, reject);
+    });
+  }
+
+  /** `again`: after so long TCP knocks again on a way that is cut, each time twice as long. */
+  #call(
+    peer: string,
+    signal: AbortSignal,
+    again: number,
+    resolve: () => void,
+    reject: (reason: Error) => void,
+  ): void {
+    const there = this.#internet.path(this.id, peer);
+    const back = this.#internet.path(peer, this.id);
+    // TCP, Noise and yamux: three ways before the other side knows who calls.
+    const away = there.streamDelayMs(256) + back.streamDelayMs(256) + there.streamDelayMs(256);
+    if (there.isCut || back.isCut) {
+      this.machine.after(again, () => {
+        if (!signal.aborted) this.#call(peer, signal, 2 * again, resolve, reject);
       });
+      return;
+    }
+    const remote = this.#internet.at(peer);
+    if (remote === null) {
+      this.machine.after(away / 2, () => reject(new Error("connection refused")));
+      return;
+    }
+    const refused = (made: End | null, why: string): void => {
+      made?.abort(new Error(why));
+      reject(new Error(why));
+    };
+    remote.machine.after(away, () => {
+      const called =
+        !signal.aborted &&
+        remote.#called(this, there, back, (made) => {
+          if (signal.aborted || !this.#started || made.status !== "open") refused(made, "refused");
+          else if (this.#modules.gate.denyOpened(peer, "outbound")) refused(made, "denied by the gate");
+          else {
+            this.#opened(made);
+            resolve();
+          }
+        });
+      if (!called) this.machine.after(back.streamDelayMs(64), () => refused(null, "refused"));
     });
   }
 

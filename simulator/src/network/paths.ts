@@ -22,6 +22,8 @@ export class Path {
   #cuts = 0;
   /** Slow link: everything takes so many times longer. */
   slowness = 1;
+  /** Nothing is lost or doubled any more. */
+  faithful = false;
   readonly #healed: (() => void)[] = [];
 
   constructor(quality: PathQuality, random: Random) {
@@ -67,11 +69,11 @@ export class Path {
 
   lost(): boolean {
     const { loss } = this.quality;
-    return loss > 0 && this.#random.chance(loss);
+    return loss > 0 && !this.faithful && this.#random.chance(loss);
   }
 
   duplicated(): boolean {
     const { duplication } = this.quality;
-    return duplication > 0 && this.#random.chance(duplication);
+    return duplication > 0 && !this.faithful && this.#random.chance(duplication);
   }
 }

@@ -1,0 +1,247 @@
+/** Every way to lie puts its bad thing on the wire. What is lied about was said by a real chain. */
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import { blockIdEquals, decodeBlock, VoteType, voteSignBytes } from "@quorate/chain";
+import { bytesEqual } from "@quorate/crypto";
+import type { Item, PeerMessage } from "@quorate/gossip/core";
+import { SPOILS } from "../src/byzantine/blocks.ts";
+import { BEHAVIOURS, type Behaviour, Strategy } from "../src/byzantine/strategy.ts";
+import { CHAIN_ID } from "../src/cluster/genesis.ts";
+import { Random } from "../src/core/random.ts";
+import { keyedHashes } from "../src/crypto/keyed-hash.ts";
+import { BODY_PROTOCOL, PEER_PROTOCOL, peerMessages, topicItems } from "../src/network/describe.ts";
+import { runSeed } from "../src/run.ts";
+import { type Heard, heard, KEYS, quiet, type Sent } from "./support.ts";
+
+let chain: Heard;
+before(async () => {
+  chain = await heard(6);
+});
+
+const RECEIVERS = ["peer1", "peer2", "peer3", "peer4", "peer5", "peer6", "peer7"];
+
+/** What each of many receivers gets of what node 0 says or passes on, under this behaviour. */
+function told(behaviour: Behaviour, wanted: (sent: Sent) => boolean, by = 0): Map<string, Uint8Array[]> {
+  const strategy = new Strategy([behaviour], 1, new Random(`test ${behaviour}`));
+  const said = chain.sent.filter(
+    (each) => each.from === by && each.to === (by === 1 ? 2 : 1) && wanted(each),
+  );
+  assert.ok(said.length > 0, "somebody said such things");
+  return new Map(
+    RECEIVERS.map((to) => [
+      to,
+      said.flatMap(({ protocol, bytes }) => [...strategy.outgoing(KEYS[0]!, to, protocol, bytes)]),
+    ]),
+  );
+}
+
+const isTopic = ({ protocol }: Sent): boolean => protocol.startsWith("topic/");
+const isPeer = ({ protocol }: Sent): boolean => protocol === PEER_PROTOCOL;
+
+function itemsOf(messages: readonly Uint8Array[]): readonly Item[] {
+  return messages.flatMap((bytes) => [...topicItems(bytes)]);
+}
+
+function votesOf(messages: readonly Uint8Array[]) {
+  return itemsOf(messages).flatMap((item) =>
+    item.kind === "vote" && bytesEqual(item.vote.validatorAddress, KEYS[0]!.address) ? [item.vote] : [],
+  );
+}
+
+function proposalsOf(messages: readonly Uint8Array[]) {
+  return itemsOf(messages).flatMap((item) =>
+    item.kind === "proposal" && bytesEqual(proposerOf(item.body), KEYS[0]!.address) ? [item] : [],
+  );
+}
+
+function proposerOf(body: Uint8Array | null): Uint8Array {
+  return body === null ? new Uint8Array(0) : decodeBlock(body).header.proposerAddress;
+}
+
+/** Different values for one step, over all receivers. */
+function valuesPerStep(byPeer: Map<string, Uint8Array[]>, type: VoteType): Set<number> {
+  const values = new Map<string, Set<string>>();
+  for (const messages of byPeer.values()) {
+    for (const vote of votesOf(messages)) {
+      if (vote.type !== type) continue;
+      assert.ok(
+        keyedHashes.verify({
+          publicKey: KEYS[0]!.signer.publicKey,
+          message: voteSignBytes(CHAIN_ID, vote),
+          signature: vote.signature,
+        }),
+      );
+      const step = `${vote.height}/${vote.round}`;
+      const value = vote.blockId === null ? "nil" : Buffer.from(vote.blockId.hash).toString("hex");
+      values.set(step, (values.get(step) ?? new Set()).add(value));
+    }
+  }
+  return new Set([...values.values()].map((set) => set.size));
+}
+
+describe("a liar", () => {
+  it("says nothing else when it has no way to lie", () => {
+    const strategy = new Strategy([], 1, new Random("honest"));
+    for (const { to, protocol, bytes } of chain.sent.filter(({ from }) => from === 0)) {
+      for (const out of strategy.outgoing(KEYS[0]!, `peer${to}`, protocol, bytes))
+        assert.deepEqual(out, bytes);
+    }
+  });
+
+  for (const [behaviour, type] of [
+    ["equivocate-prevotes", VoteType.prevote],
+    ["equivocate-precommits", VoteType.precommit],
+  ] as const) {
+    it(`that equivocates (${behaviour}) signs two values for one step, for different receivers`, () => {
+      assert.ok(valuesPerStep(told(behaviour, isTopic), type).has(2));
+    });
+  }
+
+  it("that equivocates proposals gives some receivers another block, as well signed", () => {
+    const ids = new Map<number, Set<string>>();
+    for (const messages of told("equivocate-proposals", isTopic).values()) {
+      for (const { proposal } of proposalsOf(messages)) {
+        const known = ids.get(proposal.height) ?? new Set();
+        ids.set(proposal.height, known.add(Buffer.from(proposal.blockId.hash).toString("hex")));
+      }
+    }
+    assert.ok([...ids.values()].some((set) => set.size === 2));
+  });
+
+  it("that proposes invalid blocks gives no receiver the block that it built", () => {
+    const honest = chain.sent.filter((sent) => sent.from === 0 && isTopic(sent)).map(({ bytes }) => bytes);
+    const built = itemsOf(honest).flatMap((item) =>
+      item.kind === "proposal" ? [item.proposal.blockId] : [],
+    );
+    let seen = 0;
+    for (const messages of told("invalid-proposals", isTopic).values()) {
+      for (const { proposal } of proposalsOf(messages)) {
+        seen++;
+        assert.ok(!built.some((id) => blockIdEquals(id, proposal.blockId)));
+      }
+    }
+    assert.ok(seen > 0);
+  });
+
+  it("breaks a block in each way so that it is another block", () => {
+    const block = chain.stored.at(-1)!.batch.block;
+    const random = new Random("spoils");
+    for (const [name, spoil] of Object.entries(SPOILS)) {
+      assert.notDeepEqual(spoil(block, random), block, name);
+    }
+  });
+
+  it("that withholds proposals leaves some receivers without", () => {
+    const counts = (behaviour: Behaviour): number[] =>
+      [...told(behaviour, isTopic).values()].map((each) => proposalsOf(each).length);
+    assert.ok(Math.min(...counts("withhold-proposals")) < Math.max(...counts("flood-stale")));
+  });
+
+  for (const behaviour of ["withhold-votes", "silence"] as const) {
+    it(`says less (${behaviour})`, () => {
+      assert.deepEqual([...told(behaviour, isTopic).values()].flatMap(votesOf), []);
+    });
+  }
+
+  it("that withholds bodies sends proposals without them, and no body at all", () => {
+    for (const messages of told("withhold-bodies", isTopic).values()) {
+      for (const item of itemsOf(messages)) {
+        assert.notEqual(item.kind, "body");
+        if (item.kind === "proposal")
+          assert.ok(item.body === null || !bytesEqual(proposerOf(item.body), KEYS[0]!.address));
+      }
+    }
+    const strategy = new Strategy(["withhold-bodies"], 1, new Random("bodies"));
+    assert.deepEqual(strategy.outgoing(KEYS[0]!, "peer1", BODY_PROTOCOL, new Uint8Array(500)), []);
+  });
+
+  it("floods with votes of rounds to come, and with old ones", () => {
+    const ahead = [...told("flood-future", isTopic).values()].flatMap(votesOf);
+    assert.ok(ahead.some(({ round }) => round >= 64));
+    const stale = told("flood-stale", isTopic).get("peer1") ?? [];
+    const plain = chain.sent.filter((sent) => sent.from === 0 && sent.to === 1 && isTopic(sent));
+    assert.ok(votesOf(stale).length > 4 * votesOf(plain.map(({ bytes }) => bytes)).length);
+  });
+
+  it("lies about its height and about the votes it has", () => {
+    const messages = (behaviour: Behaviour): PeerMessage[] =>
+      [...told(behaviour, isPeer).values()]
+        .flat()
+        .flatMap((bytes) => peerMessages(bytes).map(({ message }) => message));
+    assert.ok(messages("lie-about-height").some((each) => each.kind === "status" && each.status.height > 20));
+    const states = messages("lie-about-votes").flatMap((each) =>
+      each.kind === "round_state" ? [each.state] : [],
+    );
+    assert.ok(states.some(({ votes }) => votes.length > 0));
+    for (const { votes } of states) for (const { have } of votes) assert.equal(have.bits[0], 0b1111);
+  });
+
+  it("spoils what it serves to those who catch up", () => {
+    const strategy = new Strategy(["spoil-sync"], 1, new Random("sync"));
+    const [served] = strategy.outgoing(KEYS[0]!, "peer1", "/quorate/blocks/1", new Uint8Array(500));
+    assert.notDeepEqual(served, new Uint8Array(500));
+  });
+
+  it("passes on to each receiver only some of what others said", () => {
+    const others = (messages: readonly Uint8Array[]): number =>
+      itemsOf(messages).filter(
+        (item) => item.kind === "vote" && !bytesEqual(item.vote.validatorAddress, KEYS[0]!.address),
+      ).length;
+    const counts = [...told("forward-selectively", isTopic, 1).values()].map(others);
+    assert.ok(new Set(counts).size > 1, String(counts));
+  });
+});
+
+describe("under each way to lie, always", () => {
+  for (const behaviour of BEHAVIOURS) {
+    it(`a chain of four goes on: ${behaviour}`, async () => {
+      const byzantine = { nodes: [3], behaviours: [behaviour], often: 1 };
+      const result = await runSeed({
+        seed: 5,
+        validators: 4,
+        heights: 12,
+        plan: quiet([], { byzantine, faultsForMs: 5_000 }),
+      });
+      assert.equal(result.verdict, "ok", JSON.stringify(result.violations));
+      if (behaviour === "invalid-proposals") assert.ok(result.witness.lines["L22,L26 prevote nil"] > 0);
+    });
+  }
+});
+
+describe("a lock that one validator has alone, and an equivocator", () => {
+  for (const story of ["kept", "moved", "crossed"] as const) {
+    it(`cannot keep the others from a polka: ${story}`, async () => {
+      let locks = 0;
+      let twice = 0;
+      for (let seed = 1; seed <= 4; seed++) {
+        const faults = Array.from({ length: 8 }, (_, id) => ({
+          id,
+          atMs: 100 + id,
+          forMs: 30_000,
+          kind: "lock-alone" as const,
+          order: [seed % 4, (seed + 1) % 4, (seed + 2) % 4, (seed + 3) % 4],
+          story,
+        }));
+        const byzantine = {
+          nodes: [seed % 4],
+          behaviours: ["equivocate-prevotes", "equivocate-precommits", "equivocate-proposals"],
+          often: 1,
+        } as const;
+        const result = await runSeed({
+          seed,
+          validators: 4,
+          heights: 20,
+          plan: quiet(faults, { byzantine }),
+        });
+        assert.equal(result.verdict, "ok", `seed ${seed}: ${JSON.stringify(result.violations)}`);
+        assert.ok(
+          (result.recovery_ms ?? Number.POSITIVE_INFINITY) < 5_000,
+          `seed ${seed}: ${result.recovery_ms} ms`,
+        );
+        locks += result.witness.hiddenLocks;
+        twice += result.witness.duplicateVotes;
+      }
+      assert.ok(locks > 0 && twice > 0, `${locks} hidden locks, ${twice} double votes`);
+    });
+  }
+});
