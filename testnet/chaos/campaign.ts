@@ -141,7 +141,7 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
         el: options.el,
       });
     } catch (error) {
-      report.problem(error instanceof Error ? error.message : String(error));
+      report.problem(reasonOf(error));
       report.failed++;
       break;
     }
@@ -159,7 +159,7 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
       try {
         await campaign.scene({ net, pace, seed, random: seededRandom(seed), report });
       } catch (error) {
-        report.problem(error instanceof Error ? error.message : String(error));
+        report.problem(reasonOf(error));
       }
       if (signal.aborted) break;
       if (report.problems.length > failed) report.failed++;
@@ -202,6 +202,12 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
   };
 }
 
+/** What went wrong and, where an error names it, why. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message} (${reasonOf(error.cause)})`;
+}
+
 /** The last lines of a node's log that say more than that a height was committed. */
 function unusual(home: string): string {
   const lines = tail(join(home, "node.log"), 200).split("\n");
@@ -236,6 +242,6 @@ export async function judge(
     const votes = judgeVotes(nodes.map(({ home }) => home));
     for (const place of votes.conflicts) report.problem(`two messages signed for ${place}`);
   } catch (error) {
-    report.problem(`no verdict: ${error instanceof Error ? error.message : String(error)}`);
+    report.problem(`no verdict: ${reasonOf(error)}`);
   }
 }
