@@ -13,19 +13,6 @@ export const UNREACHED: readonly Unreached[] = [
     why: "a reader of bytes throws nothing but ChainError; anything else would be a bug of its own and must come out as it is",
   },
   {
-    file: "packages/chain/src/state/validate.ts",
-    lines: [
-      "const paid = envelope.withdrawals[i];",
-      "return (",
-      "paid !== undefined &&",
-      "paid.index === due.index &&",
-      "paid.validatorIndex === due.validatorIndex &&",
-      "paid.amountGwei === due.amountGwei &&",
-      "bytesEqual(paid.address, due.address)",
-    ],
-    why: "app version 1 owes nobody a withdrawal: the list that a payload must have is empty",
-  },
-  {
     file: "packages/consensus/src/driver.ts",
     lines: [
       "const { round, step } = work.state.machine;",
