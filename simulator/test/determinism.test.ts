@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { describe, it } from "node:test";
+import { promisify } from "node:util";
 import { runSeed } from "../src/run.ts";
 
 const SEEDS = 20;
@@ -15,6 +17,27 @@ describe("a run depends on its seed alone", () => {
       hashes.add(first.trace_hash);
     }
     assert.equal(hashes.size, SEEDS, "and different seeds give different traces");
+  });
+
+  it("so the document of many seeds is the same twice, but for fields named wall_ms", async () => {
+    const main = new URL("../src/main.ts", import.meta.url).pathname;
+    const args = [
+      "--conditions=quorate-source",
+      main,
+      "--seed",
+      "5",
+      "--seeds",
+      "4",
+      "--heights",
+      "4",
+      "--json",
+    ];
+    const documentOf = async (): Promise<string> => {
+      const { stdout } = await promisify(execFile)(process.execPath, args);
+      assert.equal(JSON.parse(stdout).seeds, 4);
+      return stdout.replaceAll(/"wall_ms": \d+/g, '"wall_ms": 0');
+    };
+    assert.equal(await documentOf(), await documentOf());
   });
 
   it("whether somebody watches or not", async () => {
