@@ -1,5 +1,5 @@
 import type { Block, ChainPast, ChainState, Height, PastHeight } from "@quorate/chain";
-import { evidenceHeight, NO_PAST } from "@quorate/chain";
+import { evidenceHeight, evidenceListSize, NO_PAST } from "@quorate/chain";
 import type { BlockStore } from "@quorate/store";
 
 export type PastStore = Pick<BlockStore, "base" | "block" | "validators">;
@@ -21,13 +21,17 @@ export async function pastHeight(
   return block === null || validators === null ? null : { height, time: block.header.time, validators };
 }
 
-/** The heights that a block's evidence is of; read before the block is judged, which is pure. */
+/**
+ * The heights that a block's evidence is of; read before the block is judged, which is pure. Nothing is read for more
+ * evidence than a block may carry: the block is refused for that, and its proposer names as many heights as it likes.
+ */
 export async function pastOf(
   store: PastStore,
   state: ChainState,
   block: Pick<Block, "evidence">,
 ): Promise<ChainPast> {
   if (block.evidence.length === 0) return NO_PAST;
+  if (evidenceListSize(block.evidence) > state.params.maxEvidenceBytes) return NO_PAST;
   const known = new Map<Height, PastHeight>();
   for (const height of new Set(block.evidence.map(evidenceHeight))) {
     const past = await pastHeight(store, state, height);

@@ -73,6 +73,7 @@ export async function commitBlock(
     if (ctx.chain() !== before) return null;
     // Before the height is over: a crash in between leaves it in the log, which finds the votes again.
     await ctx.evidence.deciding({ height, time: block.header.time, validators: before.validators });
+    if (ctx.chain() !== before) return null;
     const batchAt = clock.monotonicMs();
     await store.commit({ height, blockId, body: ref, block, seenCommit: commit, state });
     metrics.own.storeCommit.observe((clock.monotonicMs() - batchAt) / 1000);
