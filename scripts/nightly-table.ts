@@ -90,19 +90,34 @@ function batches(
   };
 }
 
-const SIM_SEEDS = 20;
+/** Seeds of the simulator, its summary being the whole document. */
+function simulated(
+  facts: Omit<NightlyCampaign, "command" | "read">,
+  seeds: number,
+  ...more: readonly string[]
+): NightlyCampaign {
+  return {
+    ...facts,
+    command: ({ seed }) =>
+      npmRun(
+        ...["sim", "--seed", String(seed + 1), "--seeds", String(seeds)],
+        ...[...more, "--no-shrink", "--json"],
+      ),
+    read: (stdout, { seed }) => {
+      const read = JSON.parse(stdout) as { readonly seeds: number; readonly failed: unknown[] };
+      return { count: read.seeds, failed: read.failed.length, nextSeed: seed + seeds };
+    },
+  };
+}
 
 /** In the order in which they run: what finds most bugs first. */
 export const TABLE: readonly NightlyCampaign[] = [
-  {
-    ...{ name: "sim", bars: "R02 R03 R05", unit: "seeds", target: 100_000, share: 12 },
-    command: ({ seed }) =>
-      npmRun("sim", "--seed", String(seed + 1), "--seeds", String(SIM_SEEDS), "--no-shrink", "--json"),
-    read: (stdout, { seed }) => {
-      const { seeds, failed } = JSON.parse(stdout) as { readonly seeds: number; readonly failed: unknown[] };
-      return { count: seeds, failed: failed.length, nextSeed: seed + SIM_SEEDS };
-    },
-  },
+  simulated({ name: "sim", bars: "R02 R03 R05", unit: "seeds", target: 100_000, share: 12 }, 20),
+  simulated(
+    { name: "churn", bars: "R43", unit: "seeds", target: 10_000, share: 6 },
+    20,
+    ...["--churn", "--heights", "15"],
+  ),
   {
     ...{ name: "fuzz", bars: "R25 R27 R28", unit: "inputs", target: 10_000_000, share: 7 },
     command: ({ seed, minutes }) => {

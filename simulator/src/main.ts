@@ -9,7 +9,7 @@ import { renderTracePage } from "./trace-page/render.ts";
 import { WAN_USAGE, wanCommand } from "./wan/command.ts";
 
 const USAGE = `npm run sim -- [--seed N] [--seeds K] [--validators N] [--heights N] [--faults LIST] [--crypto hash|real]
-               [--byzantine] [--json] [--trace FILE.html] [--log] [--no-shrink]
+               [--byzantine] [--churn] [--json] [--trace FILE.html] [--log] [--no-shrink]
 
   --seed N         first seed, default 1; a seed decides everything that is not said here
   --seeds K        so many seeds, on all cores; default 1
@@ -17,6 +17,7 @@ const USAGE = `npm run sim -- [--seed N] [--seeds K] [--validators N] [--heights
   --heights N      heights that every honest node has to reach, default 50
   --faults LIST    which faults of the seed happen: groups or kinds by name, single ones by number, all, none
   --byzantine      in every seed as many nodes equivocate as the protocol bears, instead of in half of them
+  --churn          the validator set changes at every height: joins, leaves, powers, reports of double votes
   --crypto real    Ed25519 instead of keyed hashes
   --json           one JSON document on stdout, the same for the same seed but for fields named wall_ms
   --trace FILE     one self-contained page that shows the (first) seed
@@ -62,6 +63,7 @@ function parse(args: string[]) {
         faults: { type: "string" },
         crypto: { type: "string" },
         byzantine: { type: "boolean", default: false },
+        churn: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         trace: { type: "string" },
         log: { type: "boolean", default: false },
@@ -97,6 +99,7 @@ async function main(): Promise<number> {
     ...(values.faults === undefined ? {} : { faults: faultsOf(values.faults) }),
     ...(values.crypto === undefined ? {} : { crypto: cryptoOf(values.crypto) }),
     ...(values.byzantine ? { byzantine: true } : {}),
+    ...(values.churn ? { churn: true } : {}),
     hash: seeds.length === 1,
   };
   const results =

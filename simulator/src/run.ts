@@ -10,7 +10,7 @@ import { type CryptoScheme, keyedHashes, realEd25519 } from "./crypto/keyed-hash
 import { DEFAULT_COSTS } from "./crypto/ports.ts";
 import { churn } from "./el/churn.ts";
 import { FaultPlayer } from "./faults/apply.ts";
-import { type Byzantine, drawPlan, type Plan } from "./faults/draw.ts";
+import { type Byzantine, drawPlan, type Plan, withChurn } from "./faults/draw.ts";
 import { FAULT_GROUPS, type Fault, faultText } from "./faults/fault.ts";
 import { Judge, type Violation } from "./judge.ts";
 import { Recorder } from "./recorder.ts";
@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly crypto?: "hash" | "real";
   /** Byzantine nodes in every seed. */
   readonly byzantine?: boolean;
+  /** Execution requests change the set at every height, see `withChurn`. */
+  readonly churn?: boolean;
   /** Changes what the seed drew. */
   readonly plan?: (drawn: Plan) => Plan;
   /** Keeps every event. */
@@ -263,7 +265,8 @@ function strategiesOf({ seed }: Plan, byzantine: Byzantine | null): ReadonlyMap<
 }
 
 export function planOf(options: RunOptions): Plan {
-  const drawn = drawPlan(options.seed, wishesOf(options));
+  const seeds = drawPlan(options.seed, wishesOf(options));
+  const drawn = options.churn === true ? withChurn(seeds) : seeds;
   return options.plan?.(drawn) ?? drawn;
 }
 
@@ -313,6 +316,7 @@ function replayOf(
     parts.push(`--faults ${names.length === 0 ? "none" : names.join(",")}`);
   }
   if (options.byzantine === true) parts.push("--byzantine");
+  if (options.churn === true) parts.push("--churn");
   if (options.crypto === "real") parts.push("--crypto real");
   return parts.join(" ");
 }
