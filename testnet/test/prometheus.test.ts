@@ -55,6 +55,8 @@ test("promtool accepts what a local network writes into its home", { skip: witho
     basePort: 26600,
     blockIntervalMs: 1000,
     gasLimit: 15_000_000,
+    stake: false,
+    unbondingS: 172_800,
     el: "embedded",
     nodes: [0, 1].map((index) => ({
       name: `node${index}`,

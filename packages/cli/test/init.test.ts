@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { parseGenesis, stateFromGenesis } from "@quorate/chain";
+import { MIN_STAKE_GWEI, parseGenesis, stateFromGenesis } from "@quorate/chain";
 import { initHome } from "../src/home/init.ts";
 import { run } from "../src/run.ts";
 
@@ -152,6 +152,54 @@ test("a chain without execution client needs no EL genesis", async (context) => 
   assert.ok(!created.includes("config/el-genesis.json"));
   const genesis = parseGenesis(readFileSync(join(home, "config", "genesis.json"), "utf8"));
   assert.deepEqual([genesis.execution, genesis.initialHeight], ["none", 7]);
+});
+
+test("init --stake makes a chain at Ethereum's deposit contract, whose validator has 32 ether at stake", async (context) => {
+  const home = temporaryHome(context);
+  const made = await command(
+    "init",
+    "--home",
+    home,
+    "--stake",
+    "--unbonding",
+    "90",
+    "--block-interval",
+    "500",
+  );
+  assert.equal(made.code, 0, made.err);
+  const genesis = parseGenesis(readFileSync(join(home, "config", "genesis.json"), "utf8"));
+  const { registry } = stateFromGenesis(genesis);
+  assert.equal(registry.policy, 1);
+  assert.deepEqual(
+    registry.entries.map(({ power, stakeGwei }) => [power, stakeGwei]),
+    [[32n, MIN_STAKE_GWEI]],
+  );
+  assert.deepEqual(
+    [genesis.params.evidenceMaxAgeMs, genesis.params.evidenceMaxAgeBlocks],
+    [90_000, 180],
+    "by blocks evidence is not too old after it is so by time",
+  );
+  const el = JSON.parse(readFileSync(join(home, "config", "el-genesis.json"), "utf8"));
+  const { deployedBytecode } = JSON.parse(
+    readFileSync(new URL("../../../config/contracts/DepositContract.json", import.meta.url), "utf8"),
+  );
+  const contract = el.alloc[el.config.depositContractAddress];
+  assert.deepEqual(contract, { balance: "0x0", nonce: "0x1", code: deployedBytecode });
+  for (const eip of ["000f3df6", "0000f908", "00000961", "0000bbdd"]) {
+    assert.ok(
+      Object.keys(el.alloc).some((address) => address.startsWith(`0x${eip}`)),
+      eip,
+    );
+  }
+  assert.equal((await command("config", "check", "--home", home)).code, 0);
+});
+
+test("a chain in stake mode has no registry's owner, and needs an execution client: exit 2", async (context) => {
+  const home = temporaryHome(context);
+  await assert.rejects(initHome({ home, stake: true, registryOwner: `0x${"11".repeat(20)}` }), {
+    exitCode: 2,
+  });
+  await assert.rejects(initHome({ home, stake: true, execution: "none" }), { exitCode: 2 });
 });
 
 test("init --json prints exactly one document with the keys of the contract", async (context) => {

@@ -28,6 +28,8 @@ const NETWORK = {
   basePort: 31_000,
   blockIntervalMs: 1000,
   gasLimit: 15_000_000,
+  stake: false,
+  unbondingS: 172_800,
   el: "embedded",
 } as const;
 

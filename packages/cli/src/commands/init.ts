@@ -1,5 +1,15 @@
 import { type Command, JSON_FLAG } from "../command.ts";
 import { ExitCode } from "../errors.ts";
+import type { FlagSpec } from "../flags.ts";
+
+export const UNBONDING_FLAG: FlagSpec = {
+  name: "unbonding",
+  kind: "integer",
+  value: "S",
+  min: 1,
+  max: 315_360_000,
+  help: "of a new chain: seconds that evidence counts, and stake that left is held (default 172800)",
+};
 
 export const init: Command = {
   words: ["init"],
@@ -64,6 +74,12 @@ export const init: Command = {
       help: "administers the chain: holds the initial balance (default: the owner)",
     },
     {
+      name: "stake",
+      kind: "boolean",
+      help: "a chain that whoever deposits validates, instead of one whose set an owner decides on",
+    },
+    UNBONDING_FLAG,
+    {
       name: "genesis",
       kind: "string",
       value: "FILE",
@@ -89,6 +105,7 @@ export const init: Command = {
 state; see \`validator key state --help\`.
 
   validator init && validator start              a chain of one validator, blocks every second
+  validator init --stake                          the same, in stake mode: its power is its stake, 32 ether
   validator init node5 --genesis genesis.json --persistent-peers /ip4/192.0.2.1/tcp/26656/p2p/12D3…
                                                   joins a network as a full node
 
@@ -107,6 +124,8 @@ state; see \`validator key state --help\`.
       gasLimit: args.integer("gas-limit"),
       owner: args.string("owner"),
       registryOwner: args.string("registry-owner"),
+      stake: args.boolean("stake"),
+      unbondingS: args.integer("unbonding"),
       genesisFile: args.string("genesis"),
       persistentPeers: args.list("persistent-peers"),
       basePort: args.integer("base-port"),

@@ -4,6 +4,7 @@ import { type Command, type CommandContext, JSON_FLAG } from "../command.ts";
 import { CliError, ExitCode } from "../errors.ts";
 import type { FlagSpec } from "../flags.ts";
 import type { TestnetOptions } from "../testnet/run.ts";
+import { UNBONDING_FLAG } from "./init.ts";
 
 const NETWORK_FLAGS: readonly FlagSpec[] = [
   {
@@ -44,6 +45,8 @@ const NETWORK_FLAGS: readonly FlagSpec[] = [
     min: 5000,
     help: "of a new network (default 15000000, Geth 60000000)",
   },
+  { name: "stake", kind: "boolean", help: "a new network in stake mode: 32 ether each, deposits decide" },
+  UNBONDING_FLAG,
 ];
 
 /** Without --home a network lies beside single nodes, never in one's home. */
@@ -72,6 +75,8 @@ function options(context: CommandContext, command: "run" | "init"): TestnetOptio
     basePort: args.integer("base-port"),
     blockIntervalMs: args.integer("block-interval"),
     gasLimit: args.integer("gas-limit"),
+    stake: args.boolean("stake") ? true : undefined,
+    unbondingS: args.integer("unbonding"),
     load: running ? (args.integer("load") ?? 2) : 0,
     txs: running ? args.integer("txs") : undefined,
     heights: running ? args.integer("heights") : undefined,
@@ -113,6 +118,7 @@ differ with 7. It leaves no process behind. \`npm run testnet\` is this command 
 Each node's home has its log in node.log; prometheus.yml in the network's home names all targets.
 
   validator testnet --validators 7 --load 50
+  validator testnet --stake --unbonding 60
   validator testnet --el geth --heights 20 --json`,
   async run(context) {
     const { runTestnet } = await import("../testnet/run.ts");

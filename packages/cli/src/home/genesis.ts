@@ -1,5 +1,6 @@
 import { DEFAULT_PARAMS, type Genesis, type GenesisValidator, timeFromMs } from "@quorate/chain";
 import { type ElGenesis, elGenesisHash, makeElGenesis } from "@quorate/devnet-el";
+import { DEPOSIT_ADDRESS, depositAccount } from "./deposit-contract.ts";
 import { REGISTRY_ADDRESS, registryAccount } from "./registry-contract.ts";
 
 export interface ChainOptions {
@@ -12,6 +13,8 @@ export interface ChainOptions {
   readonly blockIntervalMs: number;
   readonly gasLimit: number;
   readonly validators: readonly GenesisValidator[];
+  /** How long evidence counts and stake that left is held, seconds; absent = 48 hours. */
+  readonly unbondingS?: number | undefined;
   /** The EL's genesis document; required with execution "engine". */
   readonly elGenesis: unknown;
   /** Hash of EL block initialHeight - 1; absent = the EL's genesis block (initialHeight 1). */
@@ -27,17 +30,21 @@ export function makeExecutionGenesis(options: {
   readonly genesisTimeMs: number;
   /** Addresses that get {@link PREFUNDED_WEI}. */
   readonly funded: readonly string[];
-  /** Address that decides on validators, params and upgrades to begin with. */
-  readonly registryOwner: string;
+  /** Address that decides on validators, params and upgrades to begin with; null = stake mode, where nobody does. */
+  readonly registryOwner: string | null;
 }): ElGenesis {
+  const [address, contract] =
+    options.registryOwner === null
+      ? [DEPOSIT_ADDRESS, depositAccount()]
+      : [REGISTRY_ADDRESS, registryAccount(options.registryOwner)];
   return makeElGenesis({
     chainId: options.evmChainId,
     gasLimit: options.gasLimit,
     timestamp: Math.floor(options.genesisTimeMs / 1000),
-    depositContractAddress: REGISTRY_ADDRESS,
+    depositContractAddress: address,
     alloc: {
       ...Object.fromEntries(options.funded.map((address) => [address, PREFUNDED_WEI])),
-      [REGISTRY_ADDRESS]: registryAccount(options.registryOwner),
+      [address]: contract,
     },
   });
 }
@@ -56,9 +63,27 @@ export async function makeGenesis(options: ChainOptions): Promise<Genesis> {
     anchorNumber: options.initialHeight - 1,
     anchorHash: options.anchorHash ?? elHash,
     depositContractAddress: engine ? depositContract(options.elGenesis) : new Uint8Array(20),
-    params: { ...DEFAULT_PARAMS, blockIntervalMs: options.blockIntervalMs, gasLimit: options.gasLimit },
+    params: {
+      ...DEFAULT_PARAMS,
+      ...unbondingParams(options),
+      blockIntervalMs: options.blockIntervalMs,
+      gasLimit: options.gasLimit,
+    },
     validators: options.validators,
     upgrades: [],
+  };
+}
+
+/** Evidence counts until it is too old by blocks and by time: of both, time is to be what decides. */
+function unbondingParams({
+  unbondingS,
+  blockIntervalMs,
+}: ChainOptions): Partial<Pick<Genesis["params"], "evidenceMaxAgeMs" | "evidenceMaxAgeBlocks">> {
+  if (unbondingS === undefined) return {};
+  const evidenceMaxAgeMs = unbondingS * 1000;
+  return {
+    evidenceMaxAgeMs,
+    evidenceMaxAgeBlocks: Math.max(1, Math.floor(evidenceMaxAgeMs / Math.max(1, blockIntervalMs))),
   };
 }
 

@@ -3,7 +3,14 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { ChainError, type Genesis, genesisToJson, parseGenesis } from "@quorate/chain";
+import {
+  ChainError,
+  type Genesis,
+  GWEI_PER_POWER,
+  genesisToJson,
+  MIN_STAKE_GWEI,
+  parseGenesis,
+} from "@quorate/chain";
 import { homePaths } from "@quorate/node/home";
 import { type OptionValues, renderConfig } from "../config/file.ts";
 import type { OptionValue } from "../config/options.ts";
@@ -14,7 +21,10 @@ import { ensureKeys, type HomeIdentity } from "./keys.ts";
 import { portsFrom } from "./ports.ts";
 
 export const EMBEDDED_GAS_LIMIT = 15_000_000;
+/** Of a validator of genesis where powers are given: room for less and for more. */
 export const VALIDATOR_POWER = 10n;
+/** Of one where power is stake in ether: the least that a deposit begins with. */
+export const STAKE_POWER: bigint = MIN_STAKE_GWEI / GWEI_PER_POWER;
 
 export interface InitOptions {
   readonly home: string;
@@ -28,6 +38,9 @@ export interface InitOptions {
   readonly gasLimit?: number | undefined;
   readonly owner?: string | undefined;
   readonly registryOwner?: string | undefined;
+  /** Whoever deposits validates, and nobody owns the set. */
+  readonly stake?: boolean | undefined;
+  readonly unbondingS?: number | undefined;
   readonly genesisFile?: string | undefined;
   readonly persistentPeers?: readonly string[] | undefined;
   readonly basePort?: number | undefined;
@@ -82,6 +95,15 @@ function checkOptions(options: InitOptions): void {
       ExitCode.usage,
       `--execution ${JSON.stringify(options.execution)} is unknown`,
       "write engine or none",
+    );
+  }
+  if (options.stake === true && (options.registryOwner !== undefined || options.execution === "none")) {
+    throw new CliError(
+      ExitCode.usage,
+      options.execution === "none"
+        ? "--stake needs an execution client: deposits are made there"
+        : "--stake makes a chain whose set nobody owns, --registry-owner one whose set that account owns",
+      "leave one of the two flags out",
     );
   }
   if (options.anchorHash !== undefined && !/^0x[0-9a-fA-F]{64}$/.test(options.anchorHash)) {
@@ -145,7 +167,7 @@ async function ensureGenesis(
       gasLimit: options.gasLimit ?? EMBEDDED_GAS_LIMIT,
       genesisTimeMs: now,
       funded: [...new Set([owner, options.registryOwner ?? owner])],
-      registryOwner: options.registryOwner ?? owner,
+      registryOwner: options.stake === true ? null : (options.registryOwner ?? owner),
     });
     const created = await writeNew(paths.elGenesis, `${JSON.stringify(made, null, 2)}\n`, MODE.public);
     inventory.note("config/el-genesis.json", created);
@@ -160,10 +182,11 @@ async function ensureGenesis(
     execution,
     blockIntervalMs: options.blockIntervalMs ?? 1000,
     gasLimit: options.gasLimit ?? EMBEDDED_GAS_LIMIT,
+    unbondingS: options.unbondingS,
     validators: [
       {
         pubKey: identity.pubKey,
-        power: VALIDATOR_POWER,
+        power: options.stake === true ? STAKE_POWER : VALIDATOR_POWER,
         name: options.moniker ?? hostname(),
         owner: execution === "none" ? new Uint8Array(20) : new Uint8Array(Buffer.from(owner.slice(2), "hex")),
       },

@@ -1,27 +1,18 @@
 /** The registry contract of a permissioned chain: where it stands, its code, and how it is put into a genesis. */
-import { readFileSync } from "node:fs";
 import type { ElGenesisAccount } from "@quorate/devnet-el";
-import type { Abi } from "viem";
+import { type Artefact, readArtefact } from "./artefact.ts";
 
 /** "Quorate" in ASCII and a 1: nobody has a key for it. */
 export const REGISTRY_ADDRESS = "0x51756f7261746500000000000000000000000001";
 
-interface RegistryArtefact {
-  readonly abi: Abi;
-  readonly storage: { readonly owner: string };
-  readonly deployedBytecode: `0x${string}`;
-}
-
-/** What `npm run contracts` compiled. */
-export function registryArtefact(): RegistryArtefact {
-  const file = new URL("../../../../config/contracts/ValidatorRegistry.json", import.meta.url);
-  return JSON.parse(readFileSync(file, "utf8")) as RegistryArtefact;
+export function registryArtefact(): Artefact {
+  return readArtefact("ValidatorRegistry");
 }
 
 /** The account of the registry contract in a genesis: its code, and its owner in storage. */
 export function registryAccount(owner: string): ElGenesisAccount {
   const { deployedBytecode, storage } = registryArtefact();
-  const slot = `0x${BigInt(storage.owner).toString(16).padStart(64, "0")}`;
+  const slot = `0x${BigInt(storage["owner"]!).toString(16).padStart(64, "0")}`;
   const value = `0x${owner.slice(2).toLowerCase().padStart(64, "0")}`;
   return { balance: "0x0", nonce: "0x1", code: deployedBytecode, storage: { [slot]: value } };
 }

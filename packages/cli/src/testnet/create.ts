@@ -6,7 +6,7 @@ import { renderConfig } from "../config/file.ts";
 import type { OptionValue } from "../config/options.ts";
 import { Inventory, MODE, writeNew } from "../home/files.ts";
 import { makeExecutionGenesis, makeGenesis } from "../home/genesis.ts";
-import { VALIDATOR_POWER } from "../home/init.ts";
+import { STAKE_POWER, VALIDATOR_POWER } from "../home/init.ts";
 import { ensureKeys, type HomeIdentity, ownerKeyFile } from "../home/keys.ts";
 import { devAccounts, loadAccounts } from "./accounts.ts";
 import { composeFile, prometheusFile } from "./files.ts";
@@ -25,6 +25,10 @@ export interface NetworkOptions {
   readonly basePort: number;
   readonly blockIntervalMs: number;
   readonly gasLimit: number;
+  /** Deposits decide on the set, and power is stake in ether. */
+  readonly stake: boolean;
+  /** Seconds that evidence counts and stake that left is held. */
+  readonly unbondingS: number;
   readonly el: string;
 }
 
@@ -49,7 +53,7 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
     gasLimit: options.gasLimit,
     genesisTimeMs: now,
     funded: [...devAccounts(), ...loadAccounts()].map(({ address }) => address).concat(owners),
-    registryOwner: devAccounts()[0]!.address,
+    registryOwner: options.stake ? null : devAccounts()[0]!.address,
   });
   const genesis = await makeGenesis({
     chainId: CHAIN_ID,
@@ -59,12 +63,13 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
     execution: "engine",
     blockIntervalMs: options.blockIntervalMs,
     gasLimit: options.gasLimit,
+    unbondingS: options.unbondingS,
     validators: validators.map((name) => {
       const { pubKey, owner } = identities.get(name)!;
       if (owner === null) throw new Error(`${ownerKeyFile(nodeHome(home, name))} was not made`);
       return {
         pubKey,
-        power: VALIDATOR_POWER,
+        power: options.stake ? STAKE_POWER : VALIDATOR_POWER,
         name,
         owner: new Uint8Array(Buffer.from(owner.slice(2), "hex")),
       };
@@ -78,6 +83,8 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
     basePort: options.basePort,
     blockIntervalMs: options.blockIntervalMs,
     gasLimit: options.gasLimit,
+    stake: options.stake,
+    unbondingS: options.unbondingS,
     el: options.el,
     nodes: names.map((name, index) => ({
       name,

@@ -1,6 +1,7 @@
 /** `network.json` of a local network's home: what every start, and every other command, reads. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DEFAULT_PARAMS } from "@quorate/chain";
 import { CliError, ExitCode, errorCode, reasonOf } from "../errors.ts";
 import { portsFrom } from "../home/ports.ts";
 import { at, numberAt, textAt } from "../rpc-client.ts";
@@ -22,11 +23,16 @@ export interface Manifest {
   readonly basePort: number;
   readonly blockIntervalMs: number;
   readonly gasLimit: number;
+  /** Deposits decide on the set. */
+  readonly stake: boolean;
+  /** Seconds that evidence counts and stake that left is held. */
+  readonly unbondingS: number;
   /** `embedded`, or the path of a Geth. */
   readonly el: string;
   readonly nodes: readonly NodeEntry[];
 }
 
+export const DEFAULT_UNBONDING_S: number = DEFAULT_PARAMS.evidenceMaxAgeMs / 1000;
 export const PORTS_PER_NODE = 10;
 /** A network of one machine: ports and memory end far below. */
 export const MAX_NODES = 64;
@@ -51,6 +57,8 @@ export function manifestText(manifest: Manifest): string {
     base_port: manifest.basePort,
     block_interval: manifest.blockIntervalMs,
     gas_limit: manifest.gasLimit,
+    stake: manifest.stake,
+    unbonding: manifest.unbondingS,
     el: manifest.el,
     nodes: manifest.nodes.map(({ name, index, validator, peerId, address }) => ({
       name,
@@ -85,6 +93,9 @@ export function readManifest(home: string): Manifest | null {
     basePort: numberAt(document, "base_port"),
     blockIntervalMs: numberAt(document, "block_interval"),
     gasLimit: numberAt(document, "gas_limit"),
+    stake: at(document, "stake") === true,
+    unbondingS:
+      at(document, "unbonding") === undefined ? DEFAULT_UNBONDING_S : numberAt(document, "unbonding"),
     el: textAt(document, "el"),
     nodes: (Array.isArray(nodes) ? nodes : []).map((node: unknown) => ({
       name: textAt(node, "name"),
@@ -97,9 +108,13 @@ export function readManifest(home: string): Manifest | null {
   const sound =
     manifest.nodes.length > 0 &&
     manifest.nodes.every(({ name, index }) => /^node\d+$/.test(name) && Number.isSafeInteger(index)) &&
-    [manifest.evmChainId, manifest.basePort, manifest.blockIntervalMs, manifest.gasLimit].every(
-      Number.isSafeInteger,
-    );
+    [
+      manifest.evmChainId,
+      manifest.basePort,
+      manifest.blockIntervalMs,
+      manifest.gasLimit,
+      manifest.unbondingS,
+    ].every(Number.isSafeInteger);
   if (!sound) throw new CliError(ExitCode.config, `${file} is damaged`, "start anew with --clean");
   return manifest;
 }

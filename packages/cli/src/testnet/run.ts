@@ -14,7 +14,7 @@ import { createNetwork, type NetworkOptions, removeNetwork } from "./create.ts";
 import type { Summary } from "./events.ts";
 import { resolveGeth } from "./geth.ts";
 import { LoadGenerator } from "./load.ts";
-import { type Manifest, readManifest } from "./manifest.ts";
+import { DEFAULT_UNBONDING_S, type Manifest, readManifest } from "./manifest.ts";
 import { Network } from "./network.ts";
 import { jsonReporter, lineReporter, type Reporter, tableReporter } from "./reporter.ts";
 
@@ -26,6 +26,9 @@ export interface TestnetOptions {
   readonly basePort: number | undefined;
   readonly blockIntervalMs: number | undefined;
   readonly gasLimit: number | undefined;
+  /** Absent: permissioned, or as the network was made. */
+  readonly stake?: boolean | undefined;
+  readonly unbondingS?: number | undefined;
   readonly load: number;
   readonly txs: number | undefined;
   readonly heights: number | undefined;
@@ -91,6 +94,8 @@ function networkOptions(options: TestnetOptions, el: string): NetworkOptions {
     basePort: options.basePort ?? DEFAULT_BASE_PORT,
     blockIntervalMs: options.blockIntervalMs ?? 1000,
     gasLimit: options.gasLimit ?? (el === "embedded" ? EMBEDDED_GAS_LIMIT : GETH_GAS_LIMIT),
+    stake: options.stake ?? false,
+    unbondingS: options.unbondingS ?? DEFAULT_UNBONDING_S,
     el,
   };
 }
@@ -103,18 +108,21 @@ function refuseChanges(options: TestnetOptions, manifest: Manifest): void {
     ["base-port", options.basePort, manifest.basePort],
     ["block-interval", options.blockIntervalMs, manifest.blockIntervalMs],
     ["gas-limit", options.gasLimit, manifest.gasLimit],
+    ["unbonding", options.unbondingS, manifest.unbondingS],
     ["el", options.el === "embedded" ? "embedded" : undefined, manifest.el],
   ];
   if (options.el !== undefined && options.el !== "embedded" && manifest.el === "embedded") {
     wanted.push(["el", options.el, manifest.el]);
   }
+  const action = "leave the flag out to resume it, add --clean to start anew, or choose another --home";
   for (const [flag, asked, is] of wanted) {
     if (asked === undefined || asked === is) continue;
-    throw new CliError(
-      ExitCode.config,
-      `--${flag} ${asked}: the network in ${options.home} was made with ${is}`,
-      "leave the flag out to resume it, add --clean to start anew, or choose another --home",
-    );
+    const what = `--${flag} ${asked}: the network in ${options.home} was made with ${is}`;
+    throw new CliError(ExitCode.config, what, action);
+  }
+  if (options.stake === true && !manifest.stake) {
+    const what = `--stake: the set of the network in ${options.home} is decided by its registry's owner`;
+    throw new CliError(ExitCode.config, what, action);
   }
 }
 
