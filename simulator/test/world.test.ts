@@ -39,6 +39,51 @@ describe("the scheduler", () => {
     await scheduler.run(100, () => false);
     assert.deepEqual(seen, [["busy", 11]]);
   });
+
+  it("gives a busy machine what waits for it in the order of the calls, and what is due later in its turn", async () => {
+    const scheduler = new Scheduler();
+    const busy = new Machine(scheduler);
+    const seen: string[] = [];
+    const take = (name: string, ms: number): (() => void) => {
+      return () => {
+        seen.push(`${name} ${scheduler.now}`);
+        busy.charge(ms);
+      };
+    };
+    busy.after(0, take("first", 10));
+    busy.after(5, take("second", 2));
+    const cancelled = busy.after(1, take("cancelled", 2));
+    busy.after(4, take("third", 2));
+    busy.after(13, take("fourth", 0));
+    scheduler.after(6, cancelled);
+    assert.equal(await scheduler.run(11, () => false), "time");
+    busy.pauseUntil(20);
+    await scheduler.run(100, () => false);
+    assert.deepEqual(seen, ["first 0", "second 10", "third 20", "fourth 22"]);
+  });
+
+  it("touches each event of a backlog a few times, however long the backlog is", async () => {
+    const scheduler = new Scheduler();
+    const busy = new Machine(scheduler);
+    for (let i = 0; i < 2_000; i++) busy.after(1, () => busy.charge(1));
+    await scheduler.run(Number.POSITIVE_INFINITY, () => false);
+    assert.equal(scheduler.executed, 2_000);
+    assert.equal(scheduler.now, 2_000);
+    assert.ok(scheduler.moves < 4 * 2_000, `${scheduler.moves} moves`);
+  });
+
+  it("drops what waits for a machine that dies", async () => {
+    const scheduler = new Scheduler();
+    const busy = new Machine(scheduler);
+    let taken = 0;
+    busy.charge(10);
+    for (let i = 0; i < 3; i++) busy.after(1, () => taken++);
+    scheduler.after(5, () => {
+      busy.dead = true;
+    });
+    assert.equal(await scheduler.run(100, () => false), "idle");
+    assert.equal(taken, 0);
+  });
 });
 
 describe("randomness", () => {

@@ -3,6 +3,7 @@
  * event is an immediate of its own, and Node empties the microtask queue between immediates. Nothing else of the event
  * loop is used, so a run depends on its seed alone.
  */
+import { Heap } from "./heap.ts";
 
 /** Who an event belongs to: a machine that is busy or stopped takes its events later, a dead one never. */
 export interface Owner {
@@ -15,18 +16,35 @@ interface Event {
   at: number;
   readonly order: number;
   readonly owner: Owner | null;
+  /** `null`: cancelled. */
   callback: (() => void) | null;
 }
+
+/** A busy owner is asked again, on behalf of all its events that are due. */
+interface Question {
+  readonly at: number;
+  readonly order: number;
+  readonly asked: Owner;
+}
+
+const byTime = (a: Event | Question, b: Event | Question): boolean =>
+  a.at < b.at || (a.at === b.at && a.order < b.order);
+const byOrder = (a: Event, b: Event): boolean => a.order < b.order;
 
 /** Events handed to one turn of Node's event loop. */
 const TURN = 256;
 
 export class Scheduler {
-  /** Binary heap by (at, order). */
-  readonly #heap: Event[] = [];
+  readonly #queue = new Heap<Event | Question>(byTime);
+  /**
+   * What is due and waits for its owner, in the order of the calls. The queue holds one question for all of it: were each
+   * put back into the queue whenever its turn comes too early, a backlog would cost its square.
+   */
+  readonly #waiting = new Map<Owner, Heap<Event>>();
   #now = 0;
   #order = 0;
   #executed = 0;
+  #moves = 0;
 
   /** Virtual ms since the start. */
   get now(): number {
@@ -38,10 +56,15 @@ export class Scheduler {
     return this.#executed;
   }
 
+  /** Events and questions taken from the queue so far. */
+  get moves(): number {
+    return this.#moves;
+  }
+
   /** Calls back after `ms`; the returned function cancels. Equal times go in the order of the calls. */
   after(ms: number, callback: () => void, owner: Owner | null = null): () => void {
     const event: Event = { at: this.#now + Math.max(0, ms), order: this.#order++, owner, callback };
-    this.#push(event);
+    this.#queue.push(event);
     return () => {
       event.callback = null;
     };
@@ -80,7 +103,7 @@ export class Scheduler {
     const event = this.#next();
     if (event === null) return "idle";
     if (event.at > untilMs) {
-      this.#push(event);
+      this.#queue.push(event);
       this.#now = untilMs;
       return "time";
     }
@@ -90,57 +113,44 @@ export class Scheduler {
     return "more";
   }
 
-  /** The next event whose owner can take it; those of busy owners go back to when they can. */
+  /** The next event whose owner can take it. */
   #next(): Event | null {
-    for (let event = this.#pop(); event !== null; event = this.#pop()) {
-      if (event.callback === null || event.owner?.dead === true) continue;
+    for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) {
+      this.#moves++;
+      const event = "asked" in next ? this.#answer(next) : next;
+      if (event === null || event.callback === null) continue;
       const { owner } = event;
-      if (owner === null || owner.busyUntilMs <= event.at) return event;
-      event.at = owner.busyUntilMs;
-      this.#push(event);
+      if (owner === null) return event;
+      if (owner.dead) this.#waiting.delete(owner);
+      else if (owner.busyUntilMs <= event.at) return event;
+      else this.#wait(owner, event);
     }
     return null;
   }
 
-  #push(event: Event): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(event);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      const above = heap[parent] as Event;
-      if (before(above, event)) break;
-      heap[at] = above;
-      at = parent;
+  #wait(owner: Owner, event: Event): void {
+    const waiting = this.#waiting.get(owner);
+    if (waiting !== undefined) {
+      waiting.push(event);
+      return;
     }
-    heap[at] = event;
+    const first = new Heap<Event>(byOrder);
+    first.push(event);
+    this.#waiting.set(owner, first);
+    this.#queue.push({ at: owner.busyUntilMs, order: event.order, asked: owner });
   }
 
-  #pop(): Event | null {
-    const heap = this.#heap;
-    const [first] = heap;
-    const last = heap.pop();
-    if (first === undefined || last === undefined) return null;
-    if (heap.length > 0) this.#sink(last);
-    return first;
-  }
-
-  #sink(event: Event): void {
-    const heap = this.#heap;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      const right = heap[child + 1];
-      if (right !== undefined && before(right, heap[child] as Event)) child++;
-      if (before(event, heap[child] as Event)) break;
-      heap[at] = heap[child] as Event;
-      at = child;
+  /** The first that waits, when its owner can take it; the owner is asked again for the others. */
+  #answer({ at, asked }: Question): Event | null {
+    const waiting = this.#waiting.get(asked);
+    let event: Event | null = null;
+    if (asked.busyUntilMs <= at) {
+      event = waiting?.pop() ?? null;
+      if (event !== null) event.at = at;
     }
-    heap[at] = event;
+    const next = waiting?.first;
+    if (next === undefined) this.#waiting.delete(asked);
+    else this.#queue.push({ at: Math.max(at, asked.busyUntilMs), order: next.order, asked });
+    return event;
   }
-}
-
-function before(a: Event, b: Event): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
