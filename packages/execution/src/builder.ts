@@ -189,7 +189,7 @@ export class Builder {
       return null;
     }
     const txs = [encodeEnvelope(payload.envelope), ...payload.transactions];
-    const bytes = txs.reduce((sum, tx) => sum + tx.length, 0);
+    const bytes = txs.reduce((sum, tx) => sum + tx.length + TX_FRAMING, 0);
     const budget = bodyBudget(build.state);
     if (bytes > budget) {
       this.#emptyAt = height;
@@ -239,7 +239,10 @@ export class Builder {
   }
 }
 
-/** Bytes left for transactions beside header, last commit and framing of a block of the next height. */
+/** Framing of one transaction inside a block: tag and length. */
+export const TX_FRAMING = 6;
+
+/** Bytes left for transactions, {@link TX_FRAMING} of each included, beside header and last commit of a block of the next height. */
 export function bodyBudget(state: ChainState): number {
   const commit = 128 * (state.lastValidators?.validators.length ?? 0);
   return state.params.maxBlockBytes - 4096 - commit;

@@ -1,6 +1,6 @@
 import { type Block, type ChainState, type ElHead, encodeEnvelope, type Height } from "@quorate/chain";
 import { sha256, toHex } from "@quorate/crypto";
-import { bodyBudget } from "./builder.ts";
+import { bodyBudget, TX_FRAMING } from "./builder.ts";
 import { HeightWaiters } from "./follower/waiters.ts";
 import { LIMITS } from "./limits.ts";
 import { BoundedSet } from "./lru.ts";
@@ -16,9 +16,6 @@ export interface OpaquePool {
   /** Oldest first. */
   unconfirmed(limit: number): readonly Uint8Array[];
 }
-
-/** Framing of one transaction inside a block: tag and length. */
-const TX_FRAMING = 6;
 
 /**
  * The execution client of a chain with `execution: "none"`: transactions are opaque bytes in a bounded FIFO pool, every

@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { encodeEnvelope } from "@quorate/chain";
+import { encodeBlock, encodeEnvelope } from "@quorate/chain";
 import { orGivenUp } from "../src/aborts.ts";
 import { openEndpoint } from "../src/engine/http.ts";
 import { ExecutionError } from "../src/errors.ts";
@@ -145,6 +145,24 @@ test("a payload above max_block_bytes is not proposed, and that height is built 
     method === "engine_getPayloadV5" ? { result: { executionPayload, executionRequests: [] } } : undefined;
   assert.equal(await bench.client.getBuilt(bench.store.state, bench.store.attributes(), patient), null);
   assert.match(JSON.stringify(bench.log), /above max_block_bytes/);
+});
+
+test("regression: what frames each of many small transactions counts against max_block_bytes, too", async (t) => {
+  const params = { ...testGenesis({}).params, maxBlockBytes: 65_536, maxEvidenceBytes: 0 };
+  const bench = await openBench(t, { genesis: { params } });
+  await bench.ready();
+  const { state } = bench.store;
+  const proposed = async (count: number): Promise<readonly Uint8Array[] | null> => {
+    const transactions = Array.from({ length: count }, (_, i) => `0x02${i.toString(16).padStart(38, "0")}`);
+    const executionPayload = fakePayload(bench.store, transactions, 0);
+    bench.el.script = (method) =>
+      method === "engine_getPayloadV5" ? { result: { executionPayload, executionRequests: [] } } : undefined;
+    return (await bench.client.getBuilt(state, bench.store.attributes(), patient))?.txs ?? null;
+  };
+  const fitting = await proposed(2_300);
+  assert.ok(fitting !== null && encodeBlock(bench.store.propose(fitting)).length <= params.maxBlockBytes);
+  // 60,000 bytes without their framing.
+  assert.equal(await proposed(3_000), null);
 });
 
 test("a pending transaction larger than a pool takes, or no hex, is left out", async (t) => {
