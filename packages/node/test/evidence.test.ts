@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  type Block,
   blockIdOf,
   CommitFlag,
   type DuplicateVoteEvidence,
@@ -205,32 +206,49 @@ test("evidence is told to the others once, and a block that carries it convicts:
   await rig.free();
 });
 
+/** The first block after height 1 that this node proposes itself, holding evidence from height 1. */
+async function ownBlockWithEvidence(rig: Rig): Promise<{ readonly block: Block; readonly bytes: number }> {
+  await rig.begin();
+  const [own] = rig.published.proposals;
+  assert.ok(own !== undefined);
+  const [other = 0] = rig.others;
+  const [a, b] = [
+    rig.signers.vote(other, prevote, 0, own.proposal.blockId),
+    rig.signers.vote(other, prevote, 0, null),
+  ];
+  rig.runner.receiveEvidence(a, b);
+  await rig.votes(prevote, own.proposal.blockId, rig.others);
+  await rig.votes(precommit, own.proposal.blockId, rig.others);
+  await settled();
+  for (let height = 2; height <= 6; height++) {
+    assert.equal(rig.runner.chain().lastHeight, height - 1);
+    for (let turn = 0; turn < 5; turn++) await rig.pass(10);
+    const mine = rig.published.proposals.find(({ proposal }) => proposal.height === height);
+    if (mine !== undefined) return { block: decodeBlock(mine.body), bytes: mine.body.length };
+    await decideNext(rig, rig.block());
+  }
+  return assert.fail("its turn never came");
+}
+
 test("the proposer puts what it holds into its block, and takes its own block", async () => {
   await withRig({ own: "proposer" }, async (rig) => {
-    await rig.begin();
-    const [own] = rig.published.proposals;
-    assert.ok(own !== undefined);
-    const [other = 0] = rig.others;
-    const [a, b] = [
-      rig.signers.vote(other, prevote, 0, own.proposal.blockId),
-      rig.signers.vote(other, prevote, 0, null),
-    ];
-    rig.runner.receiveEvidence(a, b);
-    await rig.votes(prevote, own.proposal.blockId, rig.others);
-    await rig.votes(precommit, own.proposal.blockId, rig.others);
-    await settled();
-    for (let height = 2; height <= 6; height++) {
-      assert.equal(rig.runner.chain().lastHeight, height - 1);
-      for (let turn = 0; turn < 5; turn++) await rig.pass(10);
-      const mine = rig.published.proposals.find(({ proposal }) => proposal.height === height);
-      if (mine !== undefined) {
-        assert.equal(decodeBlock(mine.body).evidence.length, 1);
-        return;
-      }
-      await decideNext(rig, rig.block());
-    }
-    assert.fail("its turn never came");
+    assert.equal((await ownBlockWithEvidence(rig)).block.evidence.length, 1);
   });
+});
+
+test("regression: evidence waits for a block with room for it; a payload at the limit is proposed without it", async () => {
+  const params = { maxBlockBytes: 65_536, maxEvidenceBytes: 65_536 };
+  for (const [payload, evidence] of [
+    [60_900, 1],
+    [64_400, 0],
+  ] as const) {
+    await withRig({ own: "proposer", params }, async (rig) => {
+      rig.execution.payload = [new Uint8Array(payload).fill(2)];
+      const { block, bytes } = await ownBlockWithEvidence(rig);
+      assert.equal(block.evidence.length, evidence, `beside ${payload} bytes`);
+      assert.ok(bytes > payload && bytes <= params.maxBlockBytes, `${bytes} bytes`);
+    });
+  }
 });
 
 test("a proposal with evidence that proves nothing, or that was committed before, is prevoted nil", async () => {

@@ -183,9 +183,9 @@ export class EvidenceKeeper {
     if (gone.length > 0) await this.modules.store.dropEvidence(gone.map(({ evidence }) => evidence));
   }
 
-  /** What a block on `state` is to carry. */
-  forBlock(state: ChainState): readonly DuplicateVoteEvidence[] {
-    return evidenceForBlock(this.current, state);
+  /** What a block on `state` is to carry that has `room` bytes left for it; default: as many as the params allow. */
+  forBlock(state: ChainState, room?: number): readonly DuplicateVoteEvidence[] {
+    return evidenceForBlock(this.current, state, room);
   }
 
   /** The heights of what is held: those that a block made here can have evidence of. */

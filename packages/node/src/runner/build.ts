@@ -3,6 +3,8 @@
  * what it sends passed its own EL's newPayload. Nothing but the timestamp may vary in a rebuild (DESIGN §7).
  */
 import {
+  type Block,
+  type BlockContent,
   type BlockId,
   blockIdOf,
   type ChainState,
@@ -109,15 +111,13 @@ export async function buildProposal(
     }
     await sleep(clock, timeToMs(time) - clock.wallMs(), signal);
     if (!ctx.isCurrent(height) || ctx.chain() !== state) return;
-    const block = makeBlock(state, {
+    const { block, bytes } = withEvidence(ctx, state, {
       time,
       txs: payload.txs,
       proposerAddress: privval.address,
       lastCommit: ctx.lastCommit().commit,
-      evidence: ctx.evidence.forBlock(state),
     });
     // A proposer that builds what it would refuse itself has a bug: say so instead of costing the others a round.
-    const bytes = encodeBlock(block);
     validateBlock(state, block, bytes.length, ctx.evidence.past);
     const blockId = blockIdOf(block, bytes);
     if (ctx.bodies.add(height, blockId, bytes, block) === null) {
@@ -132,6 +132,27 @@ export async function buildProposal(
     log.error("building a block failed", { height, round, reason: reasonOf(error) });
     answer(null);
   }
+}
+
+/** Tag and length of the list of evidence, which an empty one has in part. */
+const EVIDENCE_FRAMING = 8;
+
+/** The block with as much of the evidence that waits as the payload has left room for. */
+function withEvidence(
+  ctx: RunnerContext,
+  state: ChainState,
+  content: Omit<BlockContent, "evidence">,
+): { readonly block: Block; readonly bytes: Uint8Array } {
+  const encoded = (evidence: Block["evidence"]): { readonly block: Block; readonly bytes: Uint8Array } => {
+    const block = makeBlock(state, { ...content, evidence });
+    return { block, bytes: encodeBlock(block) };
+  };
+  const bare = encoded([]);
+  const evidence = ctx.evidence.forBlock(
+    state,
+    state.params.maxBlockBytes - bare.bytes.length - EVIDENCE_FRAMING,
+  );
+  return evidence.length === 0 ? bare : encoded(evidence);
 }
 
 /** Gives an EL that is still adopting the last block half of timeoutPropose; the caller looks again afterwards. */
