@@ -1,6 +1,13 @@
 /** A running node: its parts connected, its life from begin to stop. Constructed by `createNode` alone. */
-import { type ChainState, type Evidence, type Genesis, genesisHash, proposerOf } from "@quorate/chain";
-import { type ConsensusState, heightRoundStep, summary } from "@quorate/consensus";
+import {
+  type ChainState,
+  type Evidence,
+  type Genesis,
+  genesisHash,
+  proposerOf,
+  type ValidatorSet,
+} from "@quorate/chain";
+import { summary } from "@quorate/consensus";
 import { bytesEqual, toHexUpper, type Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
 import type { Gossip, GossipEvents, LogPort } from "@quorate/gossip";
@@ -16,10 +23,9 @@ import { NodeError, reasonOf } from "./errors.ts";
 import { pastHeight } from "./evidence/past.ts";
 import type { HomePaths } from "./home.ts";
 import type { StateDump } from "./last-exit.ts";
-import { isAbsent, type LinkFacts, linkedEnough } from "./lifecycle/links.ts";
+import { Entrance } from "./lifecycle/entrance.ts";
 import { Owner } from "./lifecycle/owner.ts";
-import { recover, takeUp } from "./lifecycle/recovery.ts";
-import type { Replay } from "./lifecycle/replay.ts";
+import { recover } from "./lifecycle/recovery.ts";
 import type { Metrics } from "./metrics/index.ts";
 import { ProposalTimes } from "./metrics/proposals.ts";
 import { sampleNode } from "./metrics/samples.ts";
@@ -34,17 +40,8 @@ import type { NodeConfig, NodeExit, NodeModules, NodePhase, QuorateNode, Started
 import { requireSupported, unknownUpgrade } from "./upgrades.ts";
 import type { VoteTrace } from "./vote-trace.ts";
 
-/** How often links to validators are looked at, ms. */
-const LINK_LOOK_MS = 200;
 /** The whole stop takes this long at most, ms: the host ends a process after 10 s. */
 const STOP_LIMIT_MS = 8_000;
-/** The first height waits this long for links at most, ms: behind sentries not every link can be seen. */
-const FIRST_LINK_WAIT_MS = 60_000;
-/** A height that is taken up again waits this long, ms: the others may be waiting for this node. */
-const LINK_WAIT_MS = 5_000;
-/** So long a peer that claims to be ahead may take to show a block, ms. */
-const CATCH_UP_WAIT_MS = 10_000;
-
 export interface NodeParts {
   readonly config: NodeConfig;
   readonly modules: NodeModules;
@@ -77,8 +74,8 @@ export class Node implements QuorateNode {
   private readonly runner: Runner;
   private readonly sync: BlockSync;
   private readonly owner: Owner;
+  private readonly entrance: Entrance;
   private readonly relay: TxRelay;
-  private readonly knownValidators: Set<string>;
   private gossipLayer: Gossip | null = null;
   private startedInfo: StartedInfo | null = null;
   private readonly startedAtMs: number;
@@ -92,15 +89,11 @@ export class Node implements QuorateNode {
   /** What ended the node, when it was a fault. */
   failure: NodeError | null = null;
   private readonly settled = Promise.withResolvers<NodeExit>();
-  private cancelLinks: (() => void) | null = null;
 
   constructor(parts: NodeParts) {
     this.parts = parts;
     this.log = parts.modules.log("node");
     this.startedAtMs = parts.clock.wallMs();
-    this.knownValidators = new Set(
-      Object.keys(parts.config.p2p.validatorPeers).map((address) => address.toUpperCase()),
-    );
     const fatal = (error: NodeError): void => void this.end(error);
     this.runner = new Runner(
       {
@@ -156,6 +149,14 @@ export class Node implements QuorateNode {
       executing: () => this.hasExecution(),
       fatal,
       onPhase: (phase) => this.tellPhase(phase),
+    });
+    this.entrance = new Entrance({
+      ...{ clock: parts.clock, runner: this.runner, owner: this.owner, fatal },
+      own: parts.privval?.address ?? null,
+      known: new Set(Object.keys(parts.config.p2p.validatorPeers).map((address) => address.toUpperCase())),
+      peers: () => this.gossipLayer?.peers ?? [],
+      isIn: (sets) => this.isIn(sets),
+      hasExecution: () => this.hasExecution(),
     });
     this.relay = new TxRelay({
       clock: parts.clock,
@@ -266,8 +267,7 @@ export class Node implements QuorateNode {
       return;
     }
     const isFirst = replay.kind === "fresh" && state.lastHeight + 1 === parts.genesis.initialHeight;
-    const waitMs = isFirst ? FIRST_LINK_WAIT_MS : LINK_WAIT_MS;
-    this.waitForLinks(replay, parts.clock.monotonicMs() + waitMs);
+    this.entrance.begin(replay, isFirst);
     await this.executing;
   }
 
@@ -321,7 +321,7 @@ export class Node implements QuorateNode {
       publishEvidence: (evidence) => this.gossipLayer?.publishEvidence(evidence),
       roundStateChanged: () => {
         this.gossipLayer?.roundStateChanged();
-        this.checkProposer();
+        this.entrance.checkProposer();
       },
       heightDecided: (height) => this.gossipLayer?.heightDecided(height),
       wantBody: (height, round, blockId) => this.gossipLayer?.wantBody(height, round, blockId),
@@ -365,68 +365,9 @@ export class Node implements QuorateNode {
       peer: (_peer, change) => {
         if (change === "status") this.owner.peerChanged();
         if (change !== "round_state") gossipPeerLog(this.log, _peer, change);
-        this.checkProposer();
+        this.entrance.checkProposer();
       },
     };
-  }
-
-  private linkFacts(): LinkFacts {
-    const state = this.runner.chain();
-    return {
-      validators: state.validators,
-      height: state.lastHeight + 1,
-      nowMs: this.parts.clock.monotonicMs(),
-      own: this.parts.privval?.address ?? null,
-      peers: this.gossipLayer?.peers ?? [],
-      known: this.knownValidators,
-    };
-  }
-
-  /** Tells the core when the proposer of the current round cannot be expected to propose. */
-  private checkProposer(): void {
-    const core: ConsensusState = this.runner.core();
-    const { height, round, step } = heightRoundStep(core);
-    const { proposer } = core;
-    if (!this.runner.isCurrent(height) || step !== "Propose" || proposer === null) return;
-    if (this.toldAbsent === `${height}/${round}`) return;
-    if (!isAbsent(this.linkFacts(), proposer.address)) return;
-    this.toldAbsent = `${height}/${round}`;
-    this.runner.submit({ kind: "proposer_absent", height, round });
-  }
-  private toldAbsent = "";
-
-  /**
-   * No timer starts and nothing is signed before there are links to more than 2/3 of the power; not for ever, and not
-   * when a peer is past this height: that one is to be caught up with.
-   */
-  private waitForLinks(replay: Replay, untilMs: number): void {
-    if (this.stopping !== null) return;
-    const { clock } = this.parts;
-    const facts = this.linkFacts();
-    const passed = facts.peers.some(({ status }) => (status?.height ?? 0) >= facts.height);
-    const late = clock.monotonicMs() >= untilMs;
-    if (linkedEnough(facts) || !this.isValidator() || passed || late) {
-      this.enter(replay).catch((error: unknown) =>
-        this.end(effectError("the height could not be taken up", error)),
-      );
-      return;
-    }
-    this.cancelLinks = clock.timer(LINK_LOOK_MS, () => this.waitForLinks(replay, untilMs));
-  }
-
-  /** Catches up first; then goes on with the height of the log, unless it was decided meanwhile. */
-  private async enter(replay: Replay): Promise<void> {
-    const { owner, runner } = this;
-    const before = runner.chain();
-    await owner.catchUp(CATCH_UP_WAIT_MS);
-    if (!(await this.hasExecution()) || this.isStopping) return;
-    // What was decided while the client started.
-    await owner.catchUp(CATCH_UP_WAIT_MS);
-    if (this.isStopping) return;
-    if (runner.chain() === before && !runner.running) await takeUp(runner, replay);
-    if (this.isStopping) return;
-    owner.enterConsensus();
-    this.watchLinks();
   }
 
   /** Whether the execution client was started; a failure ends the start, and with it the node. */
@@ -437,27 +378,16 @@ export class Node implements QuorateNode {
     );
   }
 
-  /** Proposer absence is looked at again while a round waits. */
-  private watchLinks(): void {
-    if (this.stopping !== null) return;
-    this.cancelLinks = this.parts.clock.timer(LINK_LOOK_MS, () => {
-      this.checkProposer();
-      this.watchLinks();
-    });
-  }
-
-  private isValidator(): boolean {
+  private isIn(sets: readonly ValidatorSet[]): boolean {
     const address = this.parts.privval?.address;
     if (address === undefined) return false;
-    const { validators, nextValidators } = this.runner.chain();
-    return [validators, nextValidators].some((set) =>
-      set.validators.some((v) => bytesEqual(v.address, address)),
-    );
+    return sets.some((set) => set.validators.some((v) => bytesEqual(v.address, address)));
   }
 
   /** Whoever votes at this height or the next joins the vote topics; a removed validator leaves them. */
   private joinVotes(): void {
-    const validating = this.isValidator();
+    const { validators, nextValidators } = this.runner.chain();
+    const validating = this.isIn([validators, nextValidators]);
     this.gossipLayer?.setValidating(validating);
     if (this.validating !== null && this.validating !== validating) {
       const { lastHeight } = this.runner.chain();
@@ -552,7 +482,7 @@ export class Node implements QuorateNode {
     this.runner.halt();
     this.owner.halt();
     this.relay.halt();
-    this.cancelLinks?.();
+    this.entrance.halt();
     void this.close(exit, error);
     return this.stopping;
   }

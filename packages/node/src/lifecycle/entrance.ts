@@ -1,0 +1,135 @@
+/**
+ * The way into consensus, and the look at links while in it: a height begins when there are links to more than 2/3 of
+ * the power, when this node has caught up and its execution client stands; a proposer that nobody reaches costs its
+ * round `timeout_propose_absent` only.
+ */
+import type { ValidatorSet } from "@quorate/chain";
+import { type ConsensusState, heightRoundStep } from "@quorate/consensus";
+import type { PeerInfo } from "@quorate/gossip";
+import type { Clock } from "../clock.ts";
+import type { NodeError } from "../errors.ts";
+import { effectError } from "../runner/fatal.ts";
+import type { Runner } from "../runner/runner.ts";
+import { isAbsent, type LinkFacts, linkedEnough } from "./links.ts";
+import type { Owner } from "./owner.ts";
+import { takeUp } from "./recovery.ts";
+import type { Replay } from "./replay.ts";
+
+/** How often links to validators are looked at, ms. */
+const LINK_LOOK_MS = 200;
+/** The first height waits this long for links at most, ms: behind sentries not every link can be seen. */
+const FIRST_LINK_WAIT_MS = 60_000;
+/** A height that is taken up again waits this long, ms: the others may be waiting for this node. */
+const LINK_WAIT_MS = 5_000;
+/** So long a peer that claims to be ahead may take to show a block, ms. */
+const CATCH_UP_WAIT_MS = 10_000;
+
+export interface EntranceModules {
+  readonly clock: Clock;
+  readonly runner: Runner;
+  readonly owner: Owner;
+  /** Own address; `null` on a full node. */
+  readonly own: Uint8Array | null;
+  /** Validators whose peer id is known by configuration, upper-case hex. */
+  readonly known: ReadonlySet<string>;
+  readonly peers: () => readonly PeerInfo[];
+  /** Whether the own key is in `validators`. */
+  readonly isIn: (validators: readonly ValidatorSet[]) => boolean;
+  /** Whether the execution client was started; a failure ends the start, and with it the node. */
+  readonly hasExecution: () => Promise<boolean>;
+  readonly fatal: (error: NodeError) => void;
+}
+
+export class Entrance {
+  private readonly modules: EntranceModules;
+  private cancelLook: (() => void) | null = null;
+  private halted = false;
+  /** Height and round whose proposer was told absent: once is enough. */
+  private toldAbsent = "";
+
+  constructor(modules: EntranceModules) {
+    this.modules = modules;
+  }
+
+  /** `replay` is what the log held of the height; `isFirst`: nothing was ever decided or logged here. */
+  begin(replay: Replay, isFirst: boolean): void {
+    const waitMs = isFirst ? FIRST_LINK_WAIT_MS : LINK_WAIT_MS;
+    this.waitForLinks(replay, this.modules.clock.monotonicMs() + waitMs);
+  }
+
+  /** Nothing is begun from here on. */
+  halt(): void {
+    this.halted = true;
+    this.cancelLook?.();
+    this.cancelLook = null;
+  }
+
+  /** Tells the core when the proposer of the current round cannot be expected to propose. */
+  checkProposer(): void {
+    const { runner } = this.modules;
+    const core: ConsensusState = runner.core();
+    const { height, round, step } = heightRoundStep(core);
+    const { proposer } = core;
+    if (!runner.isCurrent(height) || step !== "Propose" || proposer === null) return;
+    const place = `${height}/${round}`;
+    if (this.toldAbsent === place) return;
+    if (!isAbsent(this.facts(), proposer.address)) return;
+    this.toldAbsent = place;
+    runner.submit({ kind: "proposer_absent", height, round });
+  }
+
+  private facts(): LinkFacts {
+    const { runner, clock, own, known, peers } = this.modules;
+    const { validators, lastHeight } = runner.chain();
+    const height = lastHeight + 1;
+    return { validators, height, nowMs: clock.monotonicMs(), own, peers: peers(), known };
+  }
+
+  private isValidator(): boolean {
+    const { validators, nextValidators } = this.modules.runner.chain();
+    return this.modules.isIn([validators, nextValidators]);
+  }
+
+  /**
+   * No timer starts and nothing is signed before there are links to more than 2/3 of the power; not for ever, and not
+   * when a peer is past this height: that one is to be caught up with.
+   */
+  private waitForLinks(replay: Replay, untilMs: number): void {
+    if (this.halted) return;
+    const { clock, fatal } = this.modules;
+    const facts = this.facts();
+    const passed = facts.peers.some(({ status }) => (status?.height ?? 0) >= facts.height);
+    const late = clock.monotonicMs() >= untilMs;
+    if (linkedEnough(facts) || !this.isValidator() || passed || late) {
+      this.enter(replay).catch((error: unknown) =>
+        fatal(effectError("the height could not be taken up", error)),
+      );
+      return;
+    }
+    this.cancelLook = clock.timer(LINK_LOOK_MS, () => this.waitForLinks(replay, untilMs));
+  }
+
+  /** Catches up first; then goes on with the height of the log, unless it was decided meanwhile. */
+  private async enter(replay: Replay): Promise<void> {
+    const { owner, runner, hasExecution } = this.modules;
+    const before = runner.chain();
+    await owner.catchUp(CATCH_UP_WAIT_MS);
+    if (!(await hasExecution()) || this.halted) return;
+    // What was decided while the client started.
+    await owner.catchUp(CATCH_UP_WAIT_MS);
+    if (this.halted) return;
+    if (runner.chain() === before && !runner.running) await takeUp(runner, replay);
+    if (this.halted) return;
+    owner.enterConsensus();
+    this.watchLinks();
+  }
+
+  /** Proposer absence is looked at again while a round waits. */
+  private watchLinks(): void {
+    if (this.halted) return;
+    this.cancelLook = this.modules.clock.timer(LINK_LOOK_MS, () => {
+      this.checkProposer();
+      this.watchLinks();
+    });
+  }
+}
