@@ -6,7 +6,9 @@ import { HeldMessages } from "../src/admission/held.ts";
 import { HeightSeen, RecentKeys, SeenCache } from "../src/admission/slots.ts";
 import { BodyCollector } from "../src/bodies/collector.ts";
 import { PersistentDialler, redialDelayMs } from "../src/host/dialler.ts";
+import type { Connection } from "../src/host/network.ts";
 import { createNodeKey, peerIdOf } from "../src/host/node-key.ts";
+import { Peer } from "../src/host/peers.ts";
 import { LIMITS } from "../src/limits.ts";
 import { Scorer } from "../src/scoring/scorer.ts";
 import { OFFENCES } from "../src/scoring/table.ts";
@@ -50,6 +52,45 @@ describe("scores", () => {
     for (const [offence, rule] of Object.entries(OFFENCES)) {
       if (rule.points >= 34) assert.equal(rule.verdict, "reject", offence);
     }
+  });
+});
+
+describe("what is known of a peer", () => {
+  const connection: Connection = {
+    remotePeer: { toString: () => "peer" },
+    remoteAddr: { toString: () => "/memory/peer" },
+    direction: "inbound",
+    status: "open",
+    streams: [],
+    newStream: () => Promise.reject(new Error("no streams here")),
+    close: () => Promise.resolve(),
+    abort: () => undefined,
+  };
+
+  it("is one object until something of it changes, and then another", () => {
+    const peer = new Peer(connection, null, 0, 0);
+    const told = [peer.info()];
+    const now = (): void => {
+      assert.equal(peer.info(), peer.info());
+      assert.notEqual(peer.info(), told.at(-1));
+      told.push(peer.info());
+    };
+    peer.subscribed.add("votes");
+    now();
+    peer.subscribed.delete("votes");
+    peer.subscribed.add("txs");
+    now();
+    peer.toldAtMs = 5;
+    now();
+    assert.deepEqual(
+      told.map(({ topics, toldAtMs }) => [topics, toldAtMs]),
+      [
+        [[], Number.NEGATIVE_INFINITY],
+        [["votes"], Number.NEGATIVE_INFINITY],
+        [["txs"], Number.NEGATIVE_INFINITY],
+        [["txs"], 5],
+      ],
+    );
   });
 });
 

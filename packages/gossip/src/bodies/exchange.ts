@@ -96,9 +96,11 @@ export class BodyExchange {
   ask(now: number): number | null {
     const { bodies, modules } = this.#runtime;
     const { height } = modules.view;
+    // Asked after every input, and nearly always nothing is missing.
+    const since = bodies.overdueAt(height, 0);
+    if (since === null) return null;
     const patienceMs = this.#patienceMs();
-    let next = bodies.overdueAt(height, patienceMs);
-    if (next === null) return null;
+    let next = since + patienceMs;
     for (const { round, blockId } of bodies.overdue(height, patienceMs)) {
       this.want(height, round, blockId);
       next = Math.max(next, now + LIMITS.wantBodyRetryMs);

@@ -9,6 +9,8 @@ import type { TopicKind } from "../topics/names.ts";
 import type { PeerInfo, PeerStatus, RoundState } from "../types.ts";
 import type { ByteStream, Connection } from "./network.ts";
 
+type Snapshot = Omit<PeerInfo, "topics"> & { readonly topics: readonly TopicKind[] };
+
 /** All that is known of one connected peer. It lives as long as its connection. */
 export class Peer implements Source {
   readonly id: string;
@@ -63,6 +65,7 @@ export class Peer implements Source {
   bodySender: BodySender | null = null;
   /** Bodies it asked for lately. */
   readonly wants: TokenBucket;
+  #info: Snapshot | null = null;
 
   constructor(connection: Connection, validator: Uint8Array | null, now: number, wallNow: number) {
     this.connection = connection;
@@ -85,8 +88,11 @@ export class Peer implements Source {
     return Math.min(LIMITS.roundTripMs, Math.max(0, this.connection.rtt ?? 0));
   }
 
+  /** What is known of it now; the same object as long as that is the same: consensus asks for all peers after every input. */
   info(): PeerInfo {
-    return {
+    const known = this.#info;
+    if (known !== null && this.#isCurrent(known)) return known;
+    this.#info = {
       id: this.id,
       address: this.connection.remoteAddr.toString(),
       inbound: this.connection.direction === "inbound",
@@ -97,6 +103,17 @@ export class Peer implements Source {
       connectedAtMs: this.connectedAtMs,
       topics: [...this.subscribed],
     };
+    return this.#info;
+  }
+
+  #isCurrent({ status, roundState, toldAtMs, topics }: Snapshot): boolean {
+    return (
+      status === this.status &&
+      roundState === this.roundState &&
+      toldAtMs === this.toldAtMs &&
+      topics.length === this.subscribed.size &&
+      topics.every((topic) => this.subscribed.has(topic))
+    );
   }
 }
 
