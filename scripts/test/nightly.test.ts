@@ -78,6 +78,21 @@ test("an exit code that says failure is one, whatever the counts say", async (t)
   assert.equal(ok, false);
 });
 
+test("what a campaign of crashes prints is what its row reads (they had grown apart, and nothing was counted)", async (t) => {
+  const logs = mkdtempSync(join(tmpdir(), "quorate-nightly-test-"));
+  t.after(() => rmSync(logs, { recursive: true }));
+  const kept: Totals[] = [];
+  const { ok } = await runNightly({
+    ...{ table: TABLE.filter(({ name }) => name === "crash-disk"), minutes: 0.001, totals: {}, logs },
+    ...{ cwd: join(import.meta.dirname, "..", ".."), signal: new AbortController().signal },
+    ...{ say: () => undefined, keep: (now) => kept.push(now) },
+  });
+  assert.equal(ok, true);
+  const total = kept.at(-1)?.["crash-disk"];
+  assert.ok((total?.count ?? 0) > 30, JSON.stringify(total));
+  assert.equal(total?.next_seed, 1);
+});
+
 test("totals are read back as they were written, and none are there at first", () => {
   const total = { unit: "things", count: 1, failed: 0, next_seed: 2, runs: 1, minutes: 0.5 };
   assert.deepEqual(

@@ -149,8 +149,8 @@ export class Judge implements ClusterWatch {
     for (const law of this.#laws) law.ended?.(height);
   }
 
-  head(node: number, number: number, hash: string, finalized: boolean): void {
-    for (const law of this.#laws) law.head?.(node, number, hash, finalized);
+  head(node: number, number: number, hash: string, finalized: boolean, stood: boolean): void {
+    for (const law of this.#laws) law.head?.(node, number, hash, finalized, stood);
   }
 
   clientLost(node: number): void {

@@ -50,8 +50,8 @@ export interface ClusterWatch {
   /** A decided block is about to be written. */
   stored(node: number, batch: CommitBatch): void;
   exited(node: number, exit: NodeExit): void;
-  /** A node's execution client was told this head. */
-  head?(node: number, number: number, hash: string, finalized: boolean): void;
+  /** A node's execution client was told this head; `stood`: it was its head already. */
+  head?(node: number, number: number, hash: string, finalized: boolean, stood: boolean): void;
   /** A node's execution client lost its memory, or all it had. */
   clientLost?(node: number): void;
   life(node: number, kind: "crash" | "restart" | "pause" | "resume", detail: string): void;
@@ -327,7 +327,7 @@ export class Cluster {
       },
       this.scheduler,
       this.#random.split(`client ${node}`),
-      (number, hash, finalized) => this.#watch.head?.(node, number, hash, finalized),
+      (number, hash, finalized, stood) => this.#watch.head?.(node, number, hash, finalized, stood),
     );
   }
 

@@ -31,8 +31,11 @@ interface Build {
   stopped: Json | null;
 }
 
-/** Told of every head that was set and whether it was also finalized. */
-export type HeadWatch = (number: number, hash: string, finalized: boolean) => void;
+/**
+ * Told of every head that was set, whether it was also finalized, and whether the client stood there already: a client
+ * that is ahead of a store which lost its tail is opened with the head and the finalized block that it has.
+ */
+export type HeadWatch = (number: number, hash: string, finalized: boolean, stood: boolean) => void;
 
 /** What a fault makes of the client; all of it ends with the fault. */
 export interface ElMood {
@@ -245,8 +248,9 @@ export class SimulatedClient {
     if (head === undefined || this.mood.syncing) return { payloadStatus: SYNCING, payloadId: null };
     const finalized = String(state["finalizedBlockHash"]);
     this.#finalized = this.#blocks.has(finalized) ? finalized : null;
+    const stood = this.#canonical.at(-1) === head;
     this.#adopt(head);
-    this.#watch(head.number, head.hash, this.#finalized === head.hash);
+    this.#watch(head.number, head.hash, this.#finalized === head.hash, stood);
     const payloadStatus = { status: "VALID", latestValidHash: head.hash, validationError: null };
     if (attributes === null) return { payloadStatus, payloadId: null };
     if (Number(attributes["timestamp"]) <= head.timestamp)

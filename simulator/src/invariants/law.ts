@@ -20,7 +20,7 @@ export interface Law {
   /** The run went on to its end without a violation; `height`: the lowest that every honest node reached. */
   ended?(height: number): void;
   /** A node's execution client was told a head; it lost blocks. */
-  head?(node: number, number: number, hash: string, finalized: boolean): void;
+  head?(node: number, number: number, hash: string, finalized: boolean, stood: boolean): void;
   clientLost?(node: number): void;
 }
 
