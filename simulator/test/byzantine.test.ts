@@ -11,7 +11,7 @@ import { Random } from "../src/core/random.ts";
 import { keyedHashes } from "../src/crypto/keyed-hash.ts";
 import { BODY_PROTOCOL, PEER_PROTOCOL, peerMessages, topicItems } from "../src/network/describe.ts";
 import { runSeed } from "../src/run.ts";
-import { type Heard, heard, KEYS, quiet, type Sent } from "./support.ts";
+import { cluster, type Heard, heard, KEYS, quiet, type Sent } from "./support.ts";
 
 let chain: Heard;
 before(async () => {
@@ -244,4 +244,48 @@ describe("a lock that one validator has alone, and an equivocator", () => {
       assert.ok(locks > 0 && twice > 0, `${locks} hidden locks, ${twice} double votes`);
     });
   }
+});
+
+describe("an equivocator, seen by three validators and a full node", () => {
+  /** What the five see of node 3 until all are at height 8. */
+  async function seen(behaviours: readonly Behaviour[]) {
+    const heights = [0, 0, 0, 0, 0];
+    const held = new Set<number>();
+    const made = cluster(
+      {
+        committed(node, { height }) {
+          heights[node] = height;
+          const pool = made.member(node).process?.rpc?.evidence.pending() ?? [];
+          if (pool.length > 0) held.add(node);
+        },
+      },
+      "none",
+      {
+        identities: [...KEYS, null].map((key, index) => ({
+          ...{ index, key, name: `node${index}`, peerId: `peer${index}` },
+        })),
+        strategies: new Map([[3, new Strategy(behaviours, 1, new Random("seen"))]]),
+      },
+    );
+    await made.begin();
+    await made.scheduler.run(60_000, () => Math.min(...heights) >= 8);
+    const offences = await Promise.all(
+      made.members.map(async ({ metrics }) => {
+        const { values } = await metrics.own.peerOffences.get();
+        return values.find(({ labels }) => labels.offence === "equivocation")?.value ?? 0;
+      }),
+    );
+    return { held, offences: Math.max(...offences) };
+  }
+
+  it("of votes: the full node holds the evidence as the validators do", async () => {
+    const { held } = await seen(["equivocate-prevotes", "equivocate-precommits"]);
+    assert.ok(held.has(4), `evidence was held by ${[...held]}`);
+  });
+
+  it("of proposals: its peer loses standing, and no evidence is made of it", async () => {
+    const { held, offences } = await seen(["equivocate-proposals"]);
+    assert.deepEqual([...held], []);
+    assert.ok(offences > 0);
+  });
 });

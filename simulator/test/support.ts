@@ -1,7 +1,7 @@
 /** Quiet chains for tests: plans on which nothing happens that a test does not ask for, and what their nodes said. */
 import type { Proposal, Vote } from "@quorate/chain";
 import type { CommitBatch } from "@quorate/store";
-import { Cluster, type ClusterWatch } from "../src/cluster/cluster.ts";
+import { Cluster, type ClusterOptions, type ClusterWatch } from "../src/cluster/cluster.ts";
 import { makeGenesis, validatorKey } from "../src/cluster/genesis.ts";
 import { Random } from "../src/core/random.ts";
 import { Scheduler } from "../src/core/scheduler.ts";
@@ -51,8 +51,12 @@ export const KEYS: readonly ReturnType<typeof validatorKey>[] = Array.from({ len
   validatorKey(keyedHashes, index),
 );
 
-/** Four validators that have not begun. */
-export function cluster(watch: Partial<ClusterWatch> = {}, execution: "none" | "engine" = "none"): Cluster {
+/** Four validators that have not begun; what is `more` takes the place of what they have. */
+export function cluster(
+  watch: Partial<ClusterWatch> = {},
+  execution: "none" | "engine" = "none",
+  more: Partial<ClusterOptions> = {},
+): Cluster {
   let ids = 0;
   return new Cluster(
     {
@@ -67,6 +71,7 @@ export function cluster(watch: Partial<ClusterWatch> = {}, execution: "none" | "
       disk: { writeMs: 0.01, syncMs: 0.1 },
       skews: [],
       log: () => ({ debug: nothing, info: nothing, warn: nothing, error: nothing }),
+      ...more,
     },
     new Scheduler(),
     {

@@ -161,6 +161,7 @@ export type Offence =
   | "bad_commit"
   | "timeout"
   | "wrong_chain"
+  | "equivocation"
   | "flood";
 
 export interface GossipModules {

@@ -81,6 +81,18 @@ describe("what a peer is sent", () => {
     );
   });
 
+  it("is the other proposal of a round, so that both see that their proposer equivocates", () => {
+    const [a, b] = [X, makeBody("another", 10).blockId];
+    const mine = state({ proposal: a, parts: bitsOf(1, [0]) });
+    const theirs = state({ proposal: b, parts: bitsOf(1, [0]) });
+    assert.deepEqual(planRepair(mine, theirs, NEVER, 0), [{ kind: "proposal", round: 0, withBody: false }]);
+    assert.deepEqual(
+      planRepair({ ...mine, round: 1 }, theirs, NEVER, 0),
+      [],
+      "of its own round it knows best",
+    );
+  });
+
   it("is the last commit when it is one height behind, and nothing when it is further away", () => {
     const own = state({ votes: [prevotes(0, 0)] });
     assert.deepEqual(kinds(planRepair(own, state({ height: 9 }), NEVER, 0)), ["last_commit"]);

@@ -105,6 +105,7 @@ export class Node implements QuorateNode {
           if ("polRound" in message) parts.trace?.proposal("out", message, parts.privval?.address ?? null);
           else parts.trace?.vote("out", message);
         },
+        onTwoProposals: (validator) => this.discredit(validator),
         ...(parts.modules.onStep === undefined ? {} : { onStep: parts.modules.onStep }),
         fatal,
       },
@@ -368,6 +369,14 @@ export class Node implements QuorateNode {
         this.entrance.checkProposer();
       },
     };
+  }
+
+  /** The peer that this validator's key is bound to, if it is here, is an equivocator's. */
+  private discredit(validator: Uint8Array): void {
+    for (const peer of this.gossipLayer?.peers ?? []) {
+      if (peer.validator !== null && bytesEqual(peer.validator, validator))
+        this.gossip().report(peer.id, "equivocation");
+    }
   }
 
   /** Whether the execution client was started; a failure ends the start, and with it the node. */

@@ -11,6 +11,7 @@ import {
   encodeBlock,
   encodeEvidence,
   makeDuplicateVoteEvidence,
+  proposerOf,
   registryEntryByAddress,
   type Vote,
   VoteType,
@@ -303,37 +304,97 @@ test("evidence that nobody verified yet is judged against the stored past: bogus
   });
 });
 
+/** The next block, in whose commit `other` precommits nil where it precommitted the block before. */
+function contradicting(rig: Rig, block: ReturnType<Rig["block"]>, other: number): ReturnType<Rig["block"]> {
+  const signers = new Signers(rig.chain, rig.chain.start);
+  const nil = signers.vote(other, precommit, 0, null);
+  const all = signers.commit(
+    0,
+    block.blockId,
+    rig.chain.keys.seeds.map((_, i) => i),
+  );
+  return nextBlock(rig.runner.chain(), {
+    ...all,
+    signatures: all.signatures.with(other, {
+      flag: CommitFlag.nil,
+      validatorAddress: nil.validatorAddress,
+      timestamp: nil.timestamp,
+      signature: nil.signature,
+    }),
+  });
+}
+
 test("a precommit in the next block that contradicts the one seen here is caught, in consensus and in sync", async () => {
   await withRig({}, async (rig) => {
     await rig.begin();
     const block = rig.block();
     await decide(rig, block);
     const [other = 0] = rig.others;
-    const nil = new Signers(rig.chain, rig.chain.start).vote(other, precommit, 0, null);
     await rig.pass(50);
-    const state = rig.runner.chain();
-    const all = new Signers(rig.chain, rig.chain.start).commit(
-      0,
-      block.blockId,
-      rig.chain.keys.seeds.map((_, i) => i),
-    );
-    const lastCommit = {
-      ...all,
-      signatures: all.signatures.with(other, {
-        flag: CommitFlag.nil,
-        validatorAddress: nil.validatorAddress,
-        timestamp: nil.timestamp,
-        signature: nil.signature,
-      }),
-    };
-    const next = nextBlock(state, lastCommit);
+    const next = contradicting(rig, block, other);
     await rig.propose(next);
     await rig.votes(prevote, next.blockId, rig.others);
     await rig.votes(precommit, next.blockId, rig.others);
     await settled();
     assert.equal(rig.runner.chain().lastHeight, 2);
     const [evidence] = rig.runner.evidence.forBlock(rig.runner.chain());
-    assert.deepEqual(evidence?.voteA.validatorAddress, nil.validatorAddress);
+    assert.equal(evidence?.voteA.validatorIndex, other);
+  });
+});
+
+test("a full node, outside the votes, catches who precommitted otherwise in the next block's commit, and tells the others", async () => {
+  await withRig({ own: null }, async (rig) => {
+    await rig.begin();
+    rig.runner.pause();
+    const sync = async (made: ReturnType<Rig["block"]>): Promise<void> => {
+      const body = rig.runner.bodies.add(made.block.header.height, made.blockId, made.bytes);
+      assert.ok(body !== null);
+      const everybody = rig.chain.keys.seeds.map((_, i) => i);
+      await rig.runner.commitBlock(body, rig.signers.commit(0, made.blockId, everybody), "sync");
+      await settled();
+    };
+    const block = rig.block();
+    await sync(block);
+    await sync(contradicting(rig, block, 2));
+    assert.equal(rig.runner.chain().lastHeight, 2);
+    assert.deepEqual(
+      rig.published.evidence.map((each) => each.kind === "duplicate_vote" && each.voteA.validatorIndex),
+      [2],
+    );
+    assert.equal(kept(rig).length, 1);
+  });
+});
+
+test("a full node that is shown two votes of one validator keeps them, and tells the others", async () => {
+  await withRig({ own: null }, async (rig) => {
+    await rig.begin();
+    const [first = 0] = rig.others;
+    const block = rig.block();
+    await rig.votes(prevote, null, [first]);
+    await rig.votes(prevote, block.blockId, [first]);
+    await decide(rig, block);
+    assert.equal(kept(rig).length, 1);
+    assert.equal(rig.published.evidence.length, 1);
+  });
+});
+
+test("two proposals for one round are counted once and told with their proposer's name; no block can carry them", async () => {
+  await withRig({}, async (rig) => {
+    await rig.begin();
+    const proposer = proposerOf(rig.runner.chain().validators, 0);
+    const block = rig.block();
+    const other = rig.block({ time: block.block.header.time + 1_000_000n });
+    await rig.propose(block);
+    await rig.propose(other);
+    await rig.propose(other);
+    assert.deepEqual(rig.twoProposals, [proposer.address]);
+    const counted = await rig.metrics.own.equivocations.get();
+    assert.equal(counted.values.find(({ labels }) => labels.type === "proposal")?.value, 1);
+    await rig.votes(prevote, block.blockId, rig.others);
+    await rig.votes(precommit, block.blockId, rig.others);
+    await settled();
+    assert.equal(rig.runner.chain().lastHeight, 1);
+    assert.deepEqual(kept(rig), []);
   });
 });
 

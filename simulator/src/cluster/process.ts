@@ -7,6 +7,7 @@ import {
   composeNode,
   homePaths,
   type Metrics,
+  type Node,
   NodeError,
   type NodeExit,
   type NodeModules,
@@ -39,6 +40,8 @@ import type { Endpoint, Internet, Outgoing } from "../network/internet.ts";
 
 /** Homes differ in nothing but the machine they are on. */
 export const PATHS: ReturnType<typeof homePaths> = homePaths("/home");
+
+type RpcView = ReturnType<Node["rpcView"]>;
 
 /** Where a crash can strike: at a call of a port, before it takes effect. */
 export type Boundary = DiskCall | "index" | "send" | "sign";
@@ -93,6 +96,7 @@ export class Process {
   readonly #modules: ProcessModules;
   #endpoint: Endpoint | null = null;
   #node: QuorateNode | null = null;
+  #rpc: RpcView | null = null;
   #stopping = false;
   #execution: OpenedExecution | null = null;
 
@@ -105,6 +109,11 @@ export class Process {
   /** Where users hand in transactions, on a chain without execution client. */
   get mempool(): OpenedExecution["mempool"] {
     return this.#execution?.mempool ?? null;
+  }
+
+  /** What its RPC server would answer from; `null` before it would serve. */
+  get rpc(): RpcView | null {
+    return this.#rpc;
   }
 
   get node(): QuorateNode | null {
@@ -280,7 +289,10 @@ export class Process {
         return layer;
       },
       dump: async () => null,
-      serve: async () => ({ rpc: "", metrics: "" }),
+      serve: async (node) => {
+        this.#rpc = node.rpcView();
+        return { rpc: "", metrics: "" };
+      },
     };
   }
 }

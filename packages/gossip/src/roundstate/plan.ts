@@ -123,8 +123,14 @@ function planProposal(own: RoundState, peer: RoundState, add: (item: Repair) => 
     add({ kind: "proposal", round: peer.round, withBody: true });
     return;
   }
-  if (holdsBody(peer)) return;
-  if (own.proposal === null || !blockIdEquals(own.proposal, peer.proposal)) {
+  const other = own.proposal === null || !blockIdEquals(own.proposal, peer.proposal);
+  if (holdsBody(peer)) {
+    // Two of one round prove that their proposer equivocates; whoever has both sees it.
+    if (other && own.proposal !== null && own.round === peer.round)
+      add({ kind: "proposal", round: peer.round, withBody: false });
+    return;
+  }
+  if (other) {
     add({ kind: "proposal", round: peer.round, withBody: true });
     return;
   }

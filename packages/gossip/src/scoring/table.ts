@@ -35,5 +35,11 @@ export const OFFENCES: Readonly<Record<Offence, OffenceRule>> = {
   bad_commit: { points: 100, verdict: "reject", reason: "served commits and certificates were verified" },
   timeout: { points: 20, verdict: "ignore", reason: "a slow link is no proof of malice" },
   wrong_chain: { points: 100, verdict: "reject", reason: "nothing it says can be used" },
+  equivocation: {
+    points: 20,
+    verdict: "ignore",
+    reason:
+      "proven by its own two signatures, but its votes count and may be needed: five in a minute are too many",
+  },
   flood: { points: 5, verdict: "ignore", reason: "bursts happen; twenty in a minute do not" },
 };

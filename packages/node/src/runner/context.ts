@@ -1,4 +1,4 @@
-import type { BlockId, ChainState, Commit, Genesis, Proposal, Time, Vote } from "@quorate/chain";
+import type { Address, BlockId, ChainState, Commit, Genesis, Proposal, Time, Vote } from "@quorate/chain";
 import type { ConsensusState, Input, StepResult } from "@quorate/consensus";
 import type { Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
@@ -58,6 +58,8 @@ export interface RunnerModules {
   readonly onCommit: (block: CommittedBlock) => void;
   /** Own messages as they are sent, for the vote trace. */
   readonly onOwnMessage: (message: Vote | Proposal) => void;
+  /** A validator signed two proposals for one round of the present height. */
+  readonly onTwoProposals?: (validator: Address) => void;
   /** After every step of the core, before its effects are carried out. */
   readonly onStep?: (input: Input, before: ConsensusState, after: StepResult) => void;
   /** Ends the process by DESIGN §9; called at most once per cause, safe to call again. */

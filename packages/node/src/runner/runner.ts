@@ -360,7 +360,7 @@ export class Runner implements RunnerContext {
 
   /** One arm per effect; whatever awaits has a handler of its own. */
   private perform(effect: Effect): void {
-    const { publisher, log, onOwnMessage } = this.modules;
+    const { publisher, onOwnMessage } = this.modules;
     switch (effect.kind) {
       case "schedule_timeout":
         this.timers.schedule(effect.timeout, effect.ms);
@@ -404,13 +404,7 @@ export class Runner implements RunnerContext {
         this.background(this.evidence.caught(effect.first, effect.second));
         return;
       case "duplicate_proposal":
-        this.modules.metrics.own.equivocations.inc({ type: "proposal" });
-        log.warn("a proposer signed two proposals for one round", {
-          height: effect.first.height,
-          round: effect.first.round,
-          first: effect.first.blockId.hash,
-          second: effect.second.blockId.hash,
-        });
+        this.twoProposals(effect.first, effect.second);
         return;
       case "snapshot":
         this.log(WalRecordType.snapshot, encodeSnapshot(effect.snapshot));
@@ -516,6 +510,21 @@ export class Runner implements RunnerContext {
     this.modules.onCommit(done.block);
     if (this.running) this.startHeight();
     if (!this.halted) this.modules.publisher.heightDecided(body.height);
+  }
+
+  /** Convicts nobody: no block can carry it. People see it, and whoever did it loses its good name as a peer. */
+  private twoProposals(first: Proposal, second: Proposal): void {
+    const { metrics, log, onTwoProposals } = this.modules;
+    const { address } = proposerOf(this.chainState.validators, first.round);
+    metrics.own.equivocations.inc({ type: "proposal" });
+    log.error("equivocation: a proposer signed two proposals for one round", {
+      height: first.height,
+      round: first.round,
+      validator: address,
+      first: first.blockId.hash,
+      second: second.blockId.hash,
+    });
+    onTwoProposals?.(address);
   }
 
   /** Precommits of the last height that a block carries against those seen here: both verified. */

@@ -78,6 +78,8 @@ export interface Rig {
   readonly published: Published;
   readonly fatals: NodeError[];
   readonly commits: CommittedBlock[];
+  /** Validators that signed two proposals for one round. */
+  readonly twoProposals: Uint8Array[];
   /** What a power loss right after a sync of the sign state would leave. */
   readonly checkpoints: Checkpoint[];
   /** Index of the own key in the set, -1 on a full node. */
@@ -199,6 +201,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
   const clock = new VirtualClock(GENESIS_MS + 1_000_000);
   const fatals: NodeError[] = [];
   const commits: CommittedBlock[] = [];
+  const twoProposals: Uint8Array[] = [];
   const verifier = inlineVerifier();
   const publisher: Publisher = {
     publishProposal(proposal, body) {
@@ -245,6 +248,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
         note(`commit ${block.height}`);
       },
       onOwnMessage: () => undefined,
+      onTwoProposals: (validator) => void twoProposals.push(validator),
       fatal: (error) => void fatals.push(error),
     },
     state,
@@ -264,6 +268,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     published,
     fatals,
     commits,
+    twoProposals,
     checkpoints,
     own,
     others: chain.keys.seeds.map((_, index) => index).filter((index) => index !== own),
