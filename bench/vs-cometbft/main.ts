@@ -1,0 +1,117 @@
+/**
+ * Side by side with CometBFT on this machine: `npm run bench:vs-cometbft -- [--full] [--only P1,P2…] [--reps N]
+ * [--minutes 19] [--json]`. CometBFT runs in the fastest configuration known and is built by the Go client into the cache.
+ * Repetitions of both sides take turns. Prints the table, writes bench/results/vs-cometbft.json; exit 1 with the reason
+ * when the opponent cannot be had, a figure cannot be taken, or a goal is missed.
+ */
+import { parseArgs } from "node:util";
+import { environment, writeResults } from "../support/results.ts";
+import { cometbftSide } from "./cometbft.ts";
+import { type FigureId, ROWS } from "./figures.ts";
+import type { Side } from "./network.ts";
+import { COMETBFT, cometbft, OpponentError } from "./opponent.ts";
+import { quorateSide } from "./quorate.ts";
+import { type Comparison, type Taken, tableOf, verdicts } from "./report.ts";
+import { type Metrics, SCENARIOS } from "./scenarios.ts";
+
+const { values } = parseArgs({
+  options: {
+    full: { type: "boolean", default: false },
+    only: { type: "string" },
+    reps: { type: "string" },
+    minutes: { type: "string" },
+    json: { type: "boolean", default: false },
+    "no-write": { type: "boolean", default: false },
+  },
+});
+
+/** Repetitions of each side; long figures are taken less often. */
+const REPETITIONS: Readonly<Record<FigureId, { readonly short: number; readonly full: number }>> = {
+  P1: { short: 3, full: 5 },
+  "P2-1MB": { short: 2, full: 3 },
+  "P2-4MB": { short: 2, full: 3 },
+  P11: { short: 2, full: 3 },
+  P12: { short: 1, full: 2 },
+  "P8-10": { short: 2, full: 3 },
+  "P8-20": { short: 1, full: 2 },
+  "P9-kill": { short: 3, full: 5 },
+  "P9-term": { short: 3, full: 5 },
+  P10: { short: 0, full: 1 },
+};
+
+const progress = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+const wanted = values.only?.split(",");
+const ids = (Object.keys(ROWS) as FigureId[]).filter((id) =>
+  wanted === undefined
+    ? values.full || REPETITIONS[id].short > 0
+    : wanted.some((name) => id === name || id.startsWith(`${name}-`)),
+);
+if (ids.length === 0) {
+  progress(`--only takes ${Object.keys(ROWS).join(", ")}; P2, P8 and P9 stand for all of theirs`);
+  process.exit(2);
+}
+const endsAt = performance.now() + Number(values.minutes ?? (values.full ? 120 : 19)) * 60_000;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
+const sides = await opponents();
+const comparisons: Comparison[] = [];
+for (const id of ids) comparisons.push(await compare(id));
+
+const result = { ...environment(), full: values.full, opponent: COMETBFT, comparisons };
+if (!values["no-write"]) await writeResults("vs-cometbft", result);
+console.log(values.json ? JSON.stringify(result) : tableOf(comparisons));
+const missed = verdicts(comparisons).filter(({ met }) => !met);
+for (const { what } of missed) progress(`missed: ${what}`);
+process.exit(missed.length === 0 ? 0 : 1);
+
+async function opponents(): Promise<{ readonly consensus: Side; readonly sync: Side }> {
+  try {
+    const sync = ids.includes("P12") ? cometbftSide(await cometbft(COMETBFT.sync, progress)) : null;
+    const consensus = cometbftSide(await cometbft(COMETBFT.consensus, progress));
+    return { consensus, sync: sync ?? consensus };
+  } catch (error) {
+    if (!(error instanceof OpponentError)) throw error;
+    progress(`the opponent cannot be had: ${error.message}`);
+    process.exit(1);
+  }
+}
+
+/** Both sides in turn, and in the other order every second time. */
+async function compare(id: FigureId): Promise<Comparison> {
+  const repetitions =
+    values.reps === undefined
+      ? Math.max(1, REPETITIONS[id][values.full ? "full" : "short"])
+      : Number(values.reps);
+  const version = id === "P12" ? COMETBFT.sync : COMETBFT.consensus;
+  const taken: Record<Side["name"], Taken> = {
+    quorate: { samples: [], failures: [] },
+    cometbft: { samples: [], failures: [] },
+  };
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    const order = [id === "P12" ? sides.sync : sides.consensus, quorateSide];
+    for (const side of repetition % 2 === 0 ? order : order.reverse()) {
+      const mine = taken[side.name];
+      if (performance.now() > endsAt) {
+        mine.failures.push("no time was left for it");
+        continue;
+      }
+      try {
+        const metrics: Metrics = await SCENARIOS[id](side, { full: values.full });
+        mine.samples.push(metrics);
+        progress(`${id} ${side.name}: ${shown(metrics)}`);
+      } catch (error) {
+        mine.failures.push(error instanceof Error ? error.message : String(error));
+        progress(`${id} ${side.name}: ${mine.failures.at(-1) ?? ""}`);
+      }
+    }
+  }
+  return { id, opponent: `CometBFT ${version}`, ...taken };
+}
+
+function shown(metrics: Metrics): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
+    .join(", ");
+}

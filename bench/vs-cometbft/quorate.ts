@@ -1,0 +1,68 @@
+/** Our network: validator processes composed as the command composes them, without execution client, all on disk. */
+import { fork } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { DEFAULT_PARAMS } from "@quorate/chain";
+import { homePaths } from "@quorate/node";
+import { freePort, makeNetwork } from "../../packages/node/test/support/homes.ts";
+import { Children } from "./children.ts";
+import type { Network, NetworkOptions, Side } from "./network.ts";
+import { reached } from "./rpc.ts";
+
+const HOST = new URL("../support/host.ts", import.meta.url);
+/** The host's own reports to its parent, heights apart: the RPC is asked instead. */
+const NO_REPORTS = String(Number.MAX_SAFE_INTEGER);
+
+export const quorateSide: Side = { name: "quorate", make };
+
+async function make(options: NetworkOptions): Promise<Network> {
+  const { validators, fullNodes = 0, blockBytes, spreadTxs = true } = options;
+  const params = {
+    ...DEFAULT_PARAMS,
+    blockIntervalMs: 0,
+    ...(blockBytes === undefined ? {} : { maxBlockBytes: blockBytes }),
+  };
+  const made = await makeNetwork(validators, 0, fullNodes, { params });
+  const nodes = await Promise.all(
+    made.configs.map(async ({ voteTrace: _untraced, ...config }, index) => {
+      const rpc = await freePort();
+      // What only a validator has is a key in its home.
+      if (index >= validators) await rm(homePaths(config.home).validatorKey);
+      const p2p = { ...config.p2p, gossipTxs: spreadTxs, maxPeers: Math.max(32, made.configs.length) };
+      return { rpc, config: { ...config, p2p, rpcListen: `127.0.0.1:${rpc}` } };
+    }),
+  );
+  const children = new Children();
+  const rpcPort = (index: number): number => nodes[index]?.rpc ?? 0;
+  const startNode = (index: number): Promise<void> => {
+    const { config } = nodes[index] ?? {};
+    const log = openSync(`${config?.home ?? made.dir}.log`, "a");
+    const child = fork(HOST, [JSON.stringify(config), NO_REPORTS], {
+      execArgv: process.execArgv,
+      stdio: ["ignore", log, log, "ipc"],
+    });
+    closeSync(log);
+    children.add(index, child);
+    return Promise.resolve();
+  };
+  return {
+    validators,
+    rpcPort,
+    startNode,
+    async start(limitMs) {
+      for (let index = 0; index < validators; index++) await startNode(index);
+      await reached(rpcPort(0), 2, limitMs);
+    },
+    end: (index, signal) => children.end(index, signal),
+    async wipe(index) {
+      const { data } = homePaths(nodes[index]?.config.home ?? made.dir);
+      await rm(data, { recursive: true, force: true });
+      await mkdir(data);
+    },
+    pids: () => children.pids(),
+    async free() {
+      await children.endAll();
+      await made.free();
+    },
+  };
+}
