@@ -209,7 +209,7 @@ function submitLoad({ load, seed }: Plan, cluster: Cluster): void {
       raw[0] = 2;
       const { client, process } = cluster.member(random.below(cluster.members.length));
       if (client !== null) client.submit(`0x${Buffer.from(raw).toString("hex")}`);
-      else void process?.mempool?.submit(raw);
+      else void process?.execution?.mempool?.submit(raw);
       next();
     });
   };

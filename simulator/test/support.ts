@@ -90,20 +90,23 @@ export function cluster(
   );
 }
 
-/** What four validators say and store until all of them are at this height. */
-export async function heard(heights: number): Promise<Heard> {
+/** What four validators say and store until all of them are at this height; they go on when time does. */
+export async function heard(heights: number, execution: "none" | "engine" = "none"): Promise<Heard> {
   const sent: Sent[] = [];
   const stored: { node: number; batch: CommitBatch }[] = [];
   const signed: { node: number; message: Vote | Proposal }[] = [];
   const reached = [0, 0, 0, 0];
-  const made = cluster({
-    sent: (from, to, protocol, bytes) => sent.push({ from, to, protocol, bytes: bytes.slice() }),
-    stored: (node, batch) => void stored.push({ node, batch }),
-    signed: (node, message) => void signed.push({ node, message }),
-    committed: (node, { height }) => {
-      reached[node] = height;
+  const made = cluster(
+    {
+      sent: (from, to, protocol, bytes) => sent.push({ from, to, protocol, bytes: bytes.slice() }),
+      stored: (node, batch) => void stored.push({ node, batch }),
+      signed: (node, message) => void signed.push({ node, message }),
+      committed: (node, { height }) => {
+        reached[node] = height;
+      },
     },
-  });
+    execution,
+  );
   await made.begin();
   await made.scheduler.run(60_000, () => Math.min(...reached) >= heights);
   return { cluster: made, sent, stored, signed };

@@ -1,21 +1,30 @@
 import type { Certificate, Vote } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
-import type { GossipEvents } from "@quorate/gossip/core";
+import type { GossipModules } from "@quorate/gossip/core";
 
 /**
- * What a Byzantine node hears: not what it itself said to others, or it would take its own key for stolen and stop.
- * `indexOf`: its place in the set.
+ * What a Byzantine node hears: not what it itself said to others, or it would take its own key for stolen and stop. Its
+ * place among the signers of a certificate is that of the certificate's height: the set may change.
  */
-export function deafToItself(events: GossipEvents, address: Uint8Array, index: number): GossipEvents {
+export function deafToItself(gossip: GossipModules, address: Uint8Array): GossipModules {
+  const { events, view } = gossip;
+  const signed = ({ height, signatures }: Certificate): boolean => {
+    const validators = view.validators(height)?.validators ?? [];
+    return signatures.some(({ validatorIndex }) => {
+      const signer = validators[validatorIndex];
+      return signer !== undefined && bytesEqual(signer.address, address);
+    });
+  };
   return {
-    ...events,
-    vote(vote: Vote, from) {
-      if (!bytesEqual(vote.validatorAddress, address)) events.vote(vote, from);
-    },
-    certificate(certificate: Certificate, from) {
-      if (!certificate.signatures.some(({ validatorIndex }) => validatorIndex === index)) {
-        events.certificate(certificate, from);
-      }
+    ...gossip,
+    events: {
+      ...events,
+      vote(vote: Vote, from) {
+        if (!bytesEqual(vote.validatorAddress, address)) events.vote(vote, from);
+      },
+      certificate(certificate: Certificate, from) {
+        if (!signed(certificate)) events.certificate(certificate, from);
+      },
     },
   };
 }

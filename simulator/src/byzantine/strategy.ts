@@ -26,7 +26,7 @@ import type { SigningKey } from "@quorate/privval";
 import { CHAIN_ID } from "../cluster/genesis.ts";
 import type { Random } from "../core/random.ts";
 import { BODY_PROTOCOL, PEER_PROTOCOL, peerMessages, topicItems } from "../network/describe.ts";
-import { type MadeBlock, SPOILS, sibling, spoiled } from "./blocks.ts";
+import { type MadeBlock, sibling, spoiled, spoilsFor } from "./blocks.ts";
 
 export const BEHAVIOURS = [
   "equivocate-prevotes",
@@ -198,8 +198,7 @@ export class Strategy {
     const block = decodeBlock(body);
     const random = this.#random.split(`twist ${place}`);
     let twist: MadeBlock | null = null;
-    if (this.#does("invalid-proposals", place))
-      twist = spoiled(block, random.pick(Object.keys(SPOILS)), random);
+    if (this.#does("invalid-proposals", place)) twist = spoiled(block, random.pick(spoilsFor(block)), random);
     else if (this.#does("equivocate-proposals", place)) twist = sibling(block);
     this.#twisted.set(name, twist);
     const [oldest] = this.#twisted.keys();

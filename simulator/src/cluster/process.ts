@@ -1,7 +1,7 @@
 /** One life of a node: the product's composition on ports that lead into the simulated world. */
 import type { Genesis, Proposal, Vote } from "@quorate/chain";
 import { stateFromGenesis } from "@quorate/chain";
-import { bytesEqual, toHexUpper } from "@quorate/crypto";
+import { toHexUpper } from "@quorate/crypto";
 import { assembleGossip, type GossipModules, type LogPort } from "@quorate/gossip/core";
 import {
   composeNode,
@@ -106,9 +106,9 @@ export class Process {
     this.#modules = modules;
   }
 
-  /** Where users hand in transactions, on a chain without execution client. */
-  get mempool(): OpenedExecution["mempool"] {
-    return this.#execution?.mempool ?? null;
+  /** What it executes with, and where users hand in transactions on a chain without execution client. */
+  get execution(): OpenedExecution | null {
+    return this.#execution;
   }
 
   /** What its RPC server would answer from; `null` before it would serve. */
@@ -188,10 +188,7 @@ export class Process {
 
   #hearing(gossip: GossipModules): GossipModules {
     const { key } = this.identity;
-    if (this.#modules.strategy === null || key === null) return gossip;
-    const { validators } = stateFromGenesis(this.#modules.genesis);
-    const index = validators.validators.findIndex(({ address }) => bytesEqual(address, key.address));
-    return { ...gossip, events: deafToItself(gossip.events, key.address, index) };
+    return this.#modules.strategy === null || key === null ? gossip : deafToItself(gossip, key.address);
   }
 
   #exited(exit: NodeExit): void {
