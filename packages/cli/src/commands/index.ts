@@ -1,9 +1,11 @@
 import type { Command } from "../command.ts";
 import { configCheck } from "./config-check.ts";
 import { evidenceList, evidenceShow, evidenceSubmit } from "./evidence.ts";
+import { exit, withdraw } from "./exit.ts";
 import { init } from "./init.ts";
-import { exit, join, power } from "./join.ts";
+import { join } from "./join.ts";
 import { keyNew, keyShow, keyStateExport, keyStateImport, keyStateInit } from "./key.ts";
+import { power } from "./power.ts";
 import { reset } from "./reset.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
@@ -33,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   validators,
   join,
   power,
+  withdraw,
   exit,
   evidenceList,
   evidenceShow,

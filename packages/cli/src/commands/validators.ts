@@ -1,9 +1,9 @@
 import { type Command, JSON_FLAG } from "../command.ts";
 import { ExitCode } from "../errors.ts";
+import { setOf } from "../registry/sets.ts";
 import { NODE_FLAG, nodeOf } from "../registry/target.ts";
-import { at, nodeGet, textAt } from "../rpc-client.ts";
-
-const PER_PAGE = 100;
+import { etherText, payoutText, registryView, rowsAt } from "../registry/view.ts";
+import { nodeGet, textAt } from "../rpc-client.ts";
 
 export const validators: Command = {
   words: ["validators"],
@@ -22,7 +22,8 @@ export const validators: Command = {
   ],
   details: `Without --height: the registry after the last block, whose powers are those of the set two heights on. A change
 that is queued acts within a third of the power per height. A tombstoned key signed two blocks at once and can never
-validate again.
+validate again. In stake mode also what each has at stake, and what is held before it is paid to its owner: until that height and
+that time have both passed, and in this order, at most 16 in a block.
 
   validator validators
   validator validators --height 120 --json`,
@@ -36,37 +37,36 @@ validate again.
   },
 };
 
-/** Every page of the set of a height. */
-async function setOf(node: string, height: number): Promise<unknown> {
-  const found: unknown[] = [];
-  for (let page = 1; ; page++) {
-    const answer = await nodeGet(node, `validators?height=${height}&per_page=${PER_PAGE}&page=${page}`);
-    const rows = at(answer, "validators");
-    if (Array.isArray(rows)) found.push(...rows);
-    if (!Array.isArray(rows) || rows.length === 0 || found.length >= Number(textAt(answer, "total"))) {
-      return { block_height: String(height), validators: found, total: String(found.length) };
-    }
-  }
+function text(document: unknown, registry: boolean): string {
+  const lines = registry ? registryLines(document) : setLines(document);
+  return `height ${textAt(document, "block_height")}\n${lines.join("\n")}\n`;
 }
 
-function text(document: unknown, registry: boolean): string {
-  const rows = (key: string): readonly unknown[] => {
-    const found = at(document, key);
-    return Array.isArray(found) ? found : [];
-  };
-  const lines = rows("validators").map((row) => {
-    const power = textAt(row, "voting_power").padStart(12);
-    return registry
-      ? `${textAt(row, "address")} ${power}  ${textAt(row, "status").padEnd(10)}  owner ${textAt(row, "owner")}`
-      : `${textAt(row, "address")} ${power}  priority ${textAt(row, "proposer_priority")}`;
-  });
-  for (const row of rows("queued")) {
-    lines.push(`queued: ${textAt(row, "kind")} ${textAt(row, "address")} ${textAt(row, "value")}`);
-  }
-  for (const row of rows("scheduled")) {
-    lines.push(
-      `scheduled: ${textAt(row, "kind")} ${textAt(row, "name")} ${textAt(row, "value")} at height ${textAt(row, "height")}`,
-    );
-  }
-  return `height ${textAt(document, "block_height")}\n${lines.join("\n")}\n`;
+function setLines(document: unknown): readonly string[] {
+  return rowsAt(document, "validators").map(
+    (row) =>
+      `${textAt(row, "address")} ${textAt(row, "voting_power").padStart(12)}  priority ${textAt(row, "proposer_priority")}`,
+  );
+}
+
+function registryLines(document: unknown): readonly string[] {
+  const { policy, rows, payouts } = registryView(document);
+  const staked = policy === "stake";
+  return [
+    ...rows.map(({ address, power, status, owner, stakeGwei }) => {
+      const stake = staked ? `stake ${etherText(stakeGwei).padEnd(12)}  ` : "";
+      return `${address} ${String(power).padStart(12)}  ${status.padEnd(10)}  ${stake}owner ${owner}`;
+    }),
+    ...rowsAt(document, "queued").map((row) => {
+      const [kind, value] = [textAt(row, "kind"), textAt(row, "value")];
+      const shown =
+        staked && kind !== "leave" && /^\d+$/.test(value) ? `${etherText(BigInt(value))} ether` : value;
+      return `queued: ${kind} ${textAt(row, "address")} ${shown}`;
+    }),
+    ...payouts.filter(({ gwei }) => gwei > 0n).map((payout) => `held: ${payoutText(payout)}`),
+    ...rowsAt(document, "scheduled").map(
+      (row) =>
+        `scheduled: ${textAt(row, "kind")} ${textAt(row, "name")} ${textAt(row, "value")} at height ${textAt(row, "height")}`,
+    ),
+  ];
 }

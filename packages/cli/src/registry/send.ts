@@ -1,11 +1,7 @@
-/** One transaction of a registry command, from "this is what goes out" to "the validators have it". */
-import { setTimeout as delay } from "node:timers/promises";
+/** One transaction of a registry command: signed, sent, and in a block. */
 import { createPublicClient, createWalletClient, defineChain, type Hex, http } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import type { Io } from "../command.ts";
 import { CliError, ExitCode, reasonOf } from "../errors.ts";
-import { at, nodeGet, numberAt, textAt } from "../rpc-client.ts";
-import type { Target } from "./target.ts";
 
 const POLL_MS = 200;
 
@@ -21,27 +17,6 @@ export interface Sent {
   readonly transaction: Hex;
   /** Height of the block that holds it: final. */
   readonly height: number;
-}
-
-/** A validator as `/registry` shows it. */
-export interface RegistryRow {
-  readonly address: string;
-  readonly pubKey: string;
-  readonly owner: string;
-  readonly power: bigint;
-  readonly status: string;
-}
-
-export async function registryRows(node: string): Promise<readonly RegistryRow[]> {
-  const validators = at(await nodeGet(node, "registry"), "validators");
-  if (!Array.isArray(validators)) return [];
-  return validators.map((row: unknown) => ({
-    address: textAt(row, "address"),
-    pubKey: textAt(row, "pub_key", "value"),
-    owner: textAt(row, "owner"),
-    power: BigInt(textAt(row, "voting_power") || "0"),
-    status: textAt(row, "status"),
-  }));
 }
 
 /** @throws CliError unreachable when the execution client does not answer. */
@@ -94,39 +69,6 @@ export async function send(
       "see that the account may do this and can pay for it",
     );
   }
-}
-
-/**
- * Waits until the set of some height has the key with exactly this power; 0 = has it no more. Tells progress on stderr.
- * @throws CliError unmet when not in time.
- */
-export async function waitForPower(
-  target: Target,
-  sent: Sent,
-  pubKey: string,
-  power: bigint,
-  timeoutMs: number,
-  io: Io,
-): Promise<number> {
-  const deadline = performance.now() + timeoutMs;
-  let said = "";
-  while (performance.now() < deadline) {
-    const status = await nodeGet(target.node, "status");
-    const next = numberAt(status, "sync_info", "latest_block_height") + 1;
-    const row = (await registryRows(target.node)).find((candidate) => candidate.pubKey === pubKey);
-    const found = row?.power ?? 0n;
-    // The registry's powers after block H are those of the set of H+2.
-    if (found === power && next >= sent.height + 2) return next;
-    const state = `height ${next - 1}: power ${found} of ${power}`;
-    if (state !== said) io.err(`${state}\n`);
-    said = state;
-    await delay(POLL_MS);
-  }
-  throw new CliError(
-    ExitCode.unmet,
-    `the set does not have the key with power ${power} yet (${said || "nothing seen"})`,
-    "see `validator validators`: requests against a rule of the chain are ignored (docs/protocol.md §3)",
-  );
 }
 
 function noClient(eth: string, error: unknown): CliError {

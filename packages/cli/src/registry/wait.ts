@@ -1,0 +1,69 @@
+/** Waiting for what a transaction asked the chain for. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { Io } from "../command.ts";
+import { CliError, ExitCode } from "../errors.ts";
+import { nodeGet, numberAt } from "../rpc-client.ts";
+import type { Sent } from "./send.ts";
+import { powerAt } from "./sets.ts";
+import { type RegistryView, readRegistry } from "./view.ts";
+
+const POLL_MS = 200;
+
+/** How far a request is; `refused` = it will never be done, and why. */
+export interface Progress {
+  readonly done: boolean;
+  readonly state: string;
+  readonly refused?: string;
+}
+
+const IGNORED =
+  "see `validator validators`: requests against a rule of the chain are ignored (docs/protocol.md §3)";
+
+/**
+ * Waits until the registry after the transaction's block, or a later one, is as asked for and the block behind has fixed
+ * what is owed. Tells progress on stderr.
+ * @throws CliError unmet when it is refused or not so in time.
+ */
+export async function waitUntil(
+  node: string,
+  sent: Sent,
+  judge: (view: RegistryView) => Progress,
+  deadline: number,
+  io: Io,
+): Promise<RegistryView> {
+  let said = "nothing seen";
+  let doneAt: number | null = null;
+  while (performance.now() < deadline) {
+    const view = await readRegistry(node);
+    if (view.height >= sent.height) {
+      const { done, state, refused } = judge(view);
+      if (refused !== undefined) throw new CliError(ExitCode.unmet, refused, IGNORED);
+      doneAt = done ? (doneAt ?? view.height) : null;
+      if (doneAt !== null && view.height > doneAt) return view;
+      const line = `height ${view.height}: ${state}`;
+      if (line !== said) io.err(`${line}\n`);
+      said = line;
+    }
+    await delay(POLL_MS);
+  }
+  throw new CliError(ExitCode.unmet, `the set is not as asked for yet (${said})`, IGNORED);
+}
+
+/** First height from two behind the transaction's on whose set has the key with this power. @throws CliError unmet. */
+export async function inForce(
+  node: string,
+  sent: Sent,
+  pubKey: string,
+  power: bigint,
+  deadline: number,
+): Promise<number> {
+  let height = sent.height + 2;
+  while (performance.now() < deadline) {
+    const next = numberAt(await nodeGet(node, "status"), "sync_info", "latest_block_height") + 1;
+    for (; height <= next; height++) {
+      if ((await powerAt(node, height, pubKey)) === power) return height;
+    }
+    await delay(POLL_MS);
+  }
+  throw new CliError(ExitCode.unmet, `no set up to height ${height - 1} has power ${power} yet`, IGNORED);
+}

@@ -1,0 +1,127 @@
+/**
+ * Stake mode by its user's commands: deposit, top-up, partial withdrawal and exit, paid by the chain. Over Geth where there is
+ * one, else over embedded clients; QUORATE_STAKE_EL=embedded or a path chooses.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { findGeth } from "../../packages/execution/src/index.ts";
+import { ethCall } from "./support/eth.ts";
+import { LiveNetwork } from "./support/live.ts";
+import { judgeVotes } from "./support/votes.ts";
+import { eventually, rpc, validator } from "./support.ts";
+
+const el = process.env["QUORATE_STAKE_EL"] ?? (await findGeth(process.env))?.path ?? "embedded";
+const GWEI = 1_000_000_000n;
+
+interface Delivered {
+  readonly height: number;
+  readonly power: string;
+  readonly in_force: number;
+  readonly stake_gwei: string;
+}
+
+interface RegistryDocument {
+  readonly block_height: string;
+  readonly policy: string;
+  readonly next_withdrawal_index: string;
+  readonly validators: readonly { readonly address: string; readonly voting_power: string }[];
+  readonly payouts: readonly { readonly address: string; readonly gwei: string }[];
+}
+
+describe(`a chain in stake mode over ${el === "embedded" ? "embedded clients" : "Geth"}`, {
+  timeout: 600_000,
+}, () => {
+  let net: LiveNetwork;
+  let home: string;
+  let node: string;
+  let eth: string;
+  let address: string;
+  before(async () => {
+    net = await LiveNetwork.start(
+      ...["--stake", "--unbonding", "8", "--validators", "1", "--full", "1", "--load", "0"],
+      ...["--block-interval", "500", "--el", el],
+    );
+    ({ home, rpc: node, eth_rpc: eth, address } = await net.node("node1"));
+  });
+  afterEach((context) => {
+    if ("diagnostic" in context && "passed" in context && context.passed === false) {
+      context.diagnostic(net.logTails());
+    }
+  });
+  after(async () => {
+    await net?.dispose();
+  });
+
+  const delivered = async (...words: readonly string[]): Promise<Delivered> => {
+    const [first = "", ...rest] = words;
+    const ended = await validator(first, ...rest, "--home", home, "--json", "--timeout", "120");
+    assert.equal(ended.code, 0, ended.err);
+    return JSON.parse(ended.out) as Delivered;
+  };
+  const refused = async (...words: readonly string[]): Promise<string> => {
+    const [first = "", ...rest] = words;
+    const ended = await validator(first, ...rest, "--home", home);
+    assert.equal(ended.code, 3, ended.err);
+    return ended.err;
+  };
+  const registry = (): Promise<RegistryDocument> => rpc<RegistryDocument>(node, "registry");
+  const balance = async (): Promise<bigint> => {
+    const { owner } = JSON.parse((await validator("key", "show", "--home", home, "--json")).out);
+    return BigInt(await ethCall<string>(eth, "eth_getBalance", [owner, "latest"]));
+  };
+  const powers = async (height: number): Promise<ReadonlyMap<string, string>> => {
+    const { validators } = await rpc<RegistryDocument>(node, `validators?height=${height}`);
+    return new Map(validators.map((row) => [row.address, row.voting_power]));
+  };
+
+  test("nobody but the depositor is asked: 32 ether and a proof make a full node a validator", async () => {
+    assert.match(await refused("join", "--amount", "31.9"), /would be lost/);
+    const joined = await delivered("join");
+    assert.deepEqual([joined.power, joined.stake_gwei], ["32", String(32n * GWEI)]);
+    assert.equal((await powers(joined.in_force - 1)).get(address), "24", "by parts of a third of the total");
+    assert.equal((await powers(joined.in_force)).get(address), "32");
+    await net.advances(2);
+    await net.signs("node1");
+  });
+
+  test("a second deposit adds to the stake, and power is its whole ethers", async () => {
+    const more = await delivered("join", "--amount", "8.75");
+    assert.deepEqual([more.power, more.stake_gwei], ["40", "40750000000"]);
+  });
+
+  test("a partial withdrawal lowers power at once and is held before it is paid", async () => {
+    assert.match(await refused("withdraw", "--amount", "8.8"), /at most 8\.75/);
+    const less = await delivered("withdraw", "--amount", "5");
+    assert.deepEqual([less.power, less.stake_gwei], ["35", "35750000000"]);
+    const listed = await validator("validators", "--node", node);
+    assert.match(
+      listed.out,
+      new RegExp(`held: 5 ether of ${address} to 0x[0-9a-f]{40}, not before at height`),
+    );
+  });
+
+  test("who leaves is paid everything by the chain itself, after the time in which evidence counts", async (t) => {
+    const before = await balance();
+    const left = await delivered("exit");
+    assert.deepEqual([left.power, left.stake_gwei], ["0", "0"]);
+    assert.match(await refused("exit"), /no validator|leaving/);
+    await eventually("the payouts", async () => (await registry()).payouts.length === 0);
+    const after = await registry();
+    assert.deepEqual([after.policy, after.validators.length], ["stake", 1], "and forgotten");
+    t.diagnostic(`${after.next_withdrawal_index} withdrawals paid 40.75 ether`);
+    const paid = (await balance()) - before;
+    const whole = 40_750_000_000n * GWEI;
+    assert.ok(paid <= whole && paid > whole - 10n ** 16n, `${paid} wei: all of it but the gas of the exit`);
+  });
+
+  test("both clients have the same blocks, and nobody signed twice", async () => {
+    await net.advances(2);
+    assert.deepEqual(net.divergedHeights(), []);
+    const homes = (await net.nodes()).map((row) => row.home);
+    const { code } = await net.network.stop();
+    assert.equal(code, 0);
+    assert.deepEqual(judgeVotes(homes).conflicts, []);
+    assert.ok(homes.includes(join(net.home, "node1")));
+  });
+});
