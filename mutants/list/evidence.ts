@@ -12,6 +12,7 @@ const BATCH = "packages/store/src/commit-batch.ts";
 const CHAIN_TEST = "packages/chain/test/evidence.test.ts";
 const POOL_TEST = "packages/consensus/test/pool.test.ts";
 const CORE_TEST = "packages/consensus/test/algorithm.test.ts";
+const SIGNATURES_TEST = "packages/consensus/test/signatures.test.ts";
 const NODE_TEST = "packages/node/test/evidence.test.ts";
 const STORE_TEST = "packages/store/test/block-store.test.ts";
 
@@ -91,11 +92,20 @@ export const EVIDENCE: readonly Mutant[] = [
   {
     name: "late-contradiction-is-not-told",
     file: COMMIT,
-    find: 'if (contradicts) work.effects.push({ kind: "duplicate_vote", first: there, second: vote });',
-    replace: "if (contradicts) return;",
+    find: 'else if (contradicts) work.effects.push({ kind: "duplicate_vote", first: there, second: vote });',
+    replace: "",
     bug: "who contradicts its precommit after the decision is never caught",
     origin: "CometBFT consensus/state.go: conflicts of the last height",
     verdict: killedBy(CORE_TEST, "a late precommit that contradicts the last commit"),
+  },
+  {
+    name: "late-contradiction-by-the-own-key-is-somebodys",
+    file: COMMIT,
+    find: 'if (contradicts && isOwn(work, vote)) work.effects.push({ kind: "foreign_signature", vote });\n    else if',
+    replace: "if",
+    bug: "a second instance of the key that contradicts the last commit does not stop this one",
+    origin: "DESIGN §5.7",
+    verdict: killedBy(SIGNATURES_TEST, "a late precommit of the own key"),
   },
   {
     name: "evidence-is-not-kept",

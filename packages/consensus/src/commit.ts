@@ -41,7 +41,8 @@ export function makeCommit(work: Work, round: Round, blockId: BlockId): Commit {
 
 /**
  * A late precommit of the committed round fills its absent place; one that contradicts the last height's commit is an
- * equivocation (in the commit's own height the vote keeper says so); anything else leaves the commit alone.
+ * equivocation (in the commit's own height the vote keeper says so), and when it carries this node's key another
+ * instance's (DESIGN §5.7); anything else leaves the commit alone.
  */
 export function extendCommit(work: Work, vote: Vote): void {
   const commit = lateCommit(work.state, vote);
@@ -52,7 +53,8 @@ export function extendCommit(work: Work, vote: Vote): void {
       vote.height < work.context.height &&
       sameBytes(there.validatorAddress, vote.validatorAddress) &&
       !blockIdEquals(there.blockId, vote.blockId);
-    if (contradicts) work.effects.push({ kind: "duplicate_vote", first: there, second: vote });
+    if (contradicts && isOwn(work, vote)) work.effects.push({ kind: "foreign_signature", vote });
+    else if (contradicts) work.effects.push({ kind: "duplicate_vote", first: there, second: vote });
     return;
   }
   if (commit.signatures[vote.validatorIndex] === undefined) return;
@@ -61,6 +63,11 @@ export function extendCommit(work: Work, vote: Vote): void {
   const signatures = commit.signatures.with(vote.validatorIndex, signature);
   change(work, { commit: { ...commit, signatures } });
   work.effects.push({ kind: "extend_last_commit", vote });
+}
+
+function isOwn(work: Work, vote: Vote): boolean {
+  const { address } = work.context;
+  return address !== null && sameBytes(address, vote.validatorAddress);
 }
 
 /** The commit that a vote of this height may still extend: in Commit, and in NewHeight of the height after. */

@@ -210,6 +210,22 @@ test("an own signature inside a certificate is judged like a vote", () => {
   assert.ok(voteOf(restarted.state, 0, VoteType.prevote, 3));
 });
 
+test("regression: a late precommit of the own key that contradicts the last commit is another instance's", () => {
+  const core = Core.inRound0(3);
+  core.good(0, A);
+  core.sign();
+  core.prevotes(0, A, [0, 1]);
+  core.sign();
+  core.precommits(0, A, [0, 1]);
+  const { commit } = core.last("decide");
+  const next = new Core(3, { height: HEIGHT + 1, lastCommit: commit });
+  assert.deepEqual(next.votes([precommit(core.set, 3, 0, A)]), []);
+  assert.deepEqual(
+    next.votes([precommit(core.set, 3, 0, B)]).map(({ kind }) => kind),
+    ["foreign_signature"],
+  );
+});
+
 test("an own proposal from outside is taken back below the sign state and stops the node above it", () => {
   const core = Core.inRound0(0);
   const stopped = core.feed({ kind: "proposal", proposal: proposal(0, A), receivedAtMs: TIME_MS });
