@@ -49,11 +49,14 @@ export PATH
 
 case $mode in
   testnet)
-    home=unset
+    home=$root/.testnet
     for arg in "$@"; do
-      case $arg in --home | --home=*) home=set ;; esac
+      case $arg in
+        --home | --home=*) home= && break ;;
+        --demo | --demo=*) home=$root/.testnet/demo ;;
+      esac
     done
-    [ $home = set ] || set -- "$@" --home "$root/.testnet"
+    [ -z "$home" ] || set -- "$@" --home "$home"
     exec "$node" --conditions=quorate-source "$root/packages/cli/src/main.ts" testnet "$@"
     ;;
   validator) exec "$node" --conditions=quorate-source "$root/packages/cli/src/main.ts" "$@" ;;

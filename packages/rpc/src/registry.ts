@@ -2,6 +2,7 @@
 import {
   type ChainState,
   ChangeKind,
+  paramsToRecord,
   publicKeyJson,
   type QueuedChange,
   type RegistryEntry,
@@ -17,8 +18,8 @@ const KIND: Readonly<Record<ChangeKind, string>> = {
   [ChangeKind.leave]: "leave",
 };
 
-/** Powers are those of the set of `block_height` + 2; amounts are gwei; 64-bit numbers are decimal strings. */
-export function registryResult({ lastHeight, registry }: ChainState): unknown {
+/** Powers are those of the set of `block_height` + 2, params those of the next height; amounts are gwei; 64-bit numbers are decimal strings. */
+export function registryResult({ lastHeight, registry, params, appVersion }: ChainState): unknown {
   return {
     block_height: String(lastHeight),
     policy: registry.policy === 0 ? "permissioned" : "stake",
@@ -34,6 +35,10 @@ export function registryResult({ lastHeight, registry }: ChainState): unknown {
       unlock_time_ms: String(payout.unlockTimeMs),
     })),
     scheduled: registry.scheduled.map(scheduledJson),
+    params: Object.fromEntries(
+      Object.entries(paramsToRecord(params)).map(([name, value]) => [name, String(value)]),
+    ),
+    app_version: String(appVersion),
   };
 }
 

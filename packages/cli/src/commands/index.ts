@@ -7,6 +7,7 @@ import { join } from "./join.ts";
 import { keyNew, keyShow, keyStateExport, keyStateImport, keyStateInit } from "./key.ts";
 import { power } from "./power.ts";
 import { reset } from "./reset.ts";
+import { param, upgrade } from "./rules.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
 import {
@@ -37,6 +38,8 @@ export const COMMANDS: readonly Command[] = [
   power,
   withdraw,
   exit,
+  param,
+  upgrade,
   evidenceList,
   evidenceShow,
   evidenceSubmit,

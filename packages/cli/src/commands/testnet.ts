@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { type Command, type CommandContext, JSON_FLAG } from "../command.ts";
 import { CliError, ExitCode } from "../errors.ts";
 import type { FlagSpec } from "../flags.ts";
+import { hint } from "../nearest.ts";
+import { DEMOS, type DemoName } from "../testnet/demo/names.ts";
 import type { TestnetOptions } from "../testnet/run.ts";
 import { UNBONDING_FLAG } from "./init.ts";
 
@@ -54,6 +56,12 @@ function networkHome({ home, homeGiven }: CommandContext): string {
   return homeGiven ? home : join(homedir(), ".quorate", "testnet");
 }
 
+/** A demo leaves the network that lies there alone. */
+function runHome(context: CommandContext): string {
+  const home = networkHome(context);
+  return context.homeGiven || !context.args.has("demo") ? home : join(home, "demo");
+}
+
 function options(context: CommandContext, command: "run" | "init"): TestnetOptions {
   const { args } = context;
   const running = command === "run";
@@ -67,8 +75,9 @@ function options(context: CommandContext, command: "run" | "init"): TestnetOptio
       "choose a lower --base-port",
     );
   }
+  const demo = running ? demoOf(args) : undefined;
   return {
-    home: networkHome(context),
+    home: running ? runHome(context) : networkHome(context),
     validators: args.integer("validators"),
     full: args.integer("full"),
     el: args.string("el"),
@@ -83,7 +92,29 @@ function options(context: CommandContext, command: "run" | "init"): TestnetOptio
     timeoutS: running ? args.integer("timeout") : undefined,
     json: args.boolean("json"),
     clean: running && args.boolean("clean"),
+    ...(demo === undefined ? {} : { demo }),
   };
+}
+
+/** @throws CliError usage. */
+function demoOf(args: CommandContext["args"]): DemoName | undefined {
+  const name = args.string("demo");
+  if (name === undefined) return undefined;
+  const goal = ["heights", "txs"].find((flag) => args.has(flag));
+  if (goal !== undefined) {
+    throw new CliError(
+      ExitCode.usage,
+      `--demo ends by itself, and so does --${goal}`,
+      "leave one of them out",
+    );
+  }
+  const found = DEMOS.find((demo) => demo === name);
+  if (found !== undefined) return found;
+  throw new CliError(
+    ExitCode.usage,
+    `no demo ${JSON.stringify(name)}${hint(name, DEMOS)}`,
+    `there is ${DEMOS.join(", ")}`,
+  );
 }
 
 export const testnet: Command = {
@@ -108,6 +139,7 @@ export const testnet: Command = {
       min: 1,
       help: "end after S seconds; 10 when a goal is not met by then",
     },
+    { name: "demo", kind: "string", value: "NAME", help: "play a story and end: validators" },
     { name: "clean", kind: "boolean", help: "remove the network of this home first and start anew" },
     { ...JSON_FLAG, help: "NDJSON events on stdout: ready, commit, node, done" },
   ],

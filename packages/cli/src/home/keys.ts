@@ -95,7 +95,8 @@ async function readNodeKey(file: string): Promise<Uint8Array> {
   return nodeKeyFromSeed(seed);
 }
 
-function ownerDocument(privateKey: `0x${string}`): string {
+/** An account as config/owner_key.json holds it. */
+export function ownerDocument(privateKey: `0x${string}`): string {
   const document = { address: privateKeyToAddress(privateKey), private_key: privateKey };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

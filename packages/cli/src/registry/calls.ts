@@ -33,6 +33,19 @@ export function powerCall(pubKey: Uint8Array, power: bigint): Call {
   return registryCall(what, "setPower", [hex(pubKey), power]);
 }
 
+export function paramCall(name: string, value: bigint): Call {
+  return registryCall(`set ${name} to ${value}`, "setParam", [name, value]);
+}
+
+/** `version` 0 withdraws what was scheduled for the height. */
+export function upgradeCall(height: bigint, version: bigint): Call {
+  const what =
+    version === 0n
+      ? `withdraw the upgrade of height ${height}`
+      : `from height ${height} on follow version ${version} of the rules`;
+  return registryCall(what, "scheduleUpgrade", [height, version]);
+}
+
 /** A deposit, the first of a key or more for one that is known. */
 export function depositCall({ pubKey, operator, proof }: Registration, gwei: bigint): Call {
   const key = padded(pubKey, 48);

@@ -80,23 +80,31 @@ export async function deliverAsOwner(
   pubKey: Uint8Array,
   power: bigint,
 ): Promise<number> {
-  const { ownerQuery } = await import("./calls.ts");
   const target = targetOf(context);
   const account = await senderOf(context);
-  const owner = `0x${(await readContract(target.eth, call.to, ownerQuery())).slice(-40)}`;
+  await requireRegistryOwner(target.eth, call.to, account.address);
+  return await deliver(context, { target, account, call, pubKey, progress: powerReached(pubKey, power) });
+}
+
+/** @throws CliError config when there is no registry contract, or `account` does not own it. */
+export async function requireRegistryOwner(
+  eth: string,
+  registry: `0x${string}`,
+  account: string,
+): Promise<void> {
+  const { ownerQuery } = await import("./calls.ts");
+  const owner = `0x${(await readContract(eth, registry, ownerQuery())).slice(-40)}`;
   if (owner.length !== 42) {
     throw new CliError(
       ExitCode.config,
-      `there is no registry contract at ${call.to}`,
-      "this chain was made without one: its set changes by exits alone",
+      `there is no registry contract at ${registry}`,
+      "this chain was made without one: nobody owns its set and its rules",
     );
   }
-  if (owner.toLowerCase() !== account.address.toLowerCase()) {
-    throw new CliError(
-      ExitCode.config,
-      `${account.address} is not the registry's owner, ${owner} is`,
-      "name its key with --key, or have the owner send what --print shows",
-    );
-  }
-  return await deliver(context, { target, account, call, pubKey, progress: powerReached(pubKey, power) });
+  if (owner.toLowerCase() === account.toLowerCase()) return;
+  throw new CliError(
+    ExitCode.config,
+    `${account} is not the registry's owner, ${owner} is`,
+    "name its key with --key, or have the owner send what --print shows",
+  );
 }

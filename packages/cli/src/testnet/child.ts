@@ -51,6 +51,8 @@ export class NodeChild {
   started: Started | null = null;
   elPid: number | null = null;
   warning: string | null = null;
+  /** Exit code of the last run; `null` before one has ended. */
+  lastExit: number | null = null;
   /** What the last run said when it ended with an error line. */
   failure: string | null = null;
 
@@ -106,7 +108,8 @@ export class NodeChild {
       const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
         void drained.then(() => {
           this.elPid = null;
-          this.#enter("dead", code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+          this.lastExit = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+          this.#enter("dead", this.lastExit);
           resolve();
         });
       };

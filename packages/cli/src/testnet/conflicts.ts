@@ -5,15 +5,19 @@ import { at, numberAt, textAt } from "../rpc-client.ts";
 /**
  * Pairs of different sign bytes that one validator signed for one (height, round, type), over everything that any node
  * of the network sent or received. Votes carry the signer's clock inside their sign bytes, so two signatures that differ
- * only there count too: privval must never make them.
+ * only there count too: privval must never make them. `scripted`: sign bytes (upper-case hex) that a demo had signed on
+ * purpose; they are left out.
  */
-export async function conflictingSignatures(traces: readonly string[]): Promise<number> {
+export async function conflictingSignatures(
+  traces: readonly string[],
+  scripted: ReadonlySet<string> = new Set(),
+): Promise<number> {
   const signed = new Map<string, Set<string>>();
   for (const file of traces) {
     if (!existsSync(file)) continue;
     for await (const line of createInterface({ input: createReadStream(file) })) {
       const entry = parseLine(line);
-      if (entry === null) continue;
+      if (entry === null || scripted.has(entry.signBytes)) continue;
       const known = signed.get(entry.place);
       if (known === undefined) signed.set(entry.place, new Set([entry.signBytes]));
       else known.add(entry.signBytes);

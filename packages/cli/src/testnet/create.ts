@@ -7,7 +7,7 @@ import type { OptionValue } from "../config/options.ts";
 import { Inventory, MODE, writeNew } from "../home/files.ts";
 import { makeExecutionGenesis, makeGenesis } from "../home/genesis.ts";
 import { STAKE_POWER, VALIDATOR_POWER } from "../home/init.ts";
-import { ensureKeys, type HomeIdentity, ownerKeyFile } from "../home/keys.ts";
+import { ensureKeys, type HomeIdentity, ownerDocument, ownerKeyFile } from "../home/keys.ts";
 import { devAccounts, loadAccounts } from "./accounts.ts";
 import { composeFile, prometheusFile } from "./files.ts";
 import {
@@ -17,6 +17,7 @@ import {
   type NodeEntry,
   nodeHome,
   nodePorts,
+  registryOwnerFile,
 } from "./manifest.ts";
 
 export interface NetworkOptions {
@@ -30,6 +31,7 @@ export interface NetworkOptions {
   /** Seconds that evidence counts and stake that left is held. */
   readonly unbondingS: number;
   readonly el: string;
+  readonly demo?: string;
 }
 
 const CHAIN_ID = "quorate-testnet";
@@ -86,6 +88,7 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
     stake: options.stake,
     unbondingS: options.unbondingS,
     el: options.el,
+    ...(options.demo === undefined ? {} : { demo: options.demo }),
     nodes: names.map((name, index) => ({
       name,
       index,
@@ -100,6 +103,10 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
     await writeFile(paths.genesis, genesisToJson(final), { mode: MODE.public });
     await writeFile(paths.elGenesis, `${JSON.stringify(elGenesis, null, 2)}\n`, { mode: MODE.public });
     await writeFile(paths.config, nodeConfigText(manifest, node), { mode: MODE.public });
+  }
+  if (!options.stake) {
+    const owner = ownerDocument(devAccounts()[0]!.privateKey);
+    await writeFile(registryOwnerFile(home), owner, { mode: MODE.secret });
   }
   const written = { ...manifest, genesisHash: Buffer.from(genesisHash(final)).toString("hex").toUpperCase() };
   await writeNetworkFiles(home, written);
@@ -180,7 +187,13 @@ export async function addNode(
 /** Removes a network, and nothing that is not one. */
 export async function removeNetwork(home: string, manifest: Manifest): Promise<void> {
   for (const { name } of manifest.nodes) await rm(nodeHome(home, name), { recursive: true, force: true });
-  for (const name of ["prometheus.yml", "compose.yaml", "control.sock", "network.json"]) {
+  for (const name of [
+    "prometheus.yml",
+    "compose.yaml",
+    "registry_owner.json",
+    "control.sock",
+    "network.json",
+  ]) {
     await rm(join(home, name), { force: true });
   }
 }

@@ -74,6 +74,10 @@ export function nodeEvent(name: string, state: NodeState, pid: number | null, ex
   };
 }
 
+export function demoEvent(step: string, ok: boolean, height: number): object {
+  return { event: "demo", step, ok, height };
+}
+
 export function doneEvent(summary: Summary): object {
   return {
     event: "done",

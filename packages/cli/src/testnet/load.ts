@@ -232,7 +232,8 @@ export class LoadGenerator {
   }
 }
 
-async function call(url: string, method: string, params: readonly unknown[]): Promise<unknown> {
+/** One JSON-RPC call of an execution client. */
+export async function call(url: string, method: string, params: readonly unknown[]): Promise<unknown> {
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },

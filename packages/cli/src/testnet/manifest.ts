@@ -29,6 +29,8 @@ export interface Manifest {
   readonly unbondingS: number;
   /** `embedded`, or the path of a Geth. */
   readonly el: string;
+  /** The demo that was made for; what its script did to the network must not be taken for the network's doing. */
+  readonly demo?: string;
   readonly nodes: readonly NodeEntry[];
 }
 
@@ -39,6 +41,11 @@ export const MAX_NODES = 64;
 
 export function manifestFile(home: string): string {
   return join(home, "network.json");
+}
+
+/** The account that decides on validators: the first of the development accounts, as `--key` takes it. */
+export function registryOwnerFile(home: string): string {
+  return join(home, "registry_owner.json");
 }
 
 export function nodeHome(home: string, name: string): string {
@@ -60,6 +67,7 @@ export function manifestText(manifest: Manifest): string {
     stake: manifest.stake,
     unbonding: manifest.unbondingS,
     el: manifest.el,
+    ...(manifest.demo === undefined ? {} : { demo: manifest.demo }),
     nodes: manifest.nodes.map(({ name, index, validator, peerId, address }) => ({
       name,
       index,
@@ -97,6 +105,7 @@ export function readManifest(home: string): Manifest | null {
     unbondingS:
       at(document, "unbonding") === undefined ? DEFAULT_UNBONDING_S : numberAt(document, "unbonding"),
     el: textAt(document, "el"),
+    ...(textAt(document, "demo") === "" ? {} : { demo: textAt(document, "demo") }),
     nodes: (Array.isArray(nodes) ? nodes : []).map((node: unknown) => ({
       name: textAt(node, "name"),
       index: numberAt(node, "index"),

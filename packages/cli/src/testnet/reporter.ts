@@ -2,7 +2,15 @@
 import type { Io } from "../command.ts";
 import type { ChainWatch } from "./chain-watch.ts";
 import type { NodeCommit, NodeState } from "./child.ts";
-import { commitEvent, doneEvent, nodeEvent, type ReadyFacts, readyEvent, type Summary } from "./events.ts";
+import {
+  commitEvent,
+  demoEvent,
+  doneEvent,
+  nodeEvent,
+  type ReadyFacts,
+  readyEvent,
+  type Summary,
+} from "./events.ts";
 import type { LoadGenerator } from "./load.ts";
 import type { Member, Network } from "./network.ts";
 import { type NodeSample, residentMib, sampleNode } from "./sample.ts";
@@ -11,7 +19,11 @@ import { renderTable, type TableRow } from "./table.ts";
 export interface Reporter {
   ready(facts: ReadyFacts): void;
   commit(node: string, commit: NodeCommit, first: boolean): void;
-  node(name: string, state: NodeState, pid: number | null, exit: number | null): void;
+  /** `meant`: its end is part of a demo. */
+  node(name: string, state: NodeState, pid: number | null, exit: number | null, meant?: boolean): void;
+  demo(step: string, ok: boolean, height: number): void;
+  /** A line of a demo's story, for people. */
+  tell(text: string): void;
   note(text: string): void;
   done(summary: Summary): void;
   close(): void;
@@ -42,6 +54,8 @@ export function jsonReporter(io: Io): Reporter {
       emit(nodeEvent(name, state, pid, exit));
       if (state === "dead") flush();
     },
+    demo: (step, ok, height) => emit(demoEvent(step, ok, height)),
+    tell: (text) => io.err(`${text}\n`),
     note: (text) => io.err(`${text}\n`),
     done(summary) {
       flush();
@@ -60,7 +74,14 @@ function readyText(facts: ReadyFacts): string {
   return `${facts.chainId} runs: ${facts.nodes.length} nodes; eth rpc ${first?.eth_rpc}, EVM chain id ${facts.evmChainId}; development account ${facts.accounts[0]?.address}\n`;
 }
 
-function nodeText(name: string, state: NodeState, pid: number | null, exit: number | null): string {
+function nodeText(
+  name: string,
+  state: NodeState,
+  pid: number | null,
+  exit: number | null,
+  meant = false,
+): string {
+  if (state === "dead" && meant) return `${name} stopped itself (exit ${exit})\n`;
   if (state === "dead")
     return `${name} died (exit ${exit}); bring it back with: validator testnet restart ${name}\n`;
   return `${name} ${state}${pid === null ? "" : ` (pid ${pid})`}\n`;
@@ -75,7 +96,10 @@ export function lineReporter(io: Io): Reporter {
         `height ${commit.height}  round ${commit.round}  ${commit.txs} txs  block ${commit.blockId.slice(0, 12)}  EL ${(commit.elHash ?? "").slice(0, 14)}  ${commit.ms} ms\n`,
       );
     },
-    node: (name, state, pid, exit) => io.out(nodeText(name, state, pid, exit)),
+    node: (name, state, pid, exit, meant) => io.out(nodeText(name, state, pid, exit, meant)),
+    // Its story has told it.
+    demo: () => undefined,
+    tell: (text) => io.out(`${text}\n`),
     note: (text) => io.err(`${text}\n`),
     done: (summary) => io.out(summaryText(summary)),
     close: () => undefined,
@@ -165,9 +189,11 @@ export function tableReporter(
     commit(node, { height, txs }) {
       last.set(node, { height, txs, atMs: performance.now() });
     },
-    node(name, state, pid, exit) {
-      draw(state === "dead" ? nodeText(name, state, pid, exit) : "");
+    node(name, state, pid, exit, meant) {
+      draw(state === "dead" ? nodeText(name, state, pid, exit, meant) : "");
     },
+    demo: () => undefined,
+    tell: (text) => draw(`${text}\n`),
     note: (text) => draw(`${text}\n`),
     done(summary) {
       draw(summaryText(summary));

@@ -11,6 +11,9 @@ import { ChainWatch } from "./chain-watch.ts";
 import { conflictingSignatures } from "./conflicts.ts";
 import { type ControlRequest, controlInUse, serveControl } from "./control.ts";
 import { createNetwork, type NetworkOptions, removeNetwork } from "./create.ts";
+import type { DemoName } from "./demo/names.ts";
+import { play } from "./demo/play.ts";
+import { Stage } from "./demo/stage.ts";
 import type { Summary } from "./events.ts";
 import { resolveGeth } from "./geth.ts";
 import { LoadGenerator } from "./load.ts";
@@ -35,10 +38,13 @@ export interface TestnetOptions {
   readonly timeoutS: number | undefined;
   readonly json: boolean;
   readonly clean: boolean;
+  readonly demo?: DemoName;
 }
 
 const STALL_MS = 60_000;
 const CHECK_MS = 250;
+/** A demo ends by itself within five minutes, its stop included. */
+const DEMO_LIMIT_S = 280;
 const DEFAULT_BASE_PORT = 26_600;
 const GETH_GAS_LIMIT = 60_000_000;
 
@@ -74,8 +80,11 @@ export async function prepareNetwork(
   signal: AbortSignal,
 ): Promise<{ manifest: Manifest; geth: string | null }> {
   const found = readManifest(options.home);
-  if (options.clean && found !== null) await removeNetwork(options.home, found);
-  const existing = options.clean ? null : found;
+  // What a demo left is good for nothing but looking at.
+  const clean = options.clean || (options.demo !== undefined && found?.demo !== undefined);
+  if (clean && found !== null) await removeNetwork(options.home, found);
+  const existing = clean ? null : found;
+  if (existing !== null) refuseMix(options, existing);
   const el = options.el ?? existing?.el ?? "embedded";
   const geth = el === "embedded" ? null : await resolveGeth(el, progress, signal);
   if (existing !== null) {
@@ -87,16 +96,34 @@ export async function prepareNetwork(
   return { manifest: made, geth };
 }
 
+/** A demo plays on a network of its own, from its first block on, and nobody else on that one. */
+function refuseMix({ home, demo }: TestnetOptions, existing: Manifest): void {
+  if (demo !== undefined) {
+    throw new CliError(
+      ExitCode.config,
+      `--demo ${demo} plays on a new network, and one lies in ${home}`,
+      "choose another --home, or add --clean to remove it",
+    );
+  }
+  if (existing.demo === undefined) return;
+  throw new CliError(
+    ExitCode.config,
+    `${home} holds what --demo ${existing.demo} left`,
+    "add --clean to remove it, or choose another --home",
+  );
+}
+
 function networkOptions(options: TestnetOptions, el: string): NetworkOptions {
   return {
     validators: options.validators ?? 4,
-    full: options.full ?? 0,
+    full: options.full ?? (options.demo === undefined ? 0 : 1),
     basePort: options.basePort ?? DEFAULT_BASE_PORT,
     blockIntervalMs: options.blockIntervalMs ?? 1000,
     gasLimit: options.gasLimit ?? (el === "embedded" ? EMBEDDED_GAS_LIMIT : GETH_GAS_LIMIT),
     stake: options.stake ?? false,
     unbondingS: options.unbondingS ?? DEFAULT_UNBONDING_S,
     el,
+    ...(options.demo === undefined ? {} : { demo: options.demo }),
   };
 }
 
@@ -131,7 +158,8 @@ function refuseForeign(home: string): void {
   if (existsSync(join(home, "config"))) {
     throw new CliError(ExitCode.config, `${home} is the home of a single node`, "choose another --home");
   }
-  const known = /^(node\d+|prometheus\.yml|compose\.yaml|control\.sock|network\.json)$/;
+  const known =
+    /^(node\d+|prometheus\.yml|compose\.yaml|demo|registry_owner\.json|control\.sock|network\.json)$/;
   const foreign = existsSync(home) ? readdirSync(home).find((name) => !known.test(name)) : undefined;
   if (foreign === undefined) return;
   throw new CliError(
@@ -157,12 +185,15 @@ class Session {
   readonly #reporter: Reporter;
   readonly #interrupt: AbortSignal;
   readonly #outcome = Promise.withResolvers<Outcome>();
+  /** Ends the demo with the session. */
+  readonly #curtain = new AbortController();
   #load: LoadGenerator | null = null;
   #readyOnce = false;
   #startHeight = 0;
   #goalNodes: readonly string[] = [];
   #lastCommitMs = performance.now();
   #over = false;
+  readonly #stage: Stage | null;
 
   constructor(
     options: TestnetOptions,
@@ -176,13 +207,16 @@ class Session {
     this.#interrupt = interrupt;
     this.#network = new Network(options.home, manifest, geth, {
       state: (name, state, pid, exit) => {
-        this.#reporter.node(name, state, pid, exit);
+        const meant = exit !== null && this.#stage?.doomed.get(name) === exit;
+        this.#reporter.node(name, state, pid, exit, meant);
         if (state === "dead") this.#died(name, exit);
       },
       commit: (name, commit) => {
         const live = this.#network.member(name).child.state === "consensus";
-        const first = this.#watch.commit(name, commit, live, performance.now());
-        if (first) this.#lastCommitMs = performance.now();
+        const nowMs = performance.now();
+        const first = this.#watch.commit(name, commit, live, nowMs);
+        if (first) this.#lastCommitMs = nowMs;
+        this.#stage?.committed(name, commit.height, commit.round, nowMs);
         this.#load?.committed(commit.height);
         this.#reporter.commit(name, commit, first);
         this.#judge();
@@ -192,15 +226,22 @@ class Session {
     if (options.json) this.#reporter = jsonReporter(io);
     else if (io.stdoutIsTty) this.#reporter = tableReporter(io, this.#network, this.#watch, () => this.#load);
     else this.#reporter = lineReporter(io);
+    this.#stage =
+      options.demo === undefined
+        ? null
+        : new Stage({
+            network: this.#network,
+            watch: this.#watch,
+            signal: this.#curtain.signal,
+            say: (text) => this.#reporter.tell(text),
+          });
   }
 
   async run(): Promise<number> {
     const control = await this.#open();
     const checks = setInterval(() => this.#check(), CHECK_MS);
-    const limit =
-      this.#options.timeoutS === undefined
-        ? null
-        : setTimeout(() => this.#timedOut(), this.#options.timeoutS * 1000);
+    const limitS = this.#options.timeoutS ?? (this.#stage === null ? undefined : DEMO_LIMIT_S);
+    const limit = limitS === undefined ? null : setTimeout(() => this.#timedOut(limitS), limitS * 1000);
     this.#interrupt.addEventListener("abort", () => this.#end({ kind: "stopped" }), { once: true });
     if (this.#interrupt.aborted) this.#end({ kind: "stopped" });
     let outcome: Outcome;
@@ -212,6 +253,7 @@ class Session {
       outcome = { kind: "failed", ...failureOf(error) };
     } finally {
       this.#over = true;
+      this.#curtain.abort();
       clearInterval(checks);
       if (limit !== null) clearTimeout(limit);
     }
@@ -265,6 +307,19 @@ class Session {
     });
     this.#load.start(this.#watch.height);
     this.#judge();
+    if (this.#stage !== null) await this.#play(this.#stage);
+  }
+
+  /** Ends the session when the demo ends. */
+  async #play(stage: Stage): Promise<void> {
+    try {
+      const failure = await play(stage, {
+        step: (name, ok, height) => this.#reporter.demo(name, ok, height),
+      });
+      this.#end(failure === null ? { kind: "met" } : { kind: "failed", ...failure });
+    } catch (error) {
+      if (!this.#over) this.#end({ kind: "failed", ...failureOf(error) });
+    }
   }
 
   #end(outcome: Outcome): void {
@@ -305,9 +360,9 @@ class Session {
     }
   }
 
-  #timedOut(): void {
-    const { heights, txs, timeoutS } = this.#options;
-    if (heights === undefined && txs === undefined) {
+  #timedOut(timeoutS: number): void {
+    const { heights, txs } = this.#options;
+    if (heights === undefined && txs === undefined && this.#stage === null) {
       this.#end({ kind: "stopped" });
       return;
     }
@@ -388,7 +443,7 @@ class Session {
 
   async #finish(outcome: Outcome): Promise<number> {
     const traces = this.#network.members.map(({ child }) => join(child.home, "data", "vote-trace.ndjson"));
-    const conflicting = await conflictingSignatures(traces);
+    const conflicting = await conflictingSignatures(traces, this.#stage?.scripted);
     const diverged = this.#watch.divergence !== null;
     const unsafe: Outcome | null =
       conflicting > 0 && !diverged
@@ -401,7 +456,8 @@ class Session {
         : null;
     const final = unsafe ?? outcome;
     const summary: Summary = {
-      ok: final.kind !== "failed",
+      // A demo that somebody stopped has not shown that its steps hold.
+      ok: final.kind === "met" || (final.kind === "stopped" && this.#stage === null),
       heights: Math.max(0, this.#watch.height - this.#startHeight),
       txsSent: this.#load?.sent ?? 0,
       txsMined: this.#load?.mined ?? 0,

@@ -1,0 +1,4 @@
+export type DemoName = "validators";
+
+/** What `testnet --demo` can play. */
+export const DEMOS: readonly DemoName[] = ["validators"];
