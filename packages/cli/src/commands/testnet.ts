@@ -141,17 +141,22 @@ export const testnet: Command = {
     },
     { name: "demo", kind: "string", value: "NAME", help: "play a story and end: validators" },
     { name: "clean", kind: "boolean", help: "remove the network of this home first and start anew" },
-    { ...JSON_FLAG, help: "NDJSON events on stdout: ready, commit, node, done" },
+    { ...JSON_FLAG, help: "NDJSON events on stdout: ready, commit, node, demo, done" },
   ],
   details: `Makes a network in the home if there is none, otherwise resumes it. Runs until SIGINT, or until --heights or
 --txs is met (exit 0). A validator that dies is reported and left dead; 60 s without a commit end with 10, two nodes that
 differ with 7. It leaves no process behind. \`npm run testnet\` is this command with --home .testnet.
 
+--demo validators plays on a network of its own and ends by itself within five minutes: a fifth validator joins, its power
+changes, one signs two blocks and is punished, one leaves, a param changes; the chain goes on and a light client follows. Exit
+0 when every step held, 10 when one did not, 7 when nodes disagree. With --json each step is an event; the story is on stderr.
+
 Each node's home has its log in node.log; prometheus.yml in the network's home names all targets.
 
   validator testnet --validators 7 --load 50
   validator testnet --stake --unbonding 60
-  validator testnet --el geth --heights 20 --json`,
+  validator testnet --el geth --heights 20 --json
+  validator testnet --demo validators`,
   async run(context) {
     const { runTestnet } = await import("../testnet/run.ts");
     return await runTestnet(options(context, "run"), context.io);
