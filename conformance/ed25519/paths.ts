@@ -8,6 +8,7 @@ import {
   type SignatureCheck,
   type VerifierBackend,
 } from "@quorate/crypto";
+import { createWasmBackend } from "@quorate/crypto/wasm";
 import { createVerifier } from "@quorate/gossip";
 
 export interface VerifierPath {
@@ -31,6 +32,11 @@ function mixed(backend: VerifierBackend, good: SignatureCheck): VerifierPath["ve
     const group = checks.flatMap((check) => [good, check, bad]);
     return backend.verifyBatch(group).filter((_, i) => i % 3 === 1);
   };
+}
+
+/** The whole as one batch in reverse: other neighbours, other halves of a batch that fails. */
+function backwards(backend: VerifierBackend): VerifierPath["verify"] {
+  return async (checks) => backend.verifyBatch(checks.toReversed()).reverse();
 }
 
 /**
@@ -74,6 +80,7 @@ export function openPaths(good: SignatureCheck): VerifierPaths {
   const pool = createVerifier({ workers: 1, inlineBelow: 1, coldInline: 0, queueLimit: 1 << 20 });
   const second = restarted(good);
   const inLine = createVerifier({ workers: 0 });
+  const wasm = createWasmBackend();
   const paths: VerifierPath[] = [
     { name: "main thread", verify: each(nativeBackend) },
     { name: "main thread, key known", verify: each(nativeBackend) },
@@ -82,6 +89,10 @@ export function openPaths(good: SignatureCheck): VerifierPaths {
     { name: "batch of good and bad", verify: mixed(nativeBackend, good) },
     { name: "fallback", verify: each(nobleBackend) },
     { name: "fallback batch", verify: async (checks) => nobleBackend.verifyBatch(checks) },
+    { name: "wasm", verify: each(wasm) },
+    { name: "wasm batch", verify: async (checks) => wasm.verifyBatch(checks) },
+    { name: "wasm batch of good and bad", verify: mixed(wasm, good) },
+    { name: "wasm batch, keys known, backwards", verify: backwards(wasm) },
     { name: "verifier, one now", verify: async (checks) => checks.map((check) => pool.verifyNow(check)) },
     { name: "worker thread", verify: (checks) => pool.verify(checks) },
     second,

@@ -7,6 +7,7 @@ import {
   nobleBackend,
   type SignatureCheck,
 } from "@quorate/crypto";
+import { createWasmBackend } from "@quorate/crypto/wasm";
 import { openssl } from "../../conformance/ed25519/reference.ts";
 import {
   add,
@@ -57,14 +58,14 @@ function pool(count: number, domain: string): Scalar[] {
 
 const POOLS = lazily(() => ({ keys: pool(24, "key"), nonces: pool(40, "nonce") }));
 
-interface Drawn {
+export interface Drawn {
   readonly check: SignatureCheck;
   /** ZIP-215's verdict where the construction fixes it. */
   readonly verdict: boolean | null;
 }
 
 /** (A, R, S, m): sound, with torsion on either point, with encodings of every kind, with S out of its range. */
-function draw(random: Random): Drawn {
+export function draw(random: Random): Drawn {
   const { keys, nonces } = POOLS();
   const message = random.bytes(random.pick([0, 1, 32, 110, 200]));
   const [key, nonce] = [random.pick(keys), random.pick(nonces)];
@@ -81,37 +82,36 @@ function draw(random: Random): Drawn {
   };
   const publicKey = odd(key.encodings[torsion()]!);
   const R = odd(nonce.encodings[torsion()]!);
-  const k = littleEndian(createHash("sha512").update(R).update(publicKey).update(message).digest()) % L;
-  const usual = key.encodings.includes(publicKey) && nonce.encodings.includes(R);
+  const challenge = (of: Uint8Array): bigint =>
+    littleEndian(createHash("sha512").update(R).update(publicKey).update(of).digest()) % L;
   // A key of small order contributes nothing to the equation times eight, and no more does such an R.
   const a = SMALL_ORDER.includes(publicKey) ? 0n : key.scalar;
   const r = SMALL_ORDER.includes(R) ? 0n : nonce.scalar;
   const constructed =
-    usual ||
-    ([key.encodings, SMALL_ORDER].some((list) => list.includes(publicKey)) &&
-      [nonce.encodings, SMALL_ORDER].some((list) => list.includes(R)));
-  const sound = (r + k * a) % L;
-  const [S, verdict] = ((): readonly [bigint, boolean | null] => {
-    const known = constructed ? true : null;
+    [key.encodings, SMALL_ORDER].some((list) => list.includes(publicKey)) &&
+    [nonce.encodings, SMALL_ORDER].some((list) => list.includes(R));
+  const sound = (of: Uint8Array): bigint => (r + challenge(of) * a) % L;
+  const S = ((): bigint => {
     switch (random.below(8)) {
       case 0:
-        return [sound + L, false];
+        return sound(message) + L;
       case 1:
-        return [(sound + 1n) % L, constructed ? false : null];
+        return (sound(message) + 1n) % L;
       case 2:
-        return [littleEndian(random.bytes(32)), null];
+        return littleEndian(random.bytes(32));
       case 3:
-        return [random.pick([0n, L - 1n, L, L + 1n, 2n ** 253n, 2n ** 256n - 1n]), null];
+        return random.pick([0n, L - 1n, L, L + 1n, 2n ** 253n, 2n ** 256n - 1n]);
       default:
-        return [sound, known];
+        return sound(message);
     }
   })();
   const signature = new Uint8Array(64);
   signature.set(R);
   signature.set(toLittleEndian(S), 32);
-  const flipped = random.oneIn(10);
-  const check = { publicKey, message: flipped ? new Uint8Array([...message, 0]) : message, signature };
-  return { check, verdict: flipped ? null : verdict };
+  const given = random.oneIn(10) ? new Uint8Array([...message, 0]) : message;
+  // sound() is below L, so this also says that S is.
+  const verdict = constructed ? S === sound(given) : null;
+  return { check: { publicKey, message: given, signature }, verdict };
 }
 
 const COMPANY = lazily((): readonly [SignatureCheck, SignatureCheck] => {
@@ -122,6 +122,7 @@ const COMPANY = lazily((): readonly [SignatureCheck, SignatureCheck] => {
 });
 
 const cramped = createNativeBackend({ cachedKeys: 2 });
+const wasm = lazily(createWasmBackend);
 
 /** R25: all backends say the same, singly and in batches; what OpenSSL accepts is accepted; constructions are right. */
 export const ed25519: Target = seeded("ed25519", "Ed25519 signatures on every backend", (random) => {
@@ -132,11 +133,12 @@ export const ed25519: Target = seeded("ed25519", "Ed25519 signatures on every ba
       throw new Violation(`${path} says ${answer}, noble ${expected}: ${shown(check)}`);
   };
   differs("native", nativeBackend.verify(check));
+  differs("wasm", wasm().verify(check));
   if (verdict !== null) differs("the construction", verdict);
   if (openssl(check) && !expected) throw new Violation(`OpenSSL accepts what noble refuses: ${shown(check)}`);
   if (random.oneIn(12)) {
     const [good, bad] = COMPANY();
-    for (const backend of [nativeBackend, nobleBackend, cramped]) {
+    for (const backend of [nativeBackend, nobleBackend, cramped, wasm()]) {
       const answers = backend.verifyBatch([good, check, bad]);
       if (answers.join() !== [true, expected, false].join()) {
         throw new Violation(
@@ -148,5 +150,5 @@ export const ed25519: Target = seeded("ed25519", "Ed25519 signatures on every ba
   return expected ? "accepted" : "refused";
 });
 
-const shown = ({ publicKey, message, signature }: SignatureCheck): string =>
+export const shown = ({ publicKey, message, signature }: SignatureCheck): string =>
   [publicKey, message, signature].map(hex).join(" ");

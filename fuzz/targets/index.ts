@@ -5,6 +5,7 @@ import { commits } from "./commits.ts";
 import { consensusTargets } from "./consensus.ts";
 import { diskTargets } from "./disk.ts";
 import { ed25519 } from "./ed25519.ts";
+import { ed25519Batches } from "./ed25519-batches.ts";
 import { executionTargets } from "./execution.ts";
 import { gossipTargets } from "./gossip.ts";
 import { operatorTargets } from "./operator.ts";
@@ -22,6 +23,7 @@ export const TARGETS: readonly Target[] = [
   ...clientTargets,
   ...secretTargets,
   ed25519,
+  ed25519Batches,
   signBytes,
   commits,
 ];

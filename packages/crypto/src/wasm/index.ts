@@ -1,0 +1,1 @@
+export { createWasmBackend } from "./backend.ts";
