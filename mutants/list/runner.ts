@@ -165,8 +165,8 @@ export const RUNNING: readonly Mutant[] = [
   },
   {
     name: "late-precommits-are-forgotten",
-    file: RUNNER,
-    find: "    this.extendLast(this.late.splice(0));\n",
+    file: "packages/node/src/runner/last-height.ts",
+    find: "    this.add(this.late.splice(0));\n",
     replace: "    this.late.splice(0);\n",
     bug: "precommits that come while the block is stored are missing in the next commit",
     origin: "CometBFT: late precommits of LastCommit",

@@ -10,7 +10,8 @@ import {
   type Part,
 } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
-import type { BodyRef } from "@quorate/store";
+import type { LogPort } from "@quorate/gossip";
+import { type BodyRef, StoreError } from "@quorate/store";
 
 /** At most this many bodies are held in memory; the oldest goes first and can be read back from the store. */
 const MAX_BODIES = 16;
@@ -26,17 +27,21 @@ export interface HeldBody {
 
 export interface BodySink {
   putBody(blockId: BlockId, bytes: Uint8Array): Promise<BodyRef>;
+  /** @throws StoreError STORE_CORRUPT for a body that the disk spoiled. */
+  getBody(blockId: BlockId): Promise<Uint8Array | null>;
 }
 
 export class Bodies {
   private readonly sink: BodySink;
+  private readonly log: LogPort;
   private readonly onFailure: (error: unknown) => void;
   private held = new Map<string, HeldBody>();
   private readonly partSets = new Map<string, readonly Part[]>();
 
   /** `onFailure`: a body could not be made durable (fatal). */
-  constructor(sink: BodySink, onFailure: (error: unknown) => void) {
+  constructor(sink: BodySink, log: LogPort, onFailure: (error: unknown) => void) {
     this.sink = sink;
+    this.log = log;
     this.onFailure = onFailure;
   }
 
@@ -61,6 +66,25 @@ export class Bodies {
 
   get(blockId: BlockId): HeldBody | null {
     return this.held.get(blockIdKey(blockId)) ?? null;
+  }
+
+  /** In memory, or read back from disk. */
+  async find(height: number, blockId: BlockId): Promise<HeldBody | null> {
+    const held = this.get(blockId);
+    if (held !== null) return held;
+    const bytes = await this.read(blockId);
+    return bytes === null ? null : this.add(height, blockId, bytes);
+  }
+
+  /** A body that the disk spoiled is one that is missing: the other nodes have it. */
+  private async read(blockId: BlockId): Promise<Uint8Array | null> {
+    try {
+      return await this.sink.getBody(blockId);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "STORE_CORRUPT") throw error;
+      this.log.error("a stored body is damaged", { block: blockId.hash, reason: error.message });
+      return null;
+    }
   }
 
   /** Those held of a height, in order of arrival. */

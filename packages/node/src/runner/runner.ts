@@ -27,7 +27,6 @@ import {
   step,
 } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
-import { StoreError } from "@quorate/store";
 import type { WalPosition } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
 import { EvidenceKeeper, type Reception } from "../evidence/keeper.ts";
@@ -38,8 +37,10 @@ import { Bodies, type HeldBody } from "./bodies.ts";
 import { buildProposal, type Prepared, prepareBuild } from "./build.ts";
 import { type Committed, commitBlock } from "./commit.ts";
 import type { RunnerContext, RunnerModules } from "./context.ts";
-import { bugError, effectError, foreignSignatureError } from "./fatal.ts";
-import { LastCommit } from "./last-commit.ts";
+import { effectError, foreignSignatureError } from "./fatal.ts";
+import { Inbox } from "./inbox.ts";
+import type { LastCommit } from "./last-commit.ts";
+import { LastHeight } from "./last-height.ts";
 import { LogKeeper } from "./log-keeper.ts";
 import { OwnClock } from "./own-clock.ts";
 import { signProposal, signVote } from "./sign.ts";
@@ -51,18 +52,6 @@ import { Validation } from "./validate.ts";
 /** A reason made once: an abort without one makes an error with a stack trace at every height. */
 const HEIGHT_OVER = new Error("the height is over");
 
-/** Inputs that wait for the core are bounded: gossip must slow its peers down before this is reached. */
-const MAX_QUEUED_INPUTS = 65_536;
-
-/**
- * Late precommits are stored this long after the first of them, all at once. Only a restart before the next block, which
- * carries the commit, reads them there, and does with +2/3.
- */
-const LATE_PRECOMMITS_MS = 50;
-
-/** Messages kept while the height has not begun here: gossip delivers each once. */
-const MAX_EARLY_INPUTS = 4_096;
-
 export type RunnerMode = "paused" | "running" | "stopped";
 
 export class Runner implements RunnerContext {
@@ -73,12 +62,9 @@ export class Runner implements RunnerContext {
   readonly ownClock: OwnClock;
   private coreState: ConsensusState = initialState();
   private chainState: ChainState;
-  private last: LastCommit;
+  private readonly last: LastHeight;
   private mode: RunnerMode = "paused";
-  private queue: Input[] = [];
-  /** What peers sent before the height began here. */
-  private early: Input[] = [];
-  private draining = false;
+  private readonly inbox: Inbox;
   private committing: Promise<void> = Promise.resolve();
   /** Signatures leave one after the other, in the order in which the core asked. */
   private signing: Promise<void> = Promise.resolve();
@@ -86,16 +72,9 @@ export class Runner implements RunnerContext {
   private readonly steps: StepClock;
   private prepared: Promise<Prepared | null> = Promise.resolve(null);
   private heightAbort = new AbortController();
-  /** Block and proposal decided last, served to peers one height behind. */
-  private decidedId: BlockId | null = null;
-  private decidedProposal: Proposal | null = null;
-  private decidedTxs = 0;
-  /** Precommits for the decided height that came while it was being stored: they extend its commit afterwards. */
-  private late: Vote[] = [];
   private begun: { readonly height: number; readonly sequence: bigint } = { height: 0, sequence: 0n };
   private readonly keeper: LogKeeper;
   private cancelWake: (() => void) | null = null;
-  private cancelStoring: (() => void) | null = null;
 
   constructor(given: RunnerModules, state: ChainState, lastCommit: LastCommit) {
     // Whatever ends the process ends signing and sending first, within the same turn.
@@ -110,7 +89,15 @@ export class Runner implements RunnerContext {
     this.keeper = new LogKeeper(modules.wal, modules.privval);
     this.ownClock = new OwnClock(modules.log);
     this.chainState = state;
-    this.last = lastCommit;
+    this.last = new LastHeight(
+      {
+        clock: modules.clock,
+        store: modules.store,
+        chain: () => this.chainState,
+        background: (task) => this.background(task),
+      },
+      lastCommit,
+    );
     this.bodies = new Bodies(
       {
         putBody: async (blockId, bytes) => {
@@ -119,7 +106,9 @@ export class Runner implements RunnerContext {
           modules.metrics.own.bodySync.observe((modules.clock.monotonicMs() - startedAt) / 1000);
           return ref;
         },
+        getBody: (blockId) => modules.store.getBody(blockId),
       },
+      modules.log,
       (error) => modules.fatal(effectError("a block body could not be stored", error)),
     );
     showState(modules.metrics, state);
@@ -127,6 +116,11 @@ export class Runner implements RunnerContext {
       ...modules,
       chain: () => this.chainState,
       publish: (evidence) => modules.publisher.publishEvidence(evidence),
+    });
+    this.inbox = new Inbox({
+      take: (input) => this.process(input),
+      queued: (length, limit) => modules.metrics.queues.note("consensus_inputs", length, limit),
+      fatal: (error) => modules.fatal(error),
     });
     this.timers = new Timers(modules.clock, (timeout) => this.submit({ kind: "timeout", timeout }));
     this.steps = new StepClock(modules.clock, modules.metrics.comet.consensus);
@@ -141,7 +135,7 @@ export class Runner implements RunnerContext {
   }
 
   lastCommit(): LastCommit {
-    return this.last;
+    return this.last.commit;
   }
 
   began(height: number): bigint {
@@ -150,7 +144,7 @@ export class Runner implements RunnerContext {
 
   /** Proposal of the block decided last; `null` when it was never seen here. */
   lastProposal(): Proposal | null {
-    return this.decidedProposal;
+    return this.last.proposal;
   }
 
   /** Wall clock at which the current height began here, ms. */
@@ -199,7 +193,7 @@ export class Runner implements RunnerContext {
     for (const body of this.bodies.at(height)) {
       if (!hasBody(this.coreState, body.blockId)) this.submitBody(body);
     }
-    this.submitEarly();
+    for (const input of this.inbox.release()) this.submit(input);
   }
 
   /** Leaves the round for block sync: nothing is signed until {@link start}. */
@@ -213,7 +207,7 @@ export class Runner implements RunnerContext {
   halt(): void {
     if (this.mode === "stopped") return;
     this.mode = "stopped";
-    this.cancelStoring?.();
+    this.last.halt();
     this.leaveHeight();
   }
 
@@ -226,7 +220,7 @@ export class Runner implements RunnerContext {
   }
 
   private leaveHeight(): void {
-    this.queue = [];
+    this.inbox.clear();
     this.timers.clear();
     this.cancelWake?.();
     this.cancelWake = null;
@@ -234,20 +228,8 @@ export class Runner implements RunnerContext {
   }
 
   submit(input: Input): void {
-    if (this.mode !== "running") {
-      if (this.mode === "paused" && isMessage(input) && this.early.length < MAX_EARLY_INPUTS)
-        this.early.push(input);
-      return;
-    }
-    if (this.queue.length >= MAX_QUEUED_INPUTS) {
-      this.modules.fatal(
-        bugError("the consensus input queue is full", new Error(`${this.queue.length} inputs wait`)),
-      );
-      return;
-    }
-    this.queue.push(input);
-    this.modules.metrics.queues.note("consensus_inputs", this.queue.length, MAX_QUEUED_INPUTS);
-    if (!this.draining) this.drain();
+    if (this.mode === "running") this.inbox.put(input);
+    else if (this.mode === "paused") this.inbox.keep(input);
   }
 
   /** Two votes that a peer showed, both verified, of one validator for one place. */
@@ -281,22 +263,8 @@ export class Runner implements RunnerContext {
     this.submit({ kind: "body", height, blockId, time, proposerAddress });
   }
 
-  async findBody(height: number, blockId: BlockId): Promise<HeldBody | null> {
-    const held = this.bodies.get(blockId);
-    if (held !== null) return held;
-    const bytes = await this.readBody(blockId);
-    return bytes === null ? null : this.bodies.add(height, blockId, bytes);
-  }
-
-  /** A body that the disk spoiled is one that is missing: the other nodes have it. */
-  private async readBody(blockId: BlockId): Promise<Uint8Array | null> {
-    try {
-      return await this.modules.store.getBody(blockId);
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== "STORE_CORRUPT") throw error;
-      this.modules.log.error("a stored body is damaged", { block: blockId.hash, reason: error.message });
-      return null;
-    }
+  findBody(height: number, blockId: BlockId): Promise<HeldBody | null> {
+    return this.bodies.find(height, blockId);
   }
 
   /** One commit at a time; a block that is committed already is skipped. */
@@ -317,17 +285,6 @@ export class Runner implements RunnerContext {
     this.cancelWake = this.modules.clock.timer(Math.max(0, ms), () => {
       if (this.isCurrent(height)) this.timers.fireNow({ kind: "new_height", height, round: 0 });
     });
-  }
-
-  private drain(): void {
-    this.draining = true;
-    try {
-      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) this.process(next);
-    } catch (error) {
-      this.modules.fatal(effectError("the consensus core could not take an input", error));
-    } finally {
-      this.draining = false;
-    }
   }
 
   private process(input: Input): void {
@@ -427,8 +384,7 @@ export class Runner implements RunnerContext {
         );
         return;
       case "extend_last_commit": {
-        if (effect.vote.height === this.chainState.lastHeight + 1) this.late.push(effect.vote);
-        else this.extendLast([effect.vote]);
+        this.last.extend(effect.vote);
         return;
       }
     }
@@ -440,18 +396,6 @@ export class Runner implements RunnerContext {
 
   private background(task: Promise<void>): void {
     task.catch((error: unknown) => this.modules.fatal(effectError("an effect failed", error)));
-  }
-
-  private extendLast(votes: readonly Vote[]): void {
-    let extended = this.last;
-    for (const vote of votes) extended = extended.extend(this.chainState, vote) ?? extended;
-    if (extended === this.last) return;
-    this.last = extended;
-    if (this.halted) return;
-    this.cancelStoring ??= this.modules.clock.timer(LATE_PRECOMMITS_MS, () => {
-      this.cancelStoring = null;
-      this.background(this.modules.store.extendSeenCommit(this.last.commit));
-    });
   }
 
   /** A value proposed again whose body memory no longer holds. */
@@ -482,20 +426,19 @@ export class Runner implements RunnerContext {
     const checked = this.validation.checked(body.height, body.blockId);
     const done = await commitBlock(this, body, commit, source, checked);
     if (done === null || this.chainState !== before) return;
-    const seen = this.last.commit;
+    const seen = this.last.commit.commit;
     this.chainState = done.state;
-    this.last = LastCommit.of(done.state, commit);
-    this.cancelStoring?.();
-    this.cancelStoring = null;
-    this.extendLast(this.late.splice(0));
+    const proposal = proposalsOfRound(this.coreState, commit.round).find((p) =>
+      blockIdEquals(p.blockId, body.blockId),
+    );
+    this.last.decided(done.state, commit, {
+      blockId: body.blockId,
+      txs: done.block.txs,
+      proposal: proposal ?? null,
+    });
     this.background(this.evidence.decided(done.state, body.block));
     this.background(this.noteConflicts(seen, body.block.lastCommit));
     this.background(this.keeper.ended(done.endHeight));
-    this.decidedId = body.blockId;
-    this.decidedTxs = done.block.txs;
-    this.decidedProposal =
-      proposalsOfRound(this.coreState, commit.round).find((p) => blockIdEquals(p.blockId, body.blockId)) ??
-      null;
     this.heightAbort.abort(HEIGHT_OVER);
     this.timers.clear(body.height + 1);
     this.measure(before, body, done);
@@ -545,8 +488,8 @@ export class Runner implements RunnerContext {
       latencyMs,
       own: privval?.address ?? null,
     });
-    if (source === "consensus" && this.decidedProposal !== null) {
-      recordVoteDelays(metrics, this.coreState, before.validators, this.decidedProposal, body.block);
+    if (source === "consensus" && this.last.proposal !== null) {
+      recordVoteDelays(metrics, this.coreState, before.validators, this.last.proposal, body.block);
     }
   }
 
@@ -556,11 +499,11 @@ export class Runner implements RunnerContext {
     const height = state.lastHeight + 1;
     this.heightAbort = new AbortController();
     this.validation.startHeight();
-    this.bodies.startHeight(height, this.decidedId);
+    this.bodies.startHeight(height, this.last.blockId);
     const { params } = state;
     const earliestMs = timeToMs(earliestTime(state));
     // After a block with transactions more may wait, and a client waits for a confirmation: no idle height then.
-    const idle = params.emptyBlockIntervalMs > 0 && this.decidedTxs === 0 && state.lastBlockId !== null;
+    const idle = params.emptyBlockIntervalMs > 0 && this.last.txs === 0 && state.lastBlockId !== null;
     const untilMs = idle ? timeToMs(state.lastTime) + params.emptyBlockIntervalMs : earliestMs;
     const longestMs = Math.max(params.blockIntervalMs, params.emptyBlockIntervalMs) + params.precisionMs;
     const wallMs = clock.wallMs();
@@ -577,11 +520,11 @@ export class Runner implements RunnerContext {
       lastTime: state.lastTime,
       startDelayMs,
       ...signStateAt(privval, height),
-      lastCommit: state.lastBlockId === null ? null : this.last.commit,
+      lastCommit: state.lastBlockId === null ? null : this.last.commit.commit,
     });
     this.submitLastVote();
     for (const body of this.bodies.at(height)) this.submitBody(body);
-    this.submitEarly();
+    for (const input of this.inbox.release()) this.submit(input);
     this.prepared = mine && !idle ? this.prepare(height, state) : Promise.resolve(null);
   }
 
@@ -596,11 +539,6 @@ export class Runner implements RunnerContext {
     if (vote !== null) this.submit({ kind: "vote", vote });
   }
 
-  /** The core drops what is of another height by now. */
-  private submitEarly(): void {
-    for (const input of this.early.splice(0)) this.submit(input);
-  }
-
   private async prepare(height: number, state: ChainState): Promise<Prepared | null> {
     const { execution, log } = this.modules;
     const signal = this.heightSignal();
@@ -613,9 +551,4 @@ export class Runner implements RunnerContext {
       return null;
     }
   }
-}
-
-/** What peers send, and nobody sends twice. */
-function isMessage({ kind }: Input): boolean {
-  return kind === "vote" || kind === "proposal" || kind === "certificate";
 }
