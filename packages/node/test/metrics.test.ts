@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  type ChainState,
+  ChangeKind,
+  DEFAULT_PARAMS,
+  heldPayout,
   makeValidatorSet,
+  STANDARD_DEPOSIT_CONTRACT,
+  stateFromGenesis,
   type Time,
   timeFromMs,
   type ValidatorSet,
@@ -11,6 +17,7 @@ import {
 import { ed25519Keygen } from "@quorate/crypto";
 import type { QuorateNode } from "@quorate/node";
 import { createMetrics } from "../src/metrics/index.ts";
+import { showRegistry } from "../src/metrics/registry.ts";
 import { voteDelays } from "../src/metrics/vote-delays.ts";
 import { type Commits, makeNetwork, startNode } from "./support/homes.ts";
 import { metricsLinter, runTool } from "./support/prometheus.ts";
@@ -129,6 +136,71 @@ test("the fill of a queue is the highest since the last scrape", async () => {
   }
 });
 
+test("the registry's metrics count validators, what waits, what is held and which upgrade comes", async () => {
+  const keys = [1, 2, 3, 4].map(() => ed25519Keygen().publicKey);
+  const genesis = stateFromGenesis({
+    chainId: "registry-metrics",
+    genesisTime: timeFromMs(0),
+    initialHeight: 1,
+    execution: "engine",
+    evmChainId: 1,
+    elGenesisHash: new Uint8Array(32).fill(1),
+    anchorNumber: 0,
+    anchorHash: new Uint8Array(32).fill(1),
+    depositContractAddress: STANDARD_DEPOSIT_CONTRACT,
+    params: DEFAULT_PARAMS,
+    validators: keys.map((pubKey) => ({ pubKey, power: 40n, name: "", owner: new Uint8Array(20).fill(1) })),
+    upgrades: [{ height: 900, appVersion: 77, params: {} }],
+  });
+  const [first, second, third] = genesis.registry.entries;
+  const owed = heldPayout(second!.pubKey, second!.owner, 1_500_000_000n);
+  const { pubKey, owner } = first!;
+  const state: ChainState = {
+    ...genesis,
+    lastHeight: 10,
+    registry: {
+      ...genesis.registry,
+      entries: [
+        { ...first!, stakeGwei: 40_250_000_000n },
+        { ...second!, status: 1, power: 0n, stakeGwei: 0n },
+        { ...third!, status: 2, power: 0n, stakeGwei: 0n },
+        genesis.registry.entries[3]!,
+      ],
+      changes: Array.from({ length: 1024 }, () => ({
+        ...{ pubKey, owner, kind: ChangeKind.deposit, value: 1n, height: 9 },
+      })),
+      payouts: [owed, { ...owed, gwei: 0n }],
+      scheduled: [{ kind: "param", name: "precision", value: 400, height: 12 }],
+    },
+  };
+  const metrics = createMetrics("quorate-test", "1.2.3");
+  try {
+    showRegistry(metrics.registry, state);
+    const text = await metrics.text();
+    const expected: readonly (readonly [name: string, labels: Record<string, string>, value: number])[] = [
+      ["validators", { status: "active" }, 2],
+      ["validators", { status: "leaving" }, 1],
+      ["validators", { status: "tombstoned" }, 1],
+      ["power", {}, 80],
+      ["waiting", { kind: "change" }, 1024],
+      ["waiting", { kind: "payout" }, 2],
+      ["waiting", { kind: "param" }, 1],
+      ["waiting", { kind: "upgrade" }, 0],
+      ["fill_ratio", { queue: "changes" }, 0.25],
+      ["fill_ratio", { queue: "payouts" }, 2 / 8192],
+      ["stake_ether", { state: "active" }, 80.25],
+      ["stake_ether", { state: "held" }, 1.5],
+    ];
+    for (const [name, labels, value] of expected) {
+      assert.equal(sample(text, `quorate_registry_${name}`, labels), value, name);
+    }
+    assert.equal(sample(text, "quorate_upgrade_height"), 900);
+    assert.equal(sample(text, "quorate_upgrade_unknown_height"), 900);
+  } finally {
+    metrics.close();
+  }
+});
+
 function voteAt(index: number, validators: ValidatorSet, timestamp: Time): Vote {
   return {
     type: VoteType.prevote,
@@ -186,6 +258,9 @@ test("a running network tells its heights, signers, votes, syncs and verdicts, a
     assert.ok(sample(text, "cometbft_consensus_latest_block_height") >= height);
     assert.equal(sample(text, "cometbft_consensus_validators"), 4);
     assert.equal(sample(text, "cometbft_consensus_validators_power"), 40);
+    assert.equal(sample(text, "quorate_registry_validators", { status: "active" }), 4);
+    assert.equal(sample(text, "quorate_registry_power"), 40);
+    assert.equal(sample(text, "quorate_upgrade_height"), 0);
     assert.equal(sample(text, "cometbft_blocksync_syncing"), 0);
     assert.equal(sample(text, "cometbft_state_block_store_base_height"), 1);
     const own = { validator_address: node.started.validatorAddress ?? "" };

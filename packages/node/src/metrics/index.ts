@@ -5,10 +5,12 @@ import { type CometMetrics, createCometMetrics } from "./cometbft.ts";
 import { exposition } from "./exposition.ts";
 import { QueueFill } from "./fill.ts";
 import { createQuorateMetrics, type QuorateMetrics } from "./quorate.ts";
+import { createRegistryMetrics, type RegistryMetrics } from "./registry.ts";
 
 export interface Metrics {
   readonly comet: CometMetrics;
   readonly own: QuorateMetrics;
+  readonly registry: RegistryMetrics;
   readonly queues: QueueFill;
   /** Called before each scrape: sets what is a state and not an event. A rejection fails that scrape. */
   beforeScrape(sample: () => void | Promise<void>): void;
@@ -54,6 +56,7 @@ export function createMetrics(chainId: string, version: string, ofProcess: boole
   return {
     comet,
     own,
+    registry: createRegistryMetrics(registry),
     queues,
     contentType: registry.contentType,
     beforeScrape: (sample) => void samples.push(sample),

@@ -9,6 +9,7 @@ import type { BlockStore } from "@quorate/store";
 import { MAX_BACKLOG_BYTES, type Wal } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
 import type { Metrics } from "./index.ts";
+import { showRegistry } from "./registry.ts";
 
 export interface SampleSources {
   readonly store: Pick<BlockStore, "base">;
@@ -35,6 +36,7 @@ export function sampleNode(metrics: Metrics, sources: SampleSources): void {
   metrics.beforeScrape(async () => {
     showExecution(metrics, sources);
     showRound(metrics, sources.core());
+    showRegistry(metrics.registry, sources.chain());
     metrics.queues.note("wal", sources.wal.backlogBytes, MAX_BACKLOG_BYTES);
     metrics.comet.state.blockStoreBaseHeight.set(sources.store.base);
     if (sources.mempool !== null) {
