@@ -62,6 +62,25 @@ describe("the scheduler", () => {
     assert.deepEqual(seen, ["first 0", "second 10", "third 20", "fourth 22"]);
   });
 
+  it("lets a paused machine go on before its time, with what waited for it and with what it had to compute", async () => {
+    const scheduler = new Scheduler();
+    const paused = new Machine(scheduler);
+    const seen: number[] = [];
+    paused.pauseUntil(1_000);
+    for (let i = 0; i < 2; i++) {
+      paused.after(1, () => {
+        seen.push(scheduler.now);
+        paused.charge(3);
+      });
+    }
+    scheduler.after(50, () => paused.resume());
+    await scheduler.run(100, () => false);
+    assert.deepEqual(seen, [50, 53]);
+    paused.after(1, () => seen.push(scheduler.now));
+    assert.equal(await scheduler.run(2_000, () => false), "idle");
+    assert.deepEqual(seen, [50, 53, 56]);
+  });
+
   it("touches each event of a backlog a few times, however long the backlog is", async () => {
     const scheduler = new Scheduler();
     const busy = new Machine(scheduler);

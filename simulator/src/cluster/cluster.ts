@@ -179,13 +179,16 @@ export class Cluster {
   }
 
   /**
-   * The network loses nothing any more. Starts whoever is down, and from now on whoever still ends over what a fault has
-   * done to it.
+   * The network loses nothing any more. Whoever is paused goes on, whoever is down starts, and so does from now on whoever
+   * still ends over what a fault has done to it.
    */
   keepUp(): void {
     this.#keepUp = true;
     for (const path of this.#paths.values()) path.faithful = true;
-    for (const node of this.members.keys()) this.start(node);
+    for (const node of this.members.keys()) {
+      this.#resume(node);
+      this.start(node);
+    }
   }
 
   /** SIGTERM. */
@@ -280,11 +283,21 @@ export class Cluster {
   }
 
   pause(node: number, ms: number): void {
-    const process = this.member(node).process;
-    if (process === null) return;
-    process.machine.pauseUntil(this.scheduler.now + ms);
+    const machine = this.member(node).process?.machine;
+    if (machine === undefined) return;
+    const until = this.scheduler.now + ms;
+    machine.pauseUntil(until);
     this.#watch.life(node, "pause", `${Math.round(ms)} ms`);
-    this.scheduler.after(ms, () => this.#watch.life(node, "resume", ""));
+    this.scheduler.after(ms, () => {
+      if (machine.pausedUntilMs === until && !machine.dead) this.#watch.life(node, "resume", "");
+    });
+  }
+
+  #resume(node: number): void {
+    const machine = this.member(node).process?.machine;
+    if (machine === undefined || machine.pausedUntilMs <= this.scheduler.now) return;
+    machine.resume();
+    this.#watch.life(node, "resume", "");
   }
 
   arm(node: number, crash: ArmedCrash): void {

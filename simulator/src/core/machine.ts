@@ -16,11 +16,13 @@ export interface Skew {
  * to come. Every port of the process works through it, so a dead process does nothing any more.
  */
 export class Machine implements Owner {
-  busyUntilMs = 0;
   dead = false;
+  /** Stopped until then, whatever it has to do. */
+  pausedUntilMs = 0;
   /** Computed so far, ms: here, and by worker threads beside it. */
   spentMs = 0;
   workersMs = 0;
+  #workUntilMs = 0;
   readonly #scheduler: Scheduler;
 
   constructor(scheduler: Scheduler) {
@@ -31,15 +33,25 @@ export class Machine implements Owner {
     return this.#scheduler.now;
   }
 
+  get busyUntilMs(): number {
+    return Math.max(this.#workUntilMs, this.pausedUntilMs);
+  }
+
   /** The processor computes for `ms`: everything later waits. */
   charge(ms: number): void {
     this.spentMs += ms;
-    this.busyUntilMs = Math.max(this.busyUntilMs, this.now) + ms;
+    this.#workUntilMs = Math.max(this.busyUntilMs, this.now) + ms;
   }
 
   /** Stopped until then (SIGSTOP): timers fire late and all at once. */
   pauseUntil(ms: number): void {
-    this.busyUntilMs = Math.max(this.busyUntilMs, ms);
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, ms);
+  }
+
+  /** Goes on now (SIGCONT). */
+  resume(): void {
+    this.pausedUntilMs = this.now;
+    this.#scheduler.freed(this);
   }
 
   after(ms: number, callback: () => void): () => void {

@@ -70,6 +70,12 @@ export class Scheduler {
     };
   }
 
+  /** The owner is free earlier than it said: what waits for it is due. */
+  freed(owner: Owner): void {
+    const next = this.#waiting.get(owner)?.first;
+    if (next !== undefined) this.#queue.push({ at: this.#now, order: next.order, asked: owner });
+  }
+
   /**
    * Carries out events until `done` answers true (asked before each), nothing is left, or `untilMs` is reached.
    * Rejects when a callback throws: nothing that runs here may.
