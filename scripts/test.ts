@@ -170,7 +170,7 @@ const plan: readonly Part[] =
         {
           files: [
             ...glob("packages/*/test/**/*.test.ts"),
-            ...glob("{campaigns,conformance,fuzz,mutants,simulator,specs}/test/**/*.test.ts"),
+            ...glob("{bench,campaigns,conformance,fuzz,mutants,simulator,specs}/test/**/*.test.ts"),
             ...glob("scripts/test/**/*.test.ts"),
           ],
           concurrency: availableParallelism(),

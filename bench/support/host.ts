@@ -1,5 +1,10 @@
 /** One node in a process of its own, for benchmarks: config as JSON in argv, a line of figures every N heights. */
-import { createLogger, createNode, type NodeConfig } from "@quorate/node";
+import { enableCompileCache } from "node:module";
+import type { NodeConfig } from "@quorate/node";
+
+// As the command does: a start from sources compiles them, and holds the compiler in memory, only the first time.
+enableCompileCache();
+const { createLogger, createNode } = await import("@quorate/node");
 
 const [configText, everyText] = process.argv.slice(2);
 const config = JSON.parse(configText ?? "null") as NodeConfig;

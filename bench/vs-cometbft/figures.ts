@@ -1,64 +1,82 @@
-/** What is compared, how often, and the goals: the one table that the command, the JSON and the document read. */
+/** What is compared with CometBFT: what it is, the goals, and how often each side is measured. */
+import { ours, type Row, ratio } from "../support/comparison.ts";
 
-export type Better = "less" | "more";
-
-export interface Goal {
-  /** Of our median over the opponent's, or of our median alone. */
-  readonly of: "ratio" | "ours";
-  readonly kind: "below" | "at most" | "at least";
-  readonly bound: number;
+export interface Figure {
+  readonly title: string;
+  readonly rows: readonly Row[];
+  /** Repetitions of each side, and with `--full`; 0: only there. */
+  readonly repetitions: readonly [short: number, full: number];
 }
 
-export interface Row {
-  readonly metric: string;
-  readonly unit: string;
-  readonly goals: readonly Goal[];
-}
+const height = { metric: "height", unit: "ms" } as const;
+const cpu = { metric: "cpu", unit: "CPU ms per height of all" } as const;
 
-const ratio = (kind: Goal["kind"], bound: number): Goal => ({ of: "ratio", kind, bound });
-const ours = (kind: Goal["kind"], bound: number): Goal => ({ of: "ours", kind, bound });
+const decidedMb: readonly Row[] = [
+  { metric: "decided", unit: "MB/s", goals: [ratio("at least", 3)] },
+  { metric: "cpu_per_mb", unit: "CPU ms of all", goals: [] },
+];
 
-/** Rows of each figure; a metric without goals is shown beside the others. */
-export const ROWS = {
-  P1: [
-    { metric: "height", unit: "ms", goals: [ours("at most", 5.5), ratio("below", 0.5)] },
-    { metric: "cpu", unit: "CPU ms/height", goals: [ratio("below", 1)] },
-    { metric: "interval_p95", unit: "ms", goals: [] },
-  ],
-  "P2-1MB": [
-    { metric: "decided", unit: "MB/s", goals: [ratio("at least", 3)] },
-    { metric: "cpu_per_mb", unit: "CPU ms/MB", goals: [] },
-  ],
-  "P2-4MB": [
-    { metric: "decided", unit: "MB/s", goals: [ratio("at least", 3)] },
-    { metric: "cpu_per_mb", unit: "CPU ms/MB", goals: [] },
-  ],
-  P11: [{ metric: "decided", unit: "tx/s", goals: [ratio("at least", 2)] }],
-  P12: [{ metric: "synced", unit: "blocks/s", goals: [ratio("at least", 4)] }],
-  "P8-10": [
-    { metric: "height", unit: "ms", goals: [ratio("below", 0.5)] },
-    { metric: "cpu", unit: "CPU ms/height", goals: [] },
-  ],
-  "P8-20": [
-    { metric: "height", unit: "ms", goals: [ratio("below", 0.5)] },
-    { metric: "cpu", unit: "CPU ms/height", goals: [] },
-  ],
-  "P9-kill": [{ metric: "longest_gap", unit: "ms", goals: [ours("at most", 1000)] }],
-  "P9-term": [{ metric: "longest_gap", unit: "ms", goals: [ours("at most", 300)] }],
-  P10: [{ metric: "rss", unit: "MB/node", goals: [ours("at most", 160)] }],
-} as const satisfies Readonly<Record<string, readonly Row[]>>;
+export const FIGURES = {
+  P1: {
+    title: "4 validators, empty blocks",
+    rows: [
+      { ...height, goals: [ours("at most", 5.5), ratio("below", 0.5)] },
+      { ...cpu, goals: [ratio("below", 1)] },
+      { metric: "interval_p95", unit: "ms", goals: [] },
+    ],
+    repetitions: [3, 5],
+  },
+  "P2-1MB": {
+    title: "4 validators, blocks of 1 MiB, each proposer its own transactions of 65 kB",
+    rows: decidedMb,
+    repetitions: [2, 3],
+  },
+  "P2-4MB": {
+    title: "4 validators, blocks of 4 MiB, each proposer its own transactions of 65 kB",
+    rows: decidedMb,
+    repetitions: [2, 3],
+  },
+  P11: {
+    title: "4 validators, transactions of 200 bytes that all nodes hear of, blocks up to 1 MiB",
+    rows: [{ metric: "decided", unit: "tx/s", goals: [ratio("at least", 2)] }],
+    repetitions: [2, 3],
+  },
+  P12: {
+    title: "a fresh full node follows 2000 empty blocks of a chain at rest",
+    rows: [{ metric: "synced", unit: "blocks/s", goals: [ratio("at least", 4)] }],
+    repetitions: [1, 2],
+  },
+  "P8-10": {
+    title: "10 validators, empty blocks",
+    rows: [
+      { ...height, goals: [ratio("below", 0.5)] },
+      { ...cpu, goals: [] },
+    ],
+    repetitions: [2, 3],
+  },
+  "P8-20": {
+    title: "20 validators, empty blocks",
+    rows: [
+      { ...height, goals: [ratio("below", 0.5)] },
+      { ...cpu, goals: [] },
+    ],
+    repetitions: [1, 2],
+  },
+  "P9-kill": {
+    title: "kill -9 of the proposer of 4: the longest gap between blocks until its next turn is over",
+    rows: [{ metric: "longest_gap", unit: "ms", goals: [ours("at most", 1000)] }],
+    repetitions: [3, 5],
+  },
+  "P9-term": {
+    title: "SIGTERM to the proposer of 4: the longest gap between blocks until its next turn is over",
+    rows: [{ metric: "longest_gap", unit: "ms", goals: [ours("at most", 300)] }],
+    repetitions: [3, 5],
+  },
+  P10: {
+    title: "4 validators, resident memory of a node after 10,000 empty heights",
+    rows: [{ metric: "rss", unit: "MB", goals: [ours("at most", 160)] }],
+    repetitions: [0, 1],
+  },
+} as const satisfies Readonly<Record<string, Figure>>;
 
-export type FigureId = keyof typeof ROWS;
-
-export const TITLES: Readonly<Record<FigureId, string>> = {
-  P1: "4 validators, empty blocks",
-  "P2-1MB": "4 validators, blocks of 1 MiB, each proposer its own transactions of 65 kB",
-  "P2-4MB": "4 validators, blocks of 4 MiB, each proposer its own transactions of 65 kB",
-  P11: "4 validators, transactions of 200 bytes, gossiped, blocks up to 1 MiB",
-  P12: "a fresh full node follows 2000 empty blocks of a chain at rest",
-  "P8-10": "10 validators, empty blocks",
-  "P8-20": "20 validators, empty blocks",
-  "P9-kill": "kill -9 of the proposer of 4: the longest gap between blocks afterwards",
-  "P9-term": "SIGTERM to the proposer of 4: the longest gap between blocks afterwards",
-  P10: "resident memory after 10,000 empty heights",
-};
+export type FigureId = keyof typeof FIGURES;

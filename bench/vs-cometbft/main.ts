@@ -5,14 +5,15 @@
  * when the opponent cannot be had, a figure cannot be taken, or a goal is missed.
  */
 import { parseArgs } from "node:util";
-import { environment, writeResults } from "../support/results.ts";
+import { writeDocument } from "../report/write.ts";
+import { type Comparison, type Metrics, shortfalls, tableOf } from "../support/comparison.ts";
+import { environment, mergeComparisons } from "../support/results.ts";
 import { cometbftSide } from "./cometbft.ts";
-import { type FigureId, ROWS } from "./figures.ts";
+import { FIGURES, type FigureId } from "./figures.ts";
 import type { Side } from "./network.ts";
 import { COMETBFT, cometbft, OpponentError } from "./opponent.ts";
 import { quorateSide } from "./quorate.ts";
-import { type Comparison, type Taken, tableOf, verdicts } from "./report.ts";
-import { type Metrics, SCENARIOS } from "./scenarios.ts";
+import { SCENARIOS } from "./scenarios.ts";
 
 const { values } = parseArgs({
   options: {
@@ -25,31 +26,17 @@ const { values } = parseArgs({
   },
 });
 
-/** Repetitions of each side; long figures are taken less often. */
-const REPETITIONS: Readonly<Record<FigureId, { readonly short: number; readonly full: number }>> = {
-  P1: { short: 3, full: 5 },
-  "P2-1MB": { short: 2, full: 3 },
-  "P2-4MB": { short: 2, full: 3 },
-  P11: { short: 2, full: 3 },
-  P12: { short: 1, full: 2 },
-  "P8-10": { short: 2, full: 3 },
-  "P8-20": { short: 1, full: 2 },
-  "P9-kill": { short: 3, full: 5 },
-  "P9-term": { short: 3, full: 5 },
-  P10: { short: 0, full: 1 },
-};
-
 const progress = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
 const wanted = values.only?.split(",");
-const ids = (Object.keys(ROWS) as FigureId[]).filter((id) =>
+const ids = (Object.keys(FIGURES) as FigureId[]).filter((id) =>
   wanted === undefined
-    ? values.full || REPETITIONS[id].short > 0
+    ? values.full || FIGURES[id].repetitions[0] > 0
     : wanted.some((name) => id === name || id.startsWith(`${name}-`)),
 );
 if (ids.length === 0) {
-  progress(`--only takes ${Object.keys(ROWS).join(", ")}; P2, P8 and P9 stand for all of theirs`);
+  progress(`--only takes ${Object.keys(FIGURES).join(", ")}; P2, P8 and P9 stand for all of theirs`);
   process.exit(2);
 }
 const endsAt = performance.now() + Number(values.minutes ?? (values.full ? 120 : 19)) * 60_000;
@@ -59,11 +46,13 @@ const sides = await opponents();
 const comparisons: Comparison[] = [];
 for (const id of ids) comparisons.push(await compare(id));
 
-const result = { ...environment(), full: values.full, opponent: COMETBFT, comparisons };
-if (!values["no-write"]) await writeResults("vs-cometbft", result);
-console.log(values.json ? JSON.stringify(result) : tableOf(comparisons));
-const missed = verdicts(comparisons).filter(({ met }) => !met);
-for (const { what } of missed) progress(`missed: ${what}`);
+if (!values["no-write"]) {
+  await mergeComparisons("vs-cometbft", comparisons);
+  await writeDocument();
+}
+console.log(values.json ? JSON.stringify({ comparisons }) : tableOf(comparisons));
+const missed = shortfalls(comparisons);
+for (const what of missed) progress(`missed: ${what}`);
 process.exit(missed.length === 0 ? 0 : 1);
 
 async function opponents(): Promise<{ readonly consensus: Side; readonly sync: Side }> {
@@ -80,16 +69,15 @@ async function opponents(): Promise<{ readonly consensus: Side; readonly sync: S
 
 /** Both sides in turn, and in the other order every second time. */
 async function compare(id: FigureId): Promise<Comparison> {
-  const repetitions =
-    values.reps === undefined
-      ? Math.max(1, REPETITIONS[id][values.full ? "full" : "short"])
-      : Number(values.reps);
+  const { title, rows, repetitions } = FIGURES[id];
+  const times =
+    values.reps === undefined ? Math.max(1, repetitions[values.full ? 1 : 0]) : Number(values.reps);
   const version = id === "P12" ? COMETBFT.sync : COMETBFT.consensus;
-  const taken: Record<Side["name"], Taken> = {
-    quorate: { samples: [], failures: [] },
-    cometbft: { samples: [], failures: [] },
+  const taken = {
+    quorate: { samples: [] as Metrics[], failures: [] as string[] },
+    cometbft: { samples: [] as Metrics[], failures: [] as string[] },
   };
-  for (let repetition = 0; repetition < repetitions; repetition++) {
+  for (let repetition = 0; repetition < times; repetition++) {
     const order = [id === "P12" ? sides.sync : sides.consensus, quorateSide];
     for (const side of repetition % 2 === 0 ? order : order.reverse()) {
       const mine = taken[side.name];
@@ -107,7 +95,9 @@ async function compare(id: FigureId): Promise<Comparison> {
       }
     }
   }
-  return { id, opponent: `CometBFT ${version}`, ...taken };
+  const opponent = `CometBFT ${version}`;
+  const { quorate: ours, cometbft: theirs } = taken;
+  return { id, title, opponent, full: values.full, on: environment(), rows, ours, theirs };
 }
 
 function shown(metrics: Metrics): string {

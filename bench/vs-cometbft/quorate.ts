@@ -13,9 +13,13 @@ const HOST = new URL("../support/host.ts", import.meta.url);
 /** The host's own reports to its parent, heights apart: the RPC is asked instead. */
 const NO_REPORTS = String(Number.MAX_SAFE_INTEGER);
 
-export const quorateSide: Side = { name: "quorate", make };
+export const quorateSide: Side = { name: "quorate", make: makeQuorate };
 
-async function make(options: NetworkOptions): Promise<Network> {
+export interface QuorateNetwork extends Network {
+  metricsPort(index: number): number;
+}
+
+export async function makeQuorate(options: NetworkOptions): Promise<QuorateNetwork> {
   const { validators, fullNodes = 0, blockBytes, spreadTxs = true } = options;
   const params = {
     ...DEFAULT_PARAMS,
@@ -26,10 +30,12 @@ async function make(options: NetworkOptions): Promise<Network> {
   const nodes = await Promise.all(
     made.configs.map(async ({ voteTrace: _untraced, ...config }, index) => {
       const rpc = await freePort();
+      const metrics = await freePort();
       // What only a validator has is a key in its home.
       if (index >= validators) await rm(homePaths(config.home).validatorKey);
       const p2p = { ...config.p2p, gossipTxs: spreadTxs, maxPeers: Math.max(32, made.configs.length) };
-      return { rpc, config: { ...config, p2p, rpcListen: `127.0.0.1:${rpc}` } };
+      const listen = { rpcListen: `127.0.0.1:${rpc}`, metricsListen: `127.0.0.1:${metrics}` };
+      return { rpc, metrics, config: { ...config, p2p, ...listen } };
     }),
   );
   const children = new Children();
@@ -48,6 +54,7 @@ async function make(options: NetworkOptions): Promise<Network> {
   return {
     validators,
     rpcPort,
+    metricsPort: (index) => nodes[index]?.metrics ?? 0,
     startNode,
     async start(limitMs) {
       for (let index = 0; index < validators; index++) await startNode(index);

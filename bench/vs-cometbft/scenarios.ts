@@ -1,4 +1,5 @@
 /** One repetition of each figure on one side. Every wait is bounded; a figure that cannot be taken throws, saying why. */
+import type { Metrics } from "../support/comparison.ts";
 import { median } from "../support/measure.ts";
 import { rssMb } from "../support/processes.ts";
 import type { FigureId } from "./figures.ts";
@@ -6,8 +7,6 @@ import { startLoad } from "./load.ts";
 import type { Network, NetworkOptions, Side } from "./network.ts";
 import { addressOf, heightOf, metas, now, pause, reached, roundStateOf } from "./rpc.ts";
 import { interval, intervals, measureWindow, type Window, type WindowOptions } from "./window.ts";
-
-export type Metrics = Readonly<Record<string, number>>;
 
 export interface Effort {
   readonly full: boolean;

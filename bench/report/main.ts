@@ -1,0 +1,4 @@
+/** Writes docs/performance.md and its plots from bench/results: `npm run bench:report`. */
+import { writeDocument } from "./write.ts";
+
+await writeDocument();
