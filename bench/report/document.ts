@@ -24,6 +24,24 @@ export function documentFiles(results: Results): ReadonlyMap<string, string> {
   return files;
 }
 
+const COMMANDS = table([
+  ["command", "what it measures", "time"],
+  ["`npm run bench:vs-cometbft`", "the tables beside CometBFT; `--only P1,P2` for some", "below 20 minutes"],
+  [
+    "`npm run bench:vs-cometbft -- --full`",
+    "long windows, more repetitions, memory after 10,000 heights",
+    "about an hour",
+  ],
+  ["`npm run bench:geth`", "the tables with Geth", "about 6 minutes"],
+  ["`npm run bench:stages`", "one height step by step", "half a minute"],
+  ["`npm run bench:verify`", "signatures per second of each backend", "below 5 minutes"],
+  [
+    "`npm run bench:height`, `bench:network`, `bench:durability`, `bench:costs`, `bench:fresh-clone`",
+    "single parts, printed and not kept here",
+    "minutes",
+  ],
+]);
+
 const INTRODUCTION = `# Performance
 
 Written by the benchmarks themselves from \`bench/results/*.json\` (\`npm run bench:report\` writes it again without measuring
@@ -31,13 +49,7 @@ anything; a test compares the two). Figures belong to the machine that they were
 mean something elsewhere.** Every figure is the median of its repetitions, with least and most beside it; both sides take
 turns on the same machine. A missed goal is shown as missed, a repetition that gave nothing is named.
 
-| command | what it measures | time |
-| --- | --- | --- |
-| \`npm run bench:vs-cometbft\` | the tables beside CometBFT; \`--full\` for long windows, more repetitions and memory after 10,000 heights; \`--only P1,P2\` for some | below 20 minutes |
-| \`npm run bench:geth\` | the tables with Geth | about 6 minutes |
-| \`npm run bench:stages\` | one height step by step | half a minute |
-| \`npm run bench:verify\` | signatures per second of each backend | below 5 minutes |
-| \`npm run bench:height\`, \`bench:network\`, \`bench:durability\`, \`bench:costs\`, \`bench:fresh-clone\` | single parts, printed and not kept here | minutes |
+${COMMANDS}
 
 What a height may cost in messages, bytes, signatures, syncs and allocations is held by a test of \`npm test\`
 (\`packages/node/test/ceilings.json\`): counts are the same on a slow machine, times are not.`;
@@ -110,10 +122,13 @@ function where({ taken, commit, dirty, machine, node }: Environment): string {
   return `${taken.slice(0, 16).replace("T", " ")} UTC, commit ${commit.slice(0, 10)}${changed}, ${machine}, Node ${node}`;
 }
 
+/** Columns padded, as the formatter wants them. */
 function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(3, ...rows.map((row) => row[at]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
   const [head = [], ...rest] = rows;
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rest.map(line)].join("\n");
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rest.map(line)].join("\n");
 }
 
 function list(items: readonly string[]): string {
