@@ -51,6 +51,7 @@ export type NetworkEvent =
       readonly accounts: readonly { readonly address: `0x${string}`; readonly private_key: `0x${string}` }[];
     }
   | CommitFacts
+  | { readonly event: "demo"; readonly step: string; readonly ok: boolean; readonly height: number }
   | { readonly event: "node"; readonly name: string; readonly state: string; readonly exit?: number }
   | {
       readonly event: "done";

@@ -1,122 +1,145 @@
-/** Validators come, change and go by transactions alone, while the chain goes on: processes, commands and embedded clients. */
+/** Validators come, change, are punished and go before the user's eyes, while the chain goes on: `testnet --demo validators`. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, afterEach, before, describe, test } from "node:test";
-import { findOracle, run } from "../../packages/rpc/test/oracle.ts";
-import { ethChain } from "./support/eth.ts";
-import { LiveNetwork } from "./support/live.ts";
-import { judgeVotes } from "./support/votes.ts";
-import { rpc, validator } from "./support.ts";
+import { after, before, describe, test } from "node:test";
+import { findOracle, type Run, run } from "../../packages/rpc/test/oracle.ts";
+import { RunningDemo } from "./support/demo.ts";
+import { messagesOf } from "./support/votes.ts";
+import { type Ended, rpc, validator } from "./support.ts";
 
 const oracle = await findOracle();
 
-interface InForce {
-  readonly height: number;
-  readonly power: string;
-  readonly in_force: number;
-}
+const STEPS = ["join", "power", "punishment", "exit", "params", "light-client", "agreement", "pace"];
 
-interface SetPage {
-  readonly validators: readonly { readonly address: string; readonly voting_power: string }[];
-}
+describe("a validator set that lives", { timeout: 600_000 }, () => {
+  let demo: RunningDemo;
+  let ended: Ended;
+  /** What CometBFT's light client said after each change of the set. */
+  const verdicts: Run[] = [];
+  let stranger: Ended;
+  let printed: Ended;
+  let again: Ended;
+  let listed: Ended;
+  let powers: readonly string[];
 
-describe("a validator set that changes", { timeout: 600_000 }, () => {
-  let net: LiveNetwork;
-  let ownerKey: string;
   before(async () => {
-    net = await LiveNetwork.start("--validators", "4", "--full", "1", "--load", "1");
-    ownerKey = join(net.home, "registry-owner.json");
-    writeFileSync(ownerKey, JSON.stringify(net.accounts[0]), { mode: 0o600 });
-  });
-  afterEach((context) => {
-    if ("diagnostic" in context && "passed" in context && context.passed === false) {
-      context.diagnostic(net.logTails());
-    }
+    demo = await RunningDemo.start("validators", "--load", "1");
+    const [primary, witness] = [demo.node("node0").rpc, demo.node("node4").rpc];
+    const judge = async (): Promise<void> => {
+      if ("path" in oracle) verdicts.push(await run(oracle.path, ["rpc", "-witness", witness, primary]));
+    };
+    await demo.step("join");
+    stranger = await validator("join", "--home", demo.node("node4").home);
+    printed = await validator("join", "--home", demo.node("node4").home, "--print");
+    await judge();
+    await demo.step("punishment");
+    await judge();
+    const { height } = await demo.step("exit");
+    again = await validator("exit", "--home", demo.node("node3").home);
+    listed = await validator("validators", "--node", demo.node("node3").rpc);
+    const set = await rpc<{ validators: readonly { voting_power: string }[] }>(
+      primary,
+      `validators?height=${height}`,
+    );
+    powers = set.validators.map((row) => row.voting_power);
+    await judge();
+    ended = await demo.network.ended;
   });
   after(async () => {
-    await net?.dispose();
+    await demo?.dispose();
   });
 
-  const powers = async (height: number, of = "node0"): Promise<ReadonlyMap<string, string>> => {
-    const { rpc: url } = await net.node(of);
-    const { validators } = await rpc<SetPage>(url, `validators?height=${height}`);
-    return new Map(validators.map((row) => [row.address, row.voting_power]));
-  };
-  const command = async (name: string, ...words: readonly string[]): Promise<InForce> => {
-    const [first = "", ...rest] = words;
-    const { home } = await net.node(name);
-    const ended = await validator(first, ...rest, "--home", home, "--json", "--timeout", "180");
+  test("every step holds, and it ends by itself with exit 0", () => {
     assert.equal(ended.code, 0, ended.err);
-    return JSON.parse(ended.out) as InForce;
-  };
-
-  test("a full node's key is registered, validates two heights later, and its votes are in the commits", async () => {
-    const { address } = await net.node("node4");
-    const joined = await command("node4", "join", "--power", "5", "--key", ownerKey);
-    assert.equal((await powers(joined.height + 1)).get(address), undefined);
-    assert.equal((await powers(joined.height + 2)).get(address), "5");
-    await net.advances(2);
-    await net.signs("node4");
+    const lines = demo.network.lines.filter((line) => line.startsWith('{"event":"demo"'));
+    assert.deepEqual(
+      demo.steps.map(({ step, ok }) => [step, ok]),
+      STEPS.map((step) => [step, true]),
+      ended.err,
+    );
+    assert.match(lines[0] ?? "", /^\{"event":"demo","step":"join","ok":true,"height":\d+\}$/);
+    const done = demo.network.events.at(-1);
+    assert.ok(done?.event === "done" && done.ok && !done.diverged, ended.err);
   });
 
-  test("who is not the registry's owner is told who is, and what to hand over", async () => {
-    const { home } = await net.node("node4");
-    const refused = await validator("join", "--home", home);
-    assert.equal(refused.code, 3, refused.err);
-    assert.match(refused.err, /0x[0-9a-f]{40} is/);
-    const printed = await validator("join", "--home", home, "--print");
+  test("who equivocates is stopped by its own node with exit 5; no other node ends", () => {
+    const ends = demo.network.events.flatMap((event) =>
+      event.event === "node" && event.state === "dead" ? [[event.name, event.exit]] : [],
+    );
+    assert.deepEqual(ends, [["node1", 5]]);
+    const exit = JSON.parse(readFileSync(join(demo.node("node1").home, "data", "last-exit.json"), "utf8"));
+    assert.equal(exit.code, 5);
+    assert.match(
+      exit.what,
+      /this validator's key for height \d+ round \d+ was received that this node did not sign/,
+    );
+  });
+
+  test("the only contradiction that any node saw is the scripted one: two precommits of one height, both of node1's key", () => {
+    const { address } = demo.node("node1");
+    for (const { name, home } of demo.nodes) {
+      for (const { address: of } of demo.nodes) {
+        const places = new Map<string, Set<string>>();
+        for (const { height, round, type, sign_bytes } of messagesOf(home, of)) {
+          const place = `${type} ${height}/${round}`;
+          places.set(place, (places.get(place) ?? new Set()).add(sign_bytes));
+        }
+        const twice = [...places].filter(([, signed]) => signed.size > 1).map(([place]) => place);
+        assert.ok(
+          of === address ? twice.every((place) => place.startsWith("precommit")) : twice.length === 0,
+          `${name}: ${twice}`,
+        );
+      }
+    }
+    const done = demo.network.events.at(-1);
+    assert.equal(
+      done?.event === "done" && done.conflicting_signatures,
+      0,
+      "the script's own are not counted",
+    );
+  });
+
+  test("the set is as played: one joined and has more power, one was punished, one left", () => {
+    assert.deepEqual([...powers].sort(), ["10", "10", "15"]);
+    const { address: punished } = demo.node("node1");
+    const { address: left } = demo.node("node3");
+    assert.equal(listed.code, 0, listed.err);
+    assert.match(listed.out, new RegExp(`${punished} +0 +tombstoned`));
+    assert.match(listed.out, new RegExp(`${left} +0 +leaving`));
+  });
+
+  test("who joined proposes, and says that it validates; who left says that it goes on as a full node", () => {
+    const { address } = demo.node("node4");
+    const proposers = demo.network.commits().map(({ proposer }) => proposer);
+    assert.ok(proposers.includes(address));
+    const logOf = (name: string): string => readFileSync(join(demo.node(name).home, "node.log"), "utf8");
+    assert.match(logOf("node4"), /this node's key is in the set: it validates/);
+    assert.match(logOf("node3"), /this node's key left the set: it goes on as a full node/);
+  });
+
+  test("CometBFT's light client follows through every change, with a second node as witness", {
+    skip: "absent" in oracle ? `CometBFT's library does not judge here: ${oracle.absent}` : false,
+  }, () => {
+    assert.equal(verdicts.length, 3);
+    for (const verdict of verdicts) {
+      assert.equal(verdict.code, 0, verdict.output);
+      assert.match(verdict.output, /OK \d+\s*$/);
+    }
+  });
+
+  test("who is not the registry's owner is told who is, and what to hand over; who left cannot leave again", () => {
+    assert.equal(stranger.code, 3, stranger.err);
+    assert.match(stranger.err, /0x[0-9a-fA-F]{40} is/);
     assert.equal(printed.code, 0, printed.err);
     const { call } = JSON.parse(printed.out) as { call: { data: string; to: string } };
     assert.match(call.data, /^0x[0-9a-f]{8}/);
-  });
-
-  test("its power rises above that of the others by the registry owner's word", async () => {
-    const { address } = await net.node("node4");
-    const raised = await command("node0", "power", address, "12", "--key", ownerKey);
-    assert.equal((await powers(raised.height + 2)).get(address), "12");
-    const proposers = async (): Promise<boolean> => {
-      await net.advances(1);
-      return net.commitsOf("node0").some((commit) => commit.proposer === address);
-    };
-    while (!(await proposers()));
-  });
-
-  test("one leaves by its owner's withdrawal request and goes on as a full node", async () => {
-    const { address, rpc: url } = await net.node("node3");
-    const left = await command("node3", "exit");
-    assert.equal((await powers(left.height + 2, "node3")).get(address), undefined);
-    await net.advances(4);
-    const listed = await validator("validators", "--node", url);
-    assert.equal(listed.code, 0, listed.err);
-    assert.match(listed.out, new RegExp(`${address} +0 +leaving`));
-    const again = await validator("exit", "--home", (await net.node("node3")).home);
     assert.equal(again.code, 3, again.err);
   });
 
-  test("all nodes and clients have the same blocks", async (t) => {
-    const height = (await net.advances(2)) - 1;
-    const late = net.commitsOf("node0").filter(({ round }) => round > 0);
-    t.diagnostic(`${late.length} of ${net.commitsOf("node0").length} heights took more than one round`);
-    assert.deepEqual(net.divergedHeights(), []);
-    const chains = await Promise.all((await net.nodes()).map(({ eth_rpc }) => ethChain(eth_rpc, height)));
-    for (const chain of chains) assert.deepEqual(chain, chains[0]);
-  });
-
-  test("CometBFT's light client follows through all changes, with a second node as witness", {
-    skip: "absent" in oracle ? `CometBFT's library does not judge here: ${oracle.absent}` : false,
-  }, async () => {
-    const [{ rpc: primary }, { rpc: witness }] = [await net.node("node0"), await net.node("node4")];
-    const path = "path" in oracle ? oracle.path : "";
-    const verdict = await run(path, ["rpc", "-witness", witness, primary]);
-    assert.equal(verdict.code, 0, verdict.output);
-    assert.match(verdict.output, /OK \d+\s*$/);
-  });
-
-  test("nobody ever signed two different messages for one height, round and type", async () => {
-    const nodes = await net.nodes();
-    const { code } = await net.network.stop();
-    assert.equal(code, 0);
-    assert.deepEqual(judgeVotes(nodes.map(({ home }) => home)).conflicts, []);
+  test("what a demo left is not taken up again: a start of the same home says so", async () => {
+    const resumed = await validator("testnet", "--home", demo.home);
+    assert.equal(resumed.code, 3);
+    assert.match(resumed.err, /--demo validators left/);
   });
 });
