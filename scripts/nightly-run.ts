@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { lastLine, type NightlyCampaign, type Outcome, type Run } from "./nightly-table.ts";
+import { isReached, lastLine, type NightlyCampaign, type Outcome, type Run } from "./nightly-table.ts";
 import { type Totals, totalOf } from "./nightly-totals.ts";
 
 export interface Night {
@@ -49,7 +49,7 @@ export async function runNightly(night: Night): Promise<{ readonly ok: boolean; 
     const done = amount(after.count - before.count);
     rows.push([
       ...[name, bars, `${done} ${unit}`, failure ?? String(failed), amount(after.count)],
-      ...[target === 0 ? "all" : amount(target), after.count >= target ? "reached" : "BELOW ITS TARGET"],
+      ...[target === 0 ? "all" : amount(target), isReached(campaign, after) ? "reached" : "BELOW ITS TARGET"],
     ]);
   }
   return { ok: ok && !signal.aborted, lines: aligned(rows) };

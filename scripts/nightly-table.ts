@@ -3,7 +3,9 @@
  * and its share of the time.
  */
 
+import { SHARES } from "../campaigns/support/report.ts";
 import { TARGETS } from "../fuzz/targets/index.ts";
+import type { Total } from "./nightly-totals.ts";
 
 /** What a run of a campaign did. */
 export interface Outcome {
@@ -33,8 +35,10 @@ export interface NightlyCampaign {
   /** Bars that it serves, see docs/evidence. */
   readonly bars: string;
   readonly unit: string;
-  /** Units over all nights; 0 = as many as there are. */
+  /** Units over all nights; 0 = as many as there are, which is after {@link parts} seeds. */
   readonly target: number;
+  /** An enumeration is cut into so many parts, one a seed. */
+  readonly parts?: number;
   /** Of the whole time; the shares are made to fill it. */
   readonly share: number;
   /** Arguments of npm. */
@@ -61,10 +65,10 @@ function chaos(
   };
 }
 
-/** A sixteenth of an enumeration per run: sixteen seeds in a row are all of it. */
+/** A part of an enumeration per run: {@link SHARES} seeds in a row are all of it. */
 function crash(name: string, bars: string, share: number): NightlyCampaign {
   return {
-    ...{ name: `crash-${name}`, bars, unit: "cases", target: 0, share },
+    ...{ name: `crash-${name}`, bars, unit: "cases", target: 0, parts: SHARES, share },
     command: ({ seed }) => npmRun("crash", name, "--seed", String(seed), "--json"),
   };
 }
@@ -140,6 +144,11 @@ export const TABLE: readonly NightlyCampaign[] = [
   chaos("swarm", { bars: "R41 R42", unit: "scenes", target: 100, share: 2 }),
   chaos("soak", { bars: "R47", unit: "minutes", target: 60, share: 8 }),
 ];
+
+/** Whether all nights together did what they shall. */
+export function isReached({ target, parts = 0 }: NightlyCampaign, total: Total): boolean {
+  return total.next_seed >= parts && total.count >= target && total.runs > 0;
+}
 
 /** The table of docs/evidence/README.md. */
 export function tableText(table: readonly NightlyCampaign[]): string {

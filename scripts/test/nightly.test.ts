@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { runNightly } from "../nightly-run.ts";
-import { type NightlyCampaign, TABLE, tableText } from "../nightly-table.ts";
+import { isReached, type NightlyCampaign, TABLE, tableText } from "../nightly-table.ts";
 import { readTotals, type Totals, totalsText } from "../nightly-totals.ts";
 
 /** An npm project whose script `go` is this program; it finds the campaign's arguments in process.argv. */
@@ -91,6 +91,13 @@ test("what a campaign of crashes prints is what its row reads (they had grown ap
   const total = kept.at(-1)?.["crash-disk"];
   assert.ok((total?.count ?? 0) > 30, JSON.stringify(total));
   assert.equal(total?.next_seed, 1);
+});
+
+test("an enumeration is whole when each of its parts ran", () => {
+  const row = TABLE.find(({ name }) => name === "crash-wal")!;
+  const total = { unit: "cases", count: 1_000_000, failed: 0, runs: 15, minutes: 1 };
+  assert.equal(isReached(row, { ...total, next_seed: 15 }), false);
+  assert.equal(isReached(row, { ...total, next_seed: 16 }), true);
 });
 
 test("totals are read back as they were written, and none are there at first", () => {
