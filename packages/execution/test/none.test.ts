@@ -76,6 +76,16 @@ test("only transactions given here go to gossip, once", async () => {
   assert.deepEqual(await client.pendingTxs(), []);
 });
 
+test("what a block has taken meanwhile waits for gossip no more, so a node that never gossips holds no more than its pool", async () => {
+  const { store, client } = open();
+  await client.start(store.state);
+  for (const byte of [1, 2, 3]) client.submitLocal(tx(byte));
+  store.decide(store.propose([encodeEnvelope({ version: 0 }), tx(1), tx(3)]));
+  client.decided(1);
+  await client.getBuilt(store.state, store.attributes(), never);
+  assert.deepEqual(await client.pendingTxs(), [tx(2)]);
+});
+
 test("the pool is bounded in number and refuses what is too large or empty", async () => {
   const { client } = open();
   for (let index = 0; index < LIMITS.poolTxs; index++) {

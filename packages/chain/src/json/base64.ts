@@ -1,23 +1,28 @@
 /** Standard base64 with padding, as Go writes byte strings in JSON. Pure, for browsers and Node alike. */
 
+import { utf8Decode } from "@quorate/crypto";
+
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const VALUES: ReadonlyMap<string, number> = new Map(
-  [...ALPHABET].map((character, value) => [character, value]),
-);
+const PADDING = 0x3d;
+const CODES: Uint8Array = Uint8Array.from(ALPHABET, (character) => character.charCodeAt(0));
+/** By character code; what is no digit has a bit that no digit has. */
+const NO_DIGIT = 0x80;
+const VALUES: Uint8Array = new Uint8Array(128).fill(NO_DIGIT);
+for (const [value, code] of CODES.entries()) VALUES[code] = value;
 
 export function toBase64(bytes: Uint8Array): string {
-  const pieces: string[] = [];
+  const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  let at = 0;
   for (let i = 0; i < bytes.length; i += 3) {
-    const present = Math.min(3, bytes.length - i);
     const group = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    pieces.push(
-      ALPHABET.charAt(group >>> 18),
-      ALPHABET.charAt((group >>> 12) & 63),
-      present > 1 ? ALPHABET.charAt((group >>> 6) & 63) : "=",
-      present > 2 ? ALPHABET.charAt(group & 63) : "=",
-    );
+    text[at++] = CODES[group >>> 18] ?? 0;
+    text[at++] = CODES[(group >>> 12) & 63] ?? 0;
+    text[at++] = CODES[(group >>> 6) & 63] ?? 0;
+    text[at++] = CODES[group & 63] ?? 0;
   }
-  return pieces.join("");
+  const absent = (3 - (bytes.length % 3)) % 3;
+  text.fill(PADDING, text.length - absent);
+  return utf8Decode(text);
 }
 
 /** The bytes of canonical, padded base64, or null for anything else. */
@@ -25,19 +30,26 @@ export function fromBase64(text: string): Uint8Array | null {
   if (text.length % 4 !== 0) return null;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  const digits = text.length - padding;
+  const value = (i: number): number => (i < digits ? (VALUES[text.charCodeAt(i)] ?? NO_DIGIT) : 0);
   let position = 0;
   for (let i = 0; i < text.length; i += 4) {
-    const last = i + 4 === text.length;
-    let group = 0;
-    for (let j = 0; j < 4; j++) {
-      const isPadding = last && j >= 4 - padding;
-      const value = isPadding ? 0 : VALUES.get(text.charAt(i + j));
-      if (value === undefined) return null;
-      group = (group << 6) | value;
+    const a = value(i);
+    const b = value(i + 1);
+    const c = value(i + 2);
+    const d = value(i + 3);
+    if (((a | b | c | d) & NO_DIGIT) !== 0) return null;
+    const group = (a << 18) | (b << 12) | (c << 6) | d;
+    if (position + 3 <= bytes.length) {
+      bytes[position++] = group >>> 16;
+      bytes[position++] = (group >>> 8) & 0xff;
+      bytes[position++] = group & 0xff;
+      continue;
     }
-    for (let j = 2; j >= 0 && position < bytes.length; j--) bytes[position++] = (group >>> (8 * j)) & 0xff;
-    const unusedBits = last ? group & ((1 << (8 * padding)) - 1) : 0;
-    if (unusedBits !== 0) return null;
+    // The bits that padding leaves over have one canonical value.
+    if ((group & ((1 << (8 * padding)) - 1)) !== 0) return null;
+    bytes[position++] = group >>> 16;
+    if (padding === 1) bytes[position++] = (group >>> 8) & 0xff;
   }
   return bytes;
 }
