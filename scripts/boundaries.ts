@@ -18,6 +18,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   execution: ["chain", "crypto"],
   sync: ["chain", "crypto", "light"],
   light: ["chain", "crypto"],
+  proofs: ["chain", "crypto"],
   rpc: ["chain", "crypto"],
   node: [
     "chain",

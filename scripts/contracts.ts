@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 const DIRECTORY = join(import.meta.dirname, "..", "config", "contracts");
 
 /** Contracts with an artefact. */
-export const CONTRACTS: readonly string[] = ["ValidatorRegistry", "DepositContract"];
+export const CONTRACTS: readonly string[] = ["ValidatorRegistry", "DepositContract", "ConsensusHeader"];
 
 const SETTINGS = {
   optimizer: { enabled: true, runs: 1000 },

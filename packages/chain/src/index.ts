@@ -27,7 +27,7 @@ export * from "./hash/hashes.ts";
 export * from "./json/base64.ts";
 export * from "./json/evidence.ts";
 export * from "./json/keys.ts";
-export { lightBlockFromJson } from "./json/light-block.ts";
+export { headerFromJson, lightBlockFromJson } from "./json/light-block.ts";
 export * from "./json/params.ts";
 export * from "./json/shapes.ts";
 export * from "./limits.ts";

@@ -44,7 +44,8 @@ export function validator(value: unknown): Validator {
   };
 }
 
-function header(value: unknown): Header {
+/** @throws ChainError `DECODE`. */
+export function headerFromJson(value: unknown): Header {
   const json = readObject(value, "a header");
   const version = readObject(json["version"] ?? {}, "a version");
   const hash = (name: string): Uint8Array => readHex(json[name], name);
@@ -101,7 +102,7 @@ export function lightBlockFromJson(value: unknown): LightBlock {
   const validators = validatorSetFromList(readList(set["validators"], "validators").map(validator));
   const named = set["proposer"] === undefined || set["proposer"] === null ? null : validator(set["proposer"]);
   return {
-    signedHeader: { header: header(signed["header"]), commit: commit(signed["commit"]) },
+    signedHeader: { header: headerFromJson(signed["header"]), commit: commit(signed["commit"]) },
     validators: named === null ? validators : { ...validators, proposer: named },
   };
 }
