@@ -57,18 +57,26 @@ function keyCache(crypto: NodeCrypto, capacity: number): (publicKey: Uint8Array)
 }
 
 /**
- * A backend on the platform's OpenSSL with exactly ZIP-215's verdict. OpenSSL demands the equation without the
- * cofactor on canonical encodings, which implies ZIP-215's, so its accept is proof; what it rejects noble decides,
+ * Whether OpenSSL accepts, which proves a signature: it demands the equation without the cofactor on canonical encodings,
+ * and that implies ZIP-215's. Its refusal proves nothing. Without Node it never accepts.
+ */
+export function createProof(
+  options: { readonly cachedKeys?: number } = {},
+): (check: SignatureCheck) => boolean {
+  if (nodeCrypto === undefined) return () => false;
+  const { verify } = nodeCrypto;
+  const keyObject = keyCache(nodeCrypto, Math.max(1, options.cachedKeys ?? KEY_CACHE_SIZE));
+  return (check) =>
+    wellFormed(check) && verify(null, check.message, keyObject(check.publicKey), check.signature);
+}
+
+/**
+ * A backend on the platform's OpenSSL with exactly ZIP-215's verdict: its accept is proof, what it rejects noble decides,
  * at about twelve times the cost: count rejections against the peer that sent them. Without Node it is noble.
  */
 export function createNativeBackend(options: { readonly cachedKeys?: number } = {}): VerifierBackend {
-  if (nodeCrypto === undefined) return backendOf("native", nobleBackend.verify);
-  const { verify } = nodeCrypto;
-  const keyObject = keyCache(nodeCrypto, Math.max(1, options.cachedKeys ?? KEY_CACHE_SIZE));
-  return backendOf("native", (check) => {
-    if (!wellFormed(check)) return false;
-    return verify(null, check.message, keyObject(check.publicKey), check.signature) || verifyZip215(check);
-  });
+  const proves = createProof(options);
+  return backendOf("native", (check) => wellFormed(check) && (proves(check) || verifyZip215(check)));
 }
 
 /** The native backend of this process; its only state is a bounded cache of imported keys. */

@@ -9,7 +9,7 @@ export interface SignatureCheck {
 
 /**
  * An Ed25519 backend with exactly ZIP-215's verdict. `native`: an OpenSSL accept is proof, its rejections go to noble.
- * `noble`: the oracle. `wasm` (later): true batches by random linear combination.
+ * `noble`: the oracle. `wasm` (`@quorate/crypto/wasm`): true batches by random linear combination.
  */
 export interface VerifierBackend {
   readonly name: "native" | "noble" | "wasm";
@@ -22,6 +22,8 @@ export interface VerifierBackend {
 export interface Verifier {
   /** Few live votes: in line, synchronously. */
   verifyNow(check: SignatureCheck): boolean;
+  /** Whether so few checks are better done at once, by `verifyNow`, than given to `verify`. */
+  suitsNow(count: number): boolean;
   /** Groups: commits, certificates, packs, block sync. Higher `priority` first; rejects when aborted or closed. */
   verify(
     checks: readonly SignatureCheck[],

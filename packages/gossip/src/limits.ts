@@ -48,8 +48,10 @@ export const LIMITS = {
   wantedBodies: 32,
   /** Bytes of parts and unfinished bodies held over all of them: four of the largest bodies. */
   collectedBytes: 67_108_864,
-  /** Signature checks in flight or waiting in the pool: 0.7 s of one core. */
+  /** Signature checks in flight or waiting in the pool: half a second of one core. */
   verifierQueue: 16_384,
+  /** Packed checks that the batch backend accepted, kept to be asked again should it be wrong: some 5000 votes. */
+  verifierAcceptedBytes: 1_048_576,
   /** Verifications that one peer may have in flight (certificates, large packs). */
   verificationsPerPeer: 64,
   /** Messages of one topic waiting for the end of the tick; more than a node of 512 validators ever emits. */

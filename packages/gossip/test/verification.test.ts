@@ -11,10 +11,10 @@ import {
 } from "@quorate/crypto";
 import fc from "fast-check";
 import { GossipError } from "../src/errors.ts";
+import { AuditedBackend, type Disagreement } from "../src/verification/audit.ts";
 import { packChecks, unpackChecks } from "../src/verification/packing.ts";
 import { createVerifier } from "../src/verification/pool.ts";
 import { PriorityQueue } from "../src/verification/queue.ts";
-import { sampledBackend } from "../src/verification/sampling.ts";
 import { seedOf } from "./support.ts";
 
 function check(label: string, good = true): SignatureCheck {
@@ -64,7 +64,11 @@ describe("a verifier", () => {
     const verifier = createVerifier({
       workers: 1,
       coldInline: 40,
-      metrics: { verified: (path, count) => paths.push(`${path} ${count}`), queue: () => undefined },
+      metrics: {
+        verified: (path, count) => paths.push(`${path} ${count}`),
+        queue: () => undefined,
+        disagreement: () => undefined,
+      },
     });
     try {
       const checks = Array.from({ length: 20 }, (_, i) => check(`cold${i}`, i !== 3));
@@ -144,7 +148,11 @@ describe("a verifier", () => {
     const verifier = createVerifier({
       workers: 1,
       coldInline: 0,
-      metrics: { verified: (path) => paths.push(path), queue: () => undefined },
+      metrics: {
+        verified: (path) => paths.push(path),
+        queue: () => undefined,
+        disagreement: () => undefined,
+      },
       spawn: (entry) => {
         const thread = new Worker(entry);
         threads.push(thread);
@@ -237,32 +245,190 @@ describe("a priority queue", () => {
   });
 });
 
-describe("a sampled backend", () => {
+describe("an audited backend", () => {
   const liar: VerifierBackend = {
     name: "wasm",
     verify: () => true,
     verifyBatch: (list) => list.map(() => true),
   };
-
-  it("lets the oracle decide where the two differ, and reports the difference", () => {
-    const differences: boolean[] = [];
-    const backend = sampledBackend(liar, nobleBackend, {
-      rate: 1,
-      random: () => 0.5,
-      onDifference: (_check, verdict) => differences.push(verdict),
+  const denier: VerifierBackend = {
+    ...liar,
+    verify: () => false,
+    verifyBatch: (list) => list.map(() => false),
+  };
+  /** An audited backend and what it found; `draw` is compared with a share of one half. */
+  const audited = (of: VerifierBackend, draw: number): { backend: AuditedBackend; found: Disagreement[] } => {
+    const found: Disagreement[] = [];
+    const backend = new AuditedBackend(of, {
+      share: 0.5,
+      random: () => draw,
+      oracle: nobleBackend,
+      onDisagreement: (each) => found.push(each),
     });
-    assert.deepEqual(backend.verifyBatch([check("a"), check("b", false)]), [true, false]);
-    assert.deepEqual(differences, [true]);
+    return { backend, found };
+  };
+
+  it("is out of use from the first wrong acceptance that is drawn on, the rest of its batch included", () => {
+    const { backend, found } = audited(liar, 0);
+    const group = [check("a"), check("b", false), check("c", false)];
+    assert.deepEqual(backend.verifyBatch(group), [true, false, false]);
+    assert.deepEqual(
+      found.map(({ verdict, check: of }) => [verdict, of]),
+      [
+        [true, group[1]],
+        [true, group[2]],
+      ],
+    );
+    assert.equal(backend.quarantined, true);
+    assert.equal(backend.verify(check("d", false)), false);
+    assert.equal(found.length, 2, "the oracle does everything now");
   });
 
-  it("asks again for every rejection, for nobody is penalised without it", () => {
-    const denier: VerifierBackend = { ...liar, verify: () => false };
-    const backend = sampledBackend(denier, nativeBackend, {
-      rate: 0,
-      random: () => 0.5,
-      onDifference: () => undefined,
+  it("asks again for every refusal, drawn or not: nobody is penalised for what OpenSSL accepts", () => {
+    const { backend, found } = audited(denier, 1);
+    assert.deepEqual(backend.verifyBatch([check("a", false), check("b")]), [false, true]);
+    assert.equal(found.length, 1);
+    assert.equal(backend.quarantined, true);
+  });
+
+  it("is trusted with what is not drawn, and as long as others agree", () => {
+    const { backend, found } = audited(liar, 0.5);
+    assert.deepEqual(backend.verifyBatch([check("a", false)]), [true]);
+    const honest = audited(nativeBackend, 0);
+    assert.deepEqual(honest.backend.verifyBatch([check("a"), check("b", false)]), [true, false]);
+    assert.deepEqual([...found, ...honest.found], []);
+    assert.equal(honest.backend.quarantined, false);
+  });
+});
+
+describe("a wrong batch backend in a thread", () => {
+  /** A thread whose batches accept everything; its second answer admits a disagreement. Told of the quarantine it dies. */
+  const liar = (): Worker =>
+    new Worker(
+      `const { parentPort } = require("node:worker_threads");
+       const check = { publicKey: new Uint8Array(32), message: new Uint8Array(0), signature: new Uint8Array(64) };
+       let answers = 0;
+       parentPort.on("message", ({ checks, quarantine }) => {
+         if (quarantine) process.exit(0);
+         const disagreements = answers++ === 0 ? [] : [{ check, verdict: true }];
+         const verdicts = new Uint8Array(16).fill(1);
+         parentPort.postMessage({ verdicts, checks, batched: true, disagreements }, [checks]);
+       });
+       parentPort.postMessage(null);`,
+      { eval: true },
+    );
+
+  it("is put out of use in all threads at once, and what it had accepted is verified again", async () => {
+    const events: string[] = [];
+    let disagreements = 0;
+    const threads: Worker[] = [];
+    const bad = check("counted", false);
+    const verifier = createVerifier({
+      workers: 1,
+      coldInline: 0,
+      inlineBelow: 1,
+      metrics: { verified: () => undefined, queue: () => undefined, disagreement: () => disagreements++ },
+      onQuarantine: ({ verdict }) => events.push(`quarantine, said ${verdict}`),
+      onFalseAcceptance: (of) =>
+        events.push(of.signature.join() === bad.signature.join() ? "false" : "other"),
+      spawn: (entry) => {
+        const thread = threads.length === 0 ? liar() : new Worker(entry);
+        threads.push(thread);
+        return thread;
+      },
     });
-    assert.equal(backend.verify(check("c")), true);
-    assert.equal(backend.verify(check("d", false)), false);
+    try {
+      const group = Array.from({ length: 16 }, (_, i) => (i === 9 ? bad : check(`g${i}`)));
+      assert.deepEqual(await verifier.verify(group), Array(16).fill(true), "the thread lies");
+      await verifier.verify(group.filter((each) => each !== bad).concat(check("other")));
+      // What was asked again came first, and to an honest thread.
+      assert.deepEqual(
+        await verifier.verify(group),
+        group.map((each) => each !== bad),
+      );
+      assert.deepEqual(events, ["quarantine, said true", "false"]);
+      assert.equal(disagreements, 1);
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("on this thread is put out of use as well, and the verdict is the oracle's", async () => {
+    const found: boolean[] = [];
+    const batches = new AuditedBackend(
+      { name: "wasm", verify: () => true, verifyBatch: (list) => list.map(() => true) },
+      { share: 1, onDisagreement: ({ verdict }) => found.push(verdict) },
+    );
+    const verifier = createVerifier({ workers: 0, batches });
+    const group = Array.from({ length: 5 }, (_, i) => check(`h${i}`, i !== 2));
+    assert.deepEqual(
+      await verifier.verify(group),
+      group.map((_, i) => i !== 2),
+    );
+    assert.deepEqual(found, [true]);
+    await verifier.close();
+  });
+});
+
+describe("what the main thread verifies itself", () => {
+  it("is bounded: above the budget small groups go to the threads, and time gives it back", async () => {
+    let now = 0;
+    const paths: string[] = [];
+    const verifier = createVerifier({
+      workers: 1,
+      coldInline: 0,
+      now: () => now,
+      metrics: {
+        verified: (path) => paths.push(path),
+        queue: () => undefined,
+        disagreement: () => undefined,
+      },
+    });
+    try {
+      let singly = 0;
+      while (verifier.suitsNow(1)) {
+        assert.equal(verifier.verifyNow(check("one")), true);
+        singly++;
+      }
+      assert.ok(singly >= 8 && singly <= 64, `${singly}`);
+      paths.length = 0;
+      assert.deepEqual(await verifier.verify([check("a"), check("b", false)]), [true, false]);
+      assert.deepEqual(paths, ["pool"]);
+      now += 100;
+      assert.equal(verifier.suitsNow(7), true);
+      assert.equal(verifier.suitsNow(8), false, "a group");
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("grows into larger batches: what waits for a thread goes together", async () => {
+    const sizes: number[] = [];
+    const verifier = createVerifier({
+      workers: 1,
+      coldInline: 0,
+      inlineBelow: 1,
+      spawn: (entry) => {
+        const thread = new Worker(entry);
+        const post = thread.postMessage.bind(thread);
+        thread.postMessage = (value: { readonly checks: ArrayBuffer }, transfer) => {
+          sizes.push(unpackChecks(value.checks).length);
+          post(value, transfer as readonly ArrayBuffer[]);
+        };
+        return thread;
+      },
+    });
+    try {
+      const verdicts = await Promise.all(
+        Array.from({ length: 100 }, (_, i) => verifier.verify([check(`s${i}`, i % 10 !== 0)])),
+      );
+      assert.deepEqual(
+        verdicts.flat(),
+        verdicts.map((_, i) => i % 10 !== 0),
+      );
+      assert.deepEqual(sizes, [1, 64, 35]);
+    } finally {
+      await verifier.close();
+    }
   });
 });

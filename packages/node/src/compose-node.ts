@@ -95,7 +95,7 @@ async function open(
   const unreadable = (error: unknown): void => opened.node?.storeFailed(error);
   const { client: execution, mempool } = await ports.openExecution(genesis, store, metrics, unreadable);
   opened.add("execution", () => execution.close());
-  const verifier = ports.createVerifier(metrics);
+  const verifier = ports.createVerifier(metrics, (check) => opened.node?.signatureFailed(check));
   opened.add("verifier", () => verifier.close());
   const trace = ports.openTrace(genesis);
   if (trace !== null) opened.add("vote trace", () => trace.close());

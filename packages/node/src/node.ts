@@ -8,7 +8,7 @@ import {
   type ValidatorSet,
 } from "@quorate/chain";
 import { summary } from "@quorate/consensus";
-import { bytesEqual, toHexUpper, type Verifier } from "@quorate/crypto";
+import { bytesEqual, type SignatureCheck, toHexUpper, type Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
 import type { Gossip, GossipEvents, LogPort } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
@@ -32,7 +32,7 @@ import { sampleNode } from "./metrics/samples.ts";
 import type { CreateGossip } from "./ports.ts";
 import { createRpcView } from "./rpc-view.ts";
 import type { CommittedBlock } from "./runner/context.ts";
-import { bugError, effectError, forkProof } from "./runner/fatal.ts";
+import { bugError, effectError, forkProof, safetyError } from "./runner/fatal.ts";
 import type { LastCommit } from "./runner/last-commit.ts";
 import { Runner } from "./runner/runner.ts";
 import { TxRelay } from "./tx-relay.ts";
@@ -297,6 +297,16 @@ export class Node implements QuorateNode {
   /** A decided block cannot be read back: what was decided here is not what is on disk any more. */
   storeFailed(error: unknown): void {
     void this.end(effectError("a decided block could not be read from the store", error));
+  }
+
+  /** A signature that was accepted does not hold: what was counted with it is no quorum. */
+  signatureFailed({ publicKey, signature }: SignatureCheck): void {
+    const which = `signature ${toHexUpper(signature)} of key ${toHexUpper(publicKey)}`;
+    void this.end(
+      safetyError(
+        `the batch verifier had accepted a signature that does not hold and may have counted (${which})`,
+      ),
+    );
   }
 
   private gossip(): Gossip {

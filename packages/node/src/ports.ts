@@ -3,7 +3,7 @@
  * {@link systemPorts} gives is the machine.
  */
 import type { Genesis } from "@quorate/chain";
-import type { Verifier } from "@quorate/crypto";
+import type { SignatureCheck, Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
 import type { Gossip, GossipModules } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
@@ -47,7 +47,8 @@ export interface NodePorts {
     metrics: Metrics,
     onFailure: (error: unknown) => void,
   ): Promise<OpenedExecution>;
-  createVerifier(metrics: Metrics): Verifier;
+  /** `onFalseAcceptance`: a signature that it had accepted, and that may have been counted, does not hold. */
+  createVerifier(metrics: Metrics, onFalseAcceptance: (check: SignatureCheck) => void): Verifier;
   openTrace(genesis: Genesis): VoteTrace | null;
   readonly createGossip: CreateGossip;
   /** Keeps what a fatal end leaves for the operator; answers what went wrong, if anything. */

@@ -1,5 +1,6 @@
 /** The ports of a node on this machine: its home, sockets, threads, clock. */
 import { stateFromGenesis } from "@quorate/chain";
+import { toHexUpper } from "@quorate/crypto";
 import { createGossip, createVerifier, nodeKeyFromSeed } from "@quorate/gossip";
 import { createRpcServer, RpcError, type RpcServer } from "@quorate/rpc";
 import { openStore, rebuildIndex } from "@quorate/store";
@@ -36,8 +37,24 @@ export function systemPorts(config: NodeConfig, modules: NodeModules): NodePorts
     openPrivVal: (disk) => openPrivVal(paths, disk),
     openExecution: (genesis, store, metrics, onFailure) =>
       openExecution(config, genesis, store, clock, metrics, modules.log("execution"), onFailure),
-    createVerifier: (metrics) =>
-      createVerifier({ workers: config.verifyWorkers, metrics: verifierMetrics(metrics) }),
+    createVerifier: (metrics, onFalseAcceptance) =>
+      createVerifier({
+        workers: config.verifyWorkers,
+        metrics: verifierMetrics(metrics),
+        onFalseAcceptance,
+        onQuarantine: ({ check, verdict }) =>
+          modules
+            .log("gossip")
+            .error(
+              "the batch verifier gave a wrong verdict: the native one does its work now, and what it accepted is verified again; please report this signature",
+              {
+                verdict,
+                public_key: toHexUpper(check.publicKey),
+                signature: toHexUpper(check.signature),
+                message: toHexUpper(check.message),
+              },
+            ),
+      }),
     openTrace: (genesis) =>
       config.voteTrace === undefined
         ? null

@@ -40,6 +40,7 @@ export function simulatedVerifier(machine: Machine, scheme: CryptoScheme, costs:
       machine.charge(costs.verifyMs);
       return scheme.verify(check);
     },
+    suitsNow: (count) => count < INLINE_BELOW,
     async verify(checks, options) {
       options?.signal?.throwIfAborted();
       if (checks.length < INLINE_BELOW) {

@@ -36,8 +36,6 @@ const ALLOWED: Readonly<Record<TopicKind, ReadonlySet<ItemKind>>> = {
   txs: new Set<ItemKind>(["tx"]),
 };
 
-/** Fewer checks than this are verified at once on the main thread: a round trip to a worker costs more. */
-const INLINE_CHECKS = 8;
 const PRIORITY_LIVE = 10;
 
 const NOTHING: Outcome = { offence: null, fresh: 0, origins: [], spread: false };
@@ -79,7 +77,7 @@ export class Admission {
     for (const item of items) examined.push(this.#examine(item, source));
     let checks = 0;
     for (const found of examined) if (found.kind === "verify") checks += found.checks.length;
-    if (checks < INLINE_CHECKS) {
+    if (checks === 0 || this.#context.verifier.suitsNow(checks)) {
       return this.#conclude(examined, (check) => this.#context.verifier.verifyNow(check));
     }
     return this.#verifyInPool(examined, checks, source);

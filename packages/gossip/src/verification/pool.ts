@@ -1,9 +1,14 @@
 import { Worker } from "node:worker_threads";
 import { nativeBackend, type SignatureCheck, type Verifier, type VerifierBackend } from "@quorate/crypto";
+import { createWasmBackend } from "@quorate/crypto/wasm";
 import { GossipError, reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { Accepted } from "./accepted.ts";
+import { AuditedBackend, type Disagreement } from "./audit.ts";
+import { InlineBudget } from "./budget.ts";
 import { packChecks } from "./packing.ts";
 import { PriorityQueue } from "./queue.ts";
+import type { Answer, Request } from "./worker.ts";
 
 export interface VerifierOptions {
   /** Threads; 0 = everything on the calling thread. They start with the first group of checks. */
@@ -14,11 +19,22 @@ export interface VerifierOptions {
   readonly inlineBelow?: number;
   /** Checks waiting and in flight. Default {@link LIMITS.verifierQueue}. */
   readonly queueLimit?: number;
-  /** For `verifyNow` and small groups. Default native. */
+  /** For `verifyNow`. Default native. */
   readonly backend?: VerifierBackend;
+  /** For groups on this thread. Default: true batches, audited. */
+  readonly batches?: VerifierBackend;
   readonly metrics?: VerifierMetrics;
   /** Makes a thread of this entry; for hosts that watch or limit their threads. Default: a worker thread of Node. */
   readonly spawn?: (entry: URL) => Worker;
+  /**
+   * The batch backend gave a wrong verdict: it is out of use, and what it accepted of late is verified again. Called once,
+   * before any verdict of the oracle.
+   */
+  readonly onQuarantine?: (found: Disagreement) => void;
+  /** A signature that the batch backend had accepted does not hold: whatever counted it is wrong. */
+  readonly onFalseAcceptance?: (check: SignatureCheck) => void;
+  /** Monotonic ms. Default performance.now. */
+  readonly now?: () => number;
 }
 
 /** Where the pool reports. */
@@ -27,14 +43,18 @@ export interface VerifierMetrics {
   verified(path: "inline" | "pool", count: number, seconds: number | null): void;
   /** Checks waiting and in flight. */
   queue(length: number, limit: number): void;
+  /** The batch backend and its oracle differed on a signature. */
+  disagreement(): void;
 }
 
-/** Checks of one chunk: the pool's unit of work, about 4 ms, so that a more urgent job waits no longer. */
-const CHUNK = 64;
-/** Half a second of waiting for the first blocks of a node that starts, against 50 ms of its main thread. */
+/** Checks that a thread gets at once: about 2 ms, so that a more urgent job waits no longer. */
+const LOAD = 64;
+/** Half a second of waiting for the first blocks of a node that starts, against 20 ms of its main thread. */
 const DEFAULT_COLD_INLINE = 512;
 /** Splitting a group further than this costs more in round trips than two threads gain. */
 const SMALLEST_CHUNK = 16;
+/** Below this many a batch costs as much as one by one. */
+const SMALLEST_BATCH = 4;
 /** A machine that cannot keep threads alive is served in line. */
 const MAX_RESTARTS = 8;
 
@@ -58,45 +78,56 @@ interface Thread {
   readonly worker: Worker;
   /** It said that it has loaded its code. */
   ready: boolean;
-  chunk: Chunk | null;
+  /** What it works on, as one batch; empty = idle. */
+  chunks: readonly Chunk[];
 }
 
 /**
- * Pool of verification threads behind crypto's {@link Verifier}: few checks in line, groups in chunks over all
- * threads, urgent ones first, a bounded queue, and cancellation that frees the queue at once.
+ * Pool of verification threads behind crypto's {@link Verifier}: few checks in line, groups in chunks over all threads,
+ * urgent ones first, a bounded queue, and cancellation that frees the queue at once. Small groups that wait for a thread go
+ * together, so batches grow with the load.
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   return new VerifierPool(options);
 }
 
 class VerifierPool implements Verifier {
-  readonly #size: number;
+  readonly #options: VerifierOptions;
   readonly #inlineBelow: number;
   readonly #limit: number;
-  #coldInline: number;
   readonly #backend: VerifierBackend;
   readonly #metrics: VerifierMetrics | null;
-  readonly #spawn: (entry: URL) => Worker;
+  readonly #budget: InlineBudget;
   readonly #queue = new PriorityQueue<Chunk>();
   readonly #threads = new Set<Thread>();
+  readonly #accepted = new Accepted(LIMITS.verifierAcceptedBytes);
+  #batches: VerifierBackend | null;
+  #coldInline: number;
   #held = 0;
   #restarts = 0;
-  #nextId = 0;
+  #quarantined = false;
   #closed = false;
 
   constructor(options: VerifierOptions) {
-    this.#size = options.workers;
+    this.#options = options;
     this.#inlineBelow = options.inlineBelow ?? 8;
     this.#coldInline = options.coldInline ?? DEFAULT_COLD_INLINE;
     this.#limit = options.queueLimit ?? LIMITS.verifierQueue;
     this.#backend = options.backend ?? nativeBackend;
+    this.#batches = options.batches ?? null;
     this.#metrics = options.metrics ?? null;
-    this.#spawn = options.spawn ?? ((entry) => new Worker(entry, { name: "quorate-verification" }));
+    this.#budget = new InlineBudget(options.now ?? (() => performance.now()));
   }
 
   verifyNow(check: SignatureCheck): boolean {
     this.#metrics?.verified("inline", 1, null);
+    this.#budget.spend(1);
     return this.#backend.verify(check);
+  }
+
+  suitsNow(count: number): boolean {
+    if (count >= this.#inlineBelow) return false;
+    return this.#threadLimit() === 0 || this.#budget.has(count);
   }
 
   canAccept(count: number): boolean {
@@ -110,12 +141,12 @@ class VerifierPool implements Verifier {
     const { signal } = options;
     signal?.throwIfAborted();
     if (this.#closed) throw new GossipError("CLOSED", "the verifier is closed; the node is stopping");
-    const threads = this.#restarts > MAX_RESTARTS ? 0 : this.#size;
     const startedAt = performance.now();
     const verified = (path: "inline" | "pool"): void =>
       this.#metrics?.verified(path, checks.length, (performance.now() - startedAt) / 1000);
-    if (checks.length < this.#inlineBelow || threads === 0 || this.#isCold(checks.length)) {
-      const verdicts = this.#backend.verifyBatch(checks);
+    if (this.#threadLimit() === 0 || this.suitsNow(checks.length) || this.#isCold(checks.length)) {
+      this.#budget.spend(checks.length);
+      const verdicts = this.#inline(checks);
       verified("inline");
       return verdicts;
     }
@@ -125,19 +156,9 @@ class VerifierPool implements Verifier {
         limit: this.#limit,
       });
     }
-    const { promise, resolve, reject } = Promise.withResolvers<boolean[]>();
-    const job: Job = { verdicts: new Array(checks.length), open: 0, settled: false, resolve, reject };
-    const size = Math.min(CHUNK, Math.max(SMALLEST_CHUNK, Math.ceil(checks.length / threads)));
-    for (let offset = 0; offset < checks.length; offset += size) {
-      const part = checks.slice(offset, offset + size);
-      job.open++;
-      this.#held += part.length;
-      this.#queue.push({ job, priority: options.priority ?? 0, offset, checks: part, attempts: 0 });
-    }
+    const { job, promise } = this.#enqueue(checks, options.priority ?? 0);
     const onAbort = (): void => this.#fail(job, signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
-    this.#tellQueue();
-    this.#dispatch();
     try {
       const verdicts = await promise;
       verified("pool");
@@ -154,10 +175,28 @@ class VerifierPool implements Verifier {
     const threads = [...this.#threads];
     this.#threads.clear();
     for (const thread of threads) {
-      if (thread.chunk !== null) this.#settle(thread.chunk, error);
-      thread.chunk = null;
+      for (const chunk of thread.chunks) this.#settle(chunk, error);
+      thread.chunks = [];
     }
     await Promise.all(threads.map((thread) => thread.worker.terminate()));
+  }
+
+  #threadLimit(): number {
+    return this.#restarts > MAX_RESTARTS ? 0 : this.#options.workers;
+  }
+
+  #inline(checks: readonly SignatureCheck[]): boolean[] {
+    if (checks.length < SMALLEST_BATCH) return checks.map((check) => this.#backend.verify(check));
+    this.#batches ??= this.#auditedBatches();
+    return this.#batches.verifyBatch(checks);
+  }
+
+  #auditedBatches(): VerifierBackend {
+    const backend = new AuditedBackend(createWasmBackend(), {
+      onDisagreement: (found) => this.#disagreed([found]),
+    });
+    if (this.#quarantined) backend.quarantine();
+    return backend;
   }
 
   /** Whether this group is better done here than by threads that do not answer yet; they start with it. */
@@ -167,6 +206,24 @@ class VerifierPool implements Verifier {
     if (this.#threads.size === 0) this.#idleThread();
     this.#coldInline -= count;
     return true;
+  }
+
+  #enqueue(
+    checks: readonly SignatureCheck[],
+    priority: number,
+  ): { readonly job: Job; readonly promise: Promise<boolean[]> } {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean[]>();
+    const job: Job = { verdicts: new Array(checks.length), open: 0, settled: false, resolve, reject };
+    const size = Math.min(LOAD, Math.max(SMALLEST_CHUNK, Math.ceil(checks.length / this.#threadLimit())));
+    for (let offset = 0; offset < checks.length; offset += size) {
+      const part = checks.slice(offset, offset + size);
+      job.open++;
+      this.#held += part.length;
+      this.#queue.push({ job, priority, offset, checks: part, attempts: 0 });
+    }
+    this.#tellQueue();
+    this.#dispatch();
+    return { job, promise };
   }
 
   #tellQueue(): void {
@@ -198,37 +255,65 @@ class VerifierPool implements Verifier {
         if (this.#threads.size === 0) this.#runInline();
         return;
       }
-      const chunk = this.#queue.shift()!;
-      thread.chunk = chunk;
-      const buffer = packChecks(chunk.checks);
+      thread.chunks = this.#nextLoad();
+      const checks = packChecks(thread.chunks.flatMap((chunk) => chunk.checks));
       thread.worker.ref();
-      thread.worker.postMessage({ id: this.#nextId++, checks: buffer }, [buffer]);
+      const request: Request = { checks };
+      thread.worker.postMessage(request, [checks]);
     }
   }
 
+  /** The most urgent chunk, and those behind it as far as they fit beside it. */
+  #nextLoad(): Chunk[] {
+    const chunks = [this.#queue.shift()!];
+    let count = chunks[0]!.checks.length;
+    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
+      count += next.checks.length;
+      if (count > LOAD) break;
+      chunks.push(this.#queue.shift()!);
+    }
+    return chunks;
+  }
+
   #idleThread(): Thread | null {
-    for (const thread of this.#threads) if (thread.chunk === null) return thread;
-    if (this.#threads.size >= this.#size || this.#restarts > MAX_RESTARTS) return null;
+    for (const thread of this.#threads) if (thread.chunks.length === 0) return thread;
+    if (this.#threads.size >= this.#threadLimit()) return null;
+    const spawn = this.#options.spawn ?? ((entry) => new Worker(entry, { name: "quorate-verification" }));
     // The extension of this file is that of its neighbour: sources in development, lib when built.
-    const worker = this.#spawn(new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url));
-    const thread: Thread = { worker, ready: false, chunk: null };
-    worker.on("message", ({ verdicts }: { readonly verdicts?: ArrayBuffer }) => {
+    const worker = spawn(new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url));
+    const thread: Thread = { worker, ready: false, chunks: [] };
+    worker.on("message", (answer: Answer | null) => {
       thread.ready = true;
-      if (verdicts !== undefined) this.#answer(thread, new Uint8Array(verdicts));
+      if (answer !== null) this.#answer(thread, answer);
     });
     worker.on("error", (error) => this.#lost(thread, error));
     worker.on("exit", (code) => this.#lost(thread, new Error(`exit code ${code}`)));
     worker.unref();
+    if (this.#quarantined) tellQuarantine(worker);
     this.#threads.add(thread);
     return thread;
   }
 
-  #answer(thread: Thread, verdicts: Uint8Array): void {
-    const { chunk } = thread;
-    thread.chunk = null;
+  #answer(thread: Thread, { verdicts, checks, batched, disagreements }: Answer): void {
+    const { chunks } = thread;
+    thread.chunks = [];
     thread.worker.unref();
-    if (chunk !== null) this.#complete(chunk, (i) => verdicts[i] === 1);
+    // Before the verdicts: who hears of a quarantine hears of it first.
+    this.#disagreed(disagreements);
+    let at = 0;
+    for (const chunk of chunks) {
+      const from = at;
+      at += chunk.checks.length;
+      this.#complete(chunk, (i) => verdicts[from + i] === 1);
+    }
+    if (batched && chunks.length > 0) this.#keep(checks, verdicts);
     this.#dispatch();
+  }
+
+  #keep(checks: ArrayBuffer, verdicts: Uint8Array): void {
+    this.#accepted.add(checks, verdicts);
+    // Another thread's batch, of before the quarantine.
+    if (this.#quarantined) this.#askAgain();
   }
 
   #complete(chunk: Chunk, verdict: (i: number) => boolean): void {
@@ -242,13 +327,45 @@ class VerifierPool implements Verifier {
     job.resolve(job.verdicts);
   }
 
-  /** A thread died: its chunk is tried once more, then given up with the reason. */
+  /** Puts the batch backend out of use everywhere, once, and has what it accepted verified again. */
+  #disagreed(found: readonly Disagreement[]): void {
+    for (let i = 0; i < found.length; i++) this.#metrics?.disagreement();
+    if (found.length === 0 || this.#quarantined) return;
+    this.#quarantined = true;
+    if (this.#batches instanceof AuditedBackend) this.#batches.quarantine();
+    for (const { worker } of this.#threads) tellQuarantine(worker);
+    this.#options.onQuarantine?.(found[0]!);
+    this.#askAgain();
+  }
+
+  /** Verifies by the oracle what was accepted before; the latest, which counts now, first. */
+  #askAgain(): void {
+    for (const checks of this.#accepted.take()) {
+      if (this.#threadLimit() === 0) {
+        this.#tellFalse(checks, nativeBackend.verifyBatch(checks));
+        continue;
+      }
+      this.#enqueue(checks, PRIORITY_AGAIN).promise.then(
+        (verdicts) => this.#tellFalse(checks, verdicts),
+        // Closed, or a thread died twice: in the first case nobody counts any more, in the second this thread does it.
+        () => {
+          if (!this.#closed) this.#tellFalse(checks, nativeBackend.verifyBatch(checks));
+        },
+      );
+    }
+  }
+
+  #tellFalse(checks: readonly SignatureCheck[], verdicts: readonly boolean[]): void {
+    for (const [i, check] of checks.entries()) if (!verdicts[i]) this.#options.onFalseAcceptance?.(check);
+  }
+
+  /** A thread died: its chunks are tried once more, then given up with the reason. */
   #lost(thread: Thread, error: Error): void {
     if (!this.#threads.delete(thread)) return;
     this.#restarts++;
-    const { chunk } = thread;
-    thread.chunk = null;
-    if (chunk !== null) {
+    const { chunks } = thread;
+    thread.chunks = [];
+    for (const chunk of chunks) {
       if (chunk.attempts++ === 0 && !chunk.job.settled) this.#queue.push(chunk);
       else {
         this.#settle(
@@ -264,8 +381,16 @@ class VerifierPool implements Verifier {
 
   #runInline(): void {
     for (let chunk = this.#queue.shift(); chunk !== undefined; chunk = this.#queue.shift()) {
-      const verdicts = this.#backend.verifyBatch(chunk.checks);
+      const verdicts = this.#inline(chunk.checks);
       this.#complete(chunk, (i) => verdicts[i] === true);
     }
   }
+}
+
+/** Before anything else: a signature that was counted may be bad. */
+const PRIORITY_AGAIN = 100;
+
+function tellQuarantine(worker: Worker): void {
+  const request: Request = { quarantine: true };
+  worker.postMessage(request);
 }

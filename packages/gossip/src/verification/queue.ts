@@ -17,6 +17,11 @@ export class PriorityQueue<T extends { readonly priority: number }> {
     this.#items.splice(low, 0, item);
   }
 
+  /** What `shift` would take. */
+  peek(): T | undefined {
+    return this.#items[0];
+  }
+
   shift(): T | undefined {
     return this.#items.shift();
   }

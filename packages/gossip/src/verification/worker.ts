@@ -1,21 +1,49 @@
-/** Entry of a verification thread: it says when it is ready; then one packed buffer in, one verdict byte per check out. */
+/**
+ * Entry of a verification thread: it says when it is ready; then one packed buffer in, one verdict byte per check out, and
+ * the buffer with it. `quarantine` puts the batch backend out of use.
+ */
 import { parentPort } from "node:worker_threads";
-import { nativeBackend, type SignatureCheck } from "@quorate/crypto";
+import type { SignatureCheck } from "@quorate/crypto";
+import { createWasmBackend } from "@quorate/crypto/wasm";
+import { AuditedBackend, type Disagreement } from "./audit.ts";
 import { unpackChecks } from "./packing.ts";
+
+/** To a thread. */
+export type Request = { readonly checks: ArrayBuffer } | { readonly quarantine: true };
+
+/** From a thread: ready, or an answer. */
+export interface Answer {
+  readonly verdicts: Uint8Array<ArrayBuffer>;
+  readonly checks: ArrayBuffer;
+  /** The verdicts are those of true batches. */
+  readonly batched: boolean;
+  readonly disagreements: readonly Disagreement[];
+}
 
 const port = parentPort;
 if (port === null) throw new Error("the verification worker runs only as a worker thread");
 
-port.on("message", (message: { readonly id: number; readonly checks: ArrayBuffer }) => {
-  const checks = unpackChecks(message.checks);
-  const present = checks.filter((check): check is SignatureCheck => check !== null);
-  const verdicts = nativeBackend.verifyBatch(present);
-  const answer = new Uint8Array(checks.length);
-  let next = 0;
-  for (let i = 0; i < checks.length; i++) {
-    if (checks[i] !== null) answer[i] = verdicts[next++] ? 1 : 0;
-  }
-  port.postMessage({ id: message.id, verdicts: answer.buffer }, [answer.buffer]);
+let disagreements: Disagreement[] = [];
+const backend = new AuditedBackend(createWasmBackend(), {
+  onDisagreement: (found) => disagreements.push(found),
 });
 
-port.postMessage({});
+port.on("message", (request: Request) => {
+  if ("quarantine" in request) {
+    backend.quarantine();
+    return;
+  }
+  const checks = unpackChecks(request.checks);
+  const present = checks.filter((check): check is SignatureCheck => check !== null);
+  const found = backend.verifyBatch(present);
+  const verdicts = new Uint8Array(checks.length);
+  let next = 0;
+  for (let i = 0; i < checks.length; i++) {
+    if (checks[i] !== null) verdicts[i] = found[next++] ? 1 : 0;
+  }
+  const answer: Answer = { verdicts, checks: request.checks, batched: !backend.quarantined, disagreements };
+  port.postMessage(answer, [verdicts.buffer, request.checks]);
+  disagreements = [];
+});
+
+port.postMessage(null);

@@ -43,6 +43,7 @@ export function verifierMetrics(metrics: Metrics): VerifierMetrics {
       own.verifyQueue.set(length);
       queues.note("verifier", length, limit);
     },
+    disagreement: () => own.verifyDisagreements.inc(),
   };
 }
 

@@ -24,6 +24,7 @@ export interface QuorateMetrics {
   readonly verifyBatch: Histogram;
   readonly verifySeconds: Histogram;
   readonly verifySignatures: Counter<"path">;
+  readonly verifyDisagreements: Counter;
   readonly eventLoopLag: Gauge<"statistic">;
   readonly queueFill: Gauge<"queue">;
   readonly gossipMessages: Counter<"topic" | "verdict">;
@@ -108,6 +109,12 @@ export function createQuorateMetrics(registry: Registry): QuorateMetrics {
       ...named("verify_signatures_total", "Signatures verified, on the main thread or by the workers."),
       labelNames: ["path"],
     }),
+    verifyDisagreements: new Counter(
+      named(
+        "verify_disagreements_total",
+        "Signatures on which the batch verifier and its oracle differed; from the first one on the oracle does everything.",
+      ),
+    ),
     eventLoopLag: new Gauge({
       ...named("event_loop_lag_seconds", "Event-loop delay since the last scrape: p50, p99, max."),
       labelNames: ["statistic"],

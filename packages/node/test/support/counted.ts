@@ -67,9 +67,10 @@ export class Counter {
         const privval = await ports.openPrivVal(disk);
         return privval === null ? null : this.#privval(privval);
       },
-      createVerifier: (metrics) => {
-        const verifier = ports.createVerifier(metrics);
+      createVerifier: (...given) => {
+        const verifier = ports.createVerifier(...given);
         return {
+          suitsNow: (count) => verifier.suitsNow(count),
           verifyNow: (check) => {
             counts.signatures_verified++;
             return verifier.verifyNow(check);
