@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Comparisons, readResults } from "../support/results.ts";
 import type { Stages } from "../support/stages.ts";
+import type { Verification } from "../support/verification.ts";
 import { documentFiles, type Results } from "./document.ts";
 
 const DOCS = join(import.meta.dirname, "..", "..", "docs");
@@ -11,6 +12,7 @@ export function lastResults(): Results {
     cometbft: readResults<Comparisons>("vs-cometbft"),
     geth: readResults<Comparisons>("geth"),
     stages: readResults<Stages>("stages"),
+    verify: readResults<Verification>("verify"),
   };
 }
 
