@@ -1,5 +1,5 @@
 /** Quiet chains for tests: plans on which nothing happens that a test does not ask for, and what their nodes said. */
-import type { Proposal, Vote } from "@quorate/chain";
+import { DEFAULT_PARAMS, type Proposal, type Vote } from "@quorate/chain";
 import type { CommitBatch } from "@quorate/store";
 import { Cluster, type ClusterOptions, type ClusterWatch } from "../src/cluster/cluster.ts";
 import { makeGenesis, validatorKey } from "../src/cluster/genesis.ts";
@@ -27,6 +27,7 @@ export function quiet(faults: readonly Fault[], more: Partial<Plan> = {}): (draw
     disk: { writeMs: 0.01, syncMs: 0.1 },
     skews: drawn.skews.map(() => ({ offsetMs: 0, drift: 0 })),
     byzantine: null,
+    maxBlockBytes: DEFAULT_PARAMS.maxBlockBytes,
     faults,
     faultsForMs: 60_000,
     ...more,

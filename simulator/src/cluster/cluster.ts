@@ -336,6 +336,8 @@ export class Cluster {
         genesisHash: `0x${toHex(genesis.elGenesisHash)}`,
         chainId: genesis.evmChainId,
         gasLimit: genesis.params.gasLimit,
+        maxBlockBytes: genesis.params.maxBlockBytes,
+        validators: genesis.validators.length,
         ...(this.options.requests === undefined ? {} : { requests: this.options.requests }),
       },
       this.scheduler,

@@ -17,7 +17,8 @@ export interface ChainShape {
   readonly execution: "none" | "engine";
   /** Who may change the set; default: nobody does. Then evidence is too old within seconds: who left is forgotten. */
   readonly churn?: "permissioned" | "stake";
-  /** Default: the product's. */
+  /** Default of both: the product's. */
+  readonly maxBlockBytes?: number;
   readonly maxEvidenceBytes?: number;
 }
 
@@ -40,6 +41,7 @@ export const EL_GENESIS: Uint8Array = sha256(encoder.encode("simulated execution
 export function makeGenesis(shape: ChainShape, keys: readonly SigningKey[]): Genesis {
   const { timeouts } = shape;
   const engine = shape.execution === "engine";
+  const maxBlockBytes = shape.maxBlockBytes ?? DEFAULT_PARAMS.maxBlockBytes;
   return {
     chainId: CHAIN_ID,
     genesisTime: timeFromMs(EPOCH_MS - 2_000),
@@ -60,7 +62,8 @@ export function makeGenesis(shape: ChainShape, keys: readonly SigningKey[]): Gen
       timeoutPrevoteDeltaMs: Math.ceil(timeouts.prevoteMs / 2),
       timeoutPrecommitMs: timeouts.precommitMs,
       timeoutPrecommitDeltaMs: Math.ceil(timeouts.precommitMs / 2),
-      maxEvidenceBytes: shape.maxEvidenceBytes ?? DEFAULT_PARAMS.maxEvidenceBytes,
+      maxBlockBytes,
+      maxEvidenceBytes: Math.min(maxBlockBytes, shape.maxEvidenceBytes ?? DEFAULT_PARAMS.maxEvidenceBytes),
     },
     validators: keys.map((key, index) => ({
       pubKey: key.signer.publicKey,

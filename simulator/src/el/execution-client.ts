@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import type { Random } from "../core/random.ts";
 import type { Scheduler } from "../core/scheduler.ts";
 import { depositsOf, type RequestsOf } from "./churn.ts";
+import { type ElEdge, edgeFields, edgeRequests, edgeTransactions, fitting, roomFor } from "./edges.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 export type Reply =
@@ -47,6 +48,8 @@ export interface ElMood {
   lies: number;
   /** Every answer takes so many times longer. */
   slowness: number;
+  /** What its builds are the edge of. */
+  edge: ElEdge | null;
 }
 
 const ZERO32 = `0x${"00".repeat(32)}`;
@@ -64,13 +67,14 @@ const METHODS: readonly string[] = [
 ];
 
 export class SimulatedClient {
-  readonly mood: ElMood = { away: false, syncing: false, lies: 0, slowness: 1 };
+  readonly mood: ElMood = { away: false, syncing: false, lies: 0, slowness: 1, edge: null };
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #watch: HeadWatch;
   readonly #genesis: KnownBlock;
   readonly #chainId: number;
   readonly #gasLimit: number;
+  readonly #size: { readonly maxBlockBytes: number; readonly validators: number };
   readonly #requests: RequestsOf | null;
   #blocks = new Map<string, KnownBlock>();
   #canonical: KnownBlock[] = [];
@@ -86,6 +90,9 @@ export class SimulatedClient {
       readonly genesisHash: string;
       readonly chainId: number;
       readonly gasLimit: number;
+      readonly maxBlockBytes: number;
+      /** As many as a set of the chain has at most. */
+      readonly validators: number;
       readonly requests?: RequestsOf;
     },
     scheduler: Scheduler,
@@ -97,6 +104,7 @@ export class SimulatedClient {
     this.#watch = watch;
     this.#chainId = chain.chainId;
     this.#gasLimit = chain.gasLimit;
+    this.#size = chain;
     this.#requests = chain.requests ?? null;
     this.#genesis = {
       number: 0,
@@ -260,7 +268,7 @@ export class SimulatedClient {
       this.#builds.set(id, {
         template: this.#template(head, attributes),
         root: String(attributes["parentBeaconBlockRoot"]),
-        requests: this.#requests?.(head.number + 1, head.deposits) ?? [],
+        requests: edgeRequests(this.mood.edge, this.#requests?.(head.number + 1, head.deposits) ?? []),
         fromMs: this.#scheduler.now,
         stopped: null,
       });
@@ -296,9 +304,13 @@ export class SimulatedClient {
     if (build === undefined) return { error: { code: -38001, message: "Unknown payload" } };
     const filled = this.#scheduler.now - build.fromMs >= FILL_MS;
     if (build.stopped === null) {
-      const transactions = filled ? [...this.#pool.values()] : [];
-      const parent = String(build.template["parentHash"]);
-      const payload = { ...build.template, stateRoot: stateRootOf(parent, transactions), transactions };
+      // One that is asked for early is empty and at no edge.
+      const edge = filled ? this.mood.edge : null;
+      const room = roomFor(this.#size, build.template, build.requests);
+      const pending = filled ? fitting(this.#pool.values(), room) : [];
+      const transactions = edgeTransactions(edge, pending, room);
+      const stateRoot = stateRootOf(String(build.template["parentHash"]), transactions);
+      const payload = { ...build.template, ...edgeFields(edge, this.#gasLimit), stateRoot, transactions };
       build.stopped = { ...payload, blockHash: blockHashOf(payload, build.root, build.requests) };
     }
     return {

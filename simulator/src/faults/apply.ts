@@ -5,7 +5,10 @@ import type { Recorder } from "../recorder.ts";
 import { type Fault, faultText, nodesOf } from "./fault.ts";
 import { RoundFaults } from "./rounds.ts";
 
-type ElFault = Extract<Fault, { readonly kind: "el-away" | "el-syncing" | "el-lies" | "el-slow" }>;
+type ElFault = Extract<
+  Fault,
+  { readonly kind: "el-away" | "el-syncing" | "el-lies" | "el-slow" | "el-edge" }
+>;
 
 /** Lets the faults of a plan happen, until all of them are healed at once. */
 export class FaultPlayer {
@@ -172,6 +175,7 @@ export class FaultPlayer {
       case "el-syncing":
       case "el-lies":
       case "el-slow":
+      case "el-edge":
         return this.#spoil(fault);
       case "el-crash": {
         const { client } = cluster.member(fault.node);
@@ -195,7 +199,7 @@ function waits({ kind }: Fault): boolean {
 }
 
 /** What the mood of an execution client is without faults. */
-const CALM: ElMood = { away: false, syncing: false, lies: 0, slowness: 1 };
+const CALM: ElMood = { away: false, syncing: false, lies: 0, slowness: 1, edge: null };
 
 function moodOf(fault: ElFault): Partial<ElMood> {
   switch (fault.kind) {
@@ -207,6 +211,8 @@ function moodOf(fault: ElFault): Partial<ElMood> {
       return { lies: fault.share };
     case "el-slow":
       return { slowness: fault.times };
+    case "el-edge":
+      return { edge: fault.edge };
   }
 }
 

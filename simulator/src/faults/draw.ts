@@ -7,6 +7,7 @@ import type { Skew } from "../core/machine.ts";
 import { Random } from "../core/random.ts";
 import type { DiskSpeed } from "../disk/disk.ts";
 import type { Survival } from "../disk/file-system.ts";
+import { EL_EDGES } from "../el/edges.ts";
 import type { PathQuality } from "../network/paths.ts";
 import { FAULT_GROUPS, type Fault, type FaultKind } from "./fault.ts";
 import type { RoundCut } from "./rounds.ts";
@@ -30,6 +31,8 @@ export interface Plan {
   readonly churn?: "permissioned" | "stake";
   /** Faults end at this time at the latest. */
   readonly faultsForMs: number;
+  /** Small on some chains with execution clients: their blocks are full. */
+  readonly maxBlockBytes: number;
   /** 0: no block has room for evidence, and who lies does so to the end. */
   readonly maxEvidenceBytes: number;
 }
@@ -54,6 +57,8 @@ export const DEFAULT_HEIGHTS = 50;
 const FAULTY_MS = 20_000;
 /** Faults of one kind: more of them make a run longer and no richer. */
 const MOST_OF_A_KIND = 40;
+/** The smallest that a chain may have. */
+const SMALL_BLOCK = 65_536;
 const SURVIVALS: readonly Survival[] = ["none", "all", "some"];
 const BOUNDARIES: readonly Boundary[] = ["write", "fdatasync", "sign", "send", "index"];
 /** Reached seldom: counted less far. */
@@ -122,6 +127,8 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
     faults,
     byzantine,
     faultsForMs,
+    maxBlockBytes:
+      engine && random.split("block bytes").chance(0.5) ? SMALL_BLOCK : DEFAULT_PARAMS.maxBlockBytes,
     maxEvidenceBytes: random.split("evidence").chance(0.5) ? DEFAULT_PARAMS.maxEvidenceBytes : 0,
   };
 }
@@ -324,6 +331,8 @@ function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, sc
       return { ...timed, kind, node, share: random.pick([0.1, 0.5, 1]) };
     case "el-slow":
       return { ...timed, kind, node, times: random.pick([10, 100, 1_000]) };
+    case "el-edge":
+      return { ...timed, kind, node, edge: random.pick(EL_EDGES) };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Everything that can go wrong, as data: drawn from a seed, applied by apply.ts, taken away one by one by shrinking. */
 import type { Boundary } from "../cluster/process.ts";
 import type { Survival } from "../disk/file-system.ts";
+import type { ElEdge } from "../el/edges.ts";
 import type { LockStory, RoundCut } from "./rounds.ts";
 
 interface Timed {
@@ -70,6 +71,8 @@ export type Fault = Timed &
     /** It calls this share of payloads INVALID. */
     | { readonly kind: "el-lies"; readonly node: number; readonly share: number }
     | { readonly kind: "el-slow"; readonly node: number; readonly times: number }
+    /** Its builds come out at the edge of what the chain takes, or beyond. */
+    | { readonly kind: "el-edge"; readonly node: number; readonly edge: ElEdge }
   );
 
 export type FaultKind = Fault["kind"];
@@ -82,7 +85,7 @@ export const FAULT_GROUPS: Readonly<Record<string, readonly FaultKind[]>> = {
   pause: ["pause"],
   clock: ["clock-jump"],
   disk: ["slow-disk", "disk-error", "bit-rot"],
-  execution: ["el-away", "el-crash", "el-wipe", "el-syncing", "el-lies", "el-slow"],
+  execution: ["el-away", "el-crash", "el-wipe", "el-syncing", "el-lies", "el-slow", "el-edge"],
 };
 
 export function nodesOf(fault: Fault): readonly number[] {
@@ -139,6 +142,8 @@ export function faultText(fault: Fault): string {
       return `execution client of node ${fault.node} calls ${Math.round(fault.share * 100)} % of payloads INVALID`;
     case "el-slow":
       return `execution client of node ${fault.node} ${fault.times} times slower`;
+    case "el-edge":
+      return `execution client of node ${fault.node} builds payloads at the edge: ${fault.edge}`;
   }
 }
 
