@@ -10,6 +10,7 @@ import type { Connection } from "../src/host/network.ts";
 import { createNodeKey, peerIdOf } from "../src/host/node-key.ts";
 import { Peer } from "../src/host/peers.ts";
 import { LIMITS } from "../src/limits.ts";
+import { pushIntervalMs } from "../src/roundstate/exchange.ts";
 import { Scorer } from "../src/scoring/scorer.ts";
 import { OFFENCES } from "../src/scoring/table.ts";
 import { TokenBucket } from "../src/scoring/token-bucket.ts";
@@ -91,6 +92,18 @@ describe("what is known of a peer", () => {
         [["txs"], 5],
       ],
     );
+  });
+});
+
+describe("pushes of the round state", () => {
+  it("come every 50 ms to each of few peers, and to each of a crowd as often as the processor allows", () => {
+    for (const few of [0, 1, 7, 25]) assert.equal(pushIntervalMs(few), 50);
+    assert.equal(pushIntervalMs(50), 100);
+    assert.equal(pushIntervalMs(100), 200);
+    assert.equal(pushIntervalMs(512), 250);
+    for (let peers = 1; peers <= 125; peers++) {
+      assert.ok((peers * 1000) / pushIntervalMs(peers) <= 500 + 1e-9, `${peers} peers`);
+    }
   });
 });
 

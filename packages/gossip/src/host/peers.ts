@@ -25,6 +25,8 @@ export class Peer implements Source {
   stream: ByteStream | null = null;
   status: PeerStatus | null = null;
   roundState: RoundState | null = null;
+  /** Validators that it has direct links to, as it told last: the more, the less often it tells. */
+  links = 0;
   /** Its status was accepted and ours sent: it counts as connected. */
   ready = false;
   observedHeight = 0;

@@ -8,6 +8,7 @@ import type { Runtime } from "../runtime.ts";
 import { encodeItem, type Item } from "../topics/items.ts";
 import { packsOf } from "../topics/outbox.ts";
 import type { RoundState } from "../types.ts";
+import { countBits } from "./bits.ts";
 import { itemsFrame, roundStateFrame, statusFrame } from "./messages.ts";
 import { planRepair, type Repair, repairKey } from "./plan.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -16,7 +17,7 @@ import { Snapshots } from "./snapshots.ts";
 const EVIDENCE_INTERVAL_MS = 1_000;
 
 /**
- * Tells every peer our round state, at most every 50 ms each, and sends every peer what its own state lacks. Driven
+ * Tells every peer our round state, at most every 50 ms each (in a crowd less often), and sends every peer what its own state lacks. Driven
  * by events; one timer waits for whatever is due next.
  */
 export class RoundStateExchange {
@@ -58,8 +59,9 @@ export class RoundStateExchange {
   /** Our state changes far more often than it is pushed: most changes only have to know that a timer runs. */
   #waitForPush(): void {
     let due = Number.POSITIVE_INFINITY;
+    const interval = pushIntervalMs(this.#runtime.peers.size);
     for (const peer of this.#runtime.peers.values()) {
-      if (peer.ready) due = Math.min(due, peer.pushedAtMs + LIMITS.roundStateIntervalMs);
+      if (peer.ready) due = Math.min(due, peer.pushedAtMs + interval);
     }
     if (this.#urgent || due <= this.#runtime.now()) this.wake();
     else if (due < Number.POSITIVE_INFINITY) this.#waitUntil(due);
@@ -75,6 +77,7 @@ export class RoundStateExchange {
   told(peer: Peer, state: RoundState): void {
     peer.sent.observe(peer.roundState, state);
     peer.roundState = state;
+    peer.links = countBits(state.direct);
     peer.toldAtMs = this.#runtime.now();
     peer.observedHeight = Math.max(peer.observedHeight, state.height);
     peer.repairAtMs = peer.toldAtMs;
@@ -115,13 +118,14 @@ export class RoundStateExchange {
   #pump(): void {
     if (this.#stopped) return;
     const now = this.#runtime.now();
+    const interval = pushIntervalMs(this.#runtime.peers.size);
     let next = Number.POSITIVE_INFINITY;
     let encoded: Uint8Array | null = null;
     let own: RoundState | null = null;
     for (const peer of this.#runtime.peers.values()) {
       if (!peer.ready) continue;
       if (peer.pushedVersion !== this.#version) {
-        const due = this.#urgent ? now : peer.pushedAtMs + LIMITS.roundStateIntervalMs;
+        const due = this.#urgent ? now : peer.pushedAtMs + interval;
         // A peer that does not drain gets the newest state when it does, not every state in between.
         const blocked = peer.stream?.writableNeedsDrain === true;
         if (due <= now && !blocked) {
@@ -315,7 +319,14 @@ export class RoundStateExchange {
   }
 }
 
+/** Between two pushes of a round state to one of so many peers. */
+export function pushIntervalMs(peers: number): number {
+  const crowded = LIMITS.roundStateIntervalMs * Math.max(1, peers / LIMITS.roundStatePeers);
+  return Math.min(LIMITS.roundStateIntervalMaxMs, crowded);
+}
+
 /** How long an item must be held here before a peer that is silent about it surely never got it. */
 function settleMs(peer: Peer): number {
-  return LIMITS.repairSettleMs + peer.roundTripMs;
+  const slower = pushIntervalMs(peer.links) - LIMITS.roundStateIntervalMs;
+  return LIMITS.repairSettleMs + slower + peer.roundTripMs;
 }
