@@ -152,7 +152,14 @@ export class Node implements QuorateNode {
       onPhase: (phase) => this.tellPhase(phase),
     });
     this.entrance = new Entrance({
-      ...{ clock: parts.clock, runner: this.runner, owner: this.owner, fatal },
+      ...{
+        genesis: parts.genesis,
+        clock: parts.clock,
+        log: this.log,
+        runner: this.runner,
+        owner: this.owner,
+        fatal,
+      },
       own: parts.privval?.address ?? null,
       known: new Set(Object.keys(parts.config.p2p.validatorPeers).map((address) => address.toUpperCase())),
       peers: () => this.gossipLayer?.peers ?? [],

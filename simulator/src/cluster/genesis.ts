@@ -17,6 +17,8 @@ export interface ChainShape {
   readonly execution: "none" | "engine";
   /** Who may change the set; default: nobody does. Then evidence is too old within seconds: who left is forgotten. */
   readonly churn?: "permissioned" | "stake";
+  /** Virtual ms; default: two seconds before the start. */
+  readonly genesisMs?: number;
   /** Default of both: the product's. */
   readonly maxBlockBytes?: number;
   readonly maxEvidenceBytes?: number;
@@ -44,7 +46,7 @@ export function makeGenesis(shape: ChainShape, keys: readonly SigningKey[]): Gen
   const maxBlockBytes = shape.maxBlockBytes ?? DEFAULT_PARAMS.maxBlockBytes;
   return {
     chainId: CHAIN_ID,
-    genesisTime: timeFromMs(EPOCH_MS - 2_000),
+    genesisTime: timeFromMs(EPOCH_MS + (shape.genesisMs ?? -2_000)),
     initialHeight: 1,
     execution: shape.execution,
     evmChainId: engine ? 1337 : 0,

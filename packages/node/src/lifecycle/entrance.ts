@@ -1,11 +1,11 @@
 /**
- * The way into consensus, and the look at links while in it: a height begins when there are links to more than 2/3 of
- * the power, when this node has caught up and its execution client stands; a proposer that nobody reaches costs its
- * round `timeout_propose_absent` only.
+ * The way into consensus, and the look at links while in it: the chain begins at its genesis time; a height when there are
+ * links to more than 2/3 of the power, when this node has caught up and its execution client stands. A proposer that nobody
+ * reaches costs its round `timeout_propose_absent` only.
  */
-import type { ValidatorSet } from "@quorate/chain";
+import { type Genesis, timeToMs, type ValidatorSet } from "@quorate/chain";
 import { type ConsensusState, heightRoundStep } from "@quorate/consensus";
-import type { PeerInfo } from "@quorate/gossip";
+import type { LogPort, PeerInfo } from "@quorate/gossip";
 import type { Clock } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
 import { effectError } from "../runner/fatal.ts";
@@ -15,6 +15,8 @@ import type { Owner } from "./owner.ts";
 import { takeUp } from "./recovery.ts";
 import type { Replay } from "./replay.ts";
 
+/** How often the clock is looked at while the chain has not begun, ms: it may be set meanwhile. */
+const GENESIS_LOOK_MS = 1_000;
 /** How often links to validators are looked at, ms. */
 const LINK_LOOK_MS = 200;
 /** The first height waits this long for links at most, ms: behind sentries not every link can be seen. */
@@ -25,7 +27,9 @@ const LINK_WAIT_MS = 5_000;
 const CATCH_UP_WAIT_MS = 10_000;
 
 export interface EntranceModules {
+  readonly genesis: Pick<Genesis, "genesisTime" | "initialHeight">;
   readonly clock: Clock;
+  readonly log: LogPort;
   readonly runner: Runner;
   readonly owner: Owner;
   /** Own address; `null` on a full node. */
@@ -53,8 +57,7 @@ export class Entrance {
 
   /** `replay` is what the log held of the height; `isFirst`: nothing was ever decided or logged here. */
   begin(replay: Replay, isFirst: boolean): void {
-    const waitMs = isFirst ? FIRST_LINK_WAIT_MS : LINK_WAIT_MS;
-    this.waitForLinks(replay, this.modules.clock.monotonicMs() + waitMs);
+    this.waitForGenesis(replay, isFirst ? FIRST_LINK_WAIT_MS : LINK_WAIT_MS, true);
   }
 
   /** Nothing is begun from here on. */
@@ -85,6 +88,35 @@ export class Entrance {
     return { validators, height, nowMs: clock.monotonicMs(), own, peers: peers(), known };
   }
 
+  /** A peer has decided the height that this node is at. */
+  private isPassed(): boolean {
+    const height = this.modules.runner.chain().lastHeight + 1;
+    return this.modules.peers().some(({ status }) => (status?.height ?? 0) >= height);
+  }
+
+  /**
+   * No block may have a time before that of genesis, so every round before it would fail. Whoever's clock is behind those
+   * of the others follows as soon as they have a block.
+   */
+  private waitForGenesis(replay: Replay, linkWaitMs: number, isNews: boolean): void {
+    if (this.halted) return;
+    const { clock, genesis, log, runner } = this.modules;
+    const leftMs = timeToMs(genesis.genesisTime) - clock.wallMs();
+    if (runner.chain().lastHeight + 1 !== genesis.initialHeight || leftMs <= 0 || this.isPassed()) {
+      this.waitForLinks(replay, clock.monotonicMs() + linkWaitMs);
+      return;
+    }
+    if (isNews) {
+      log.info("the chain has not begun: waiting for its genesis time", {
+        genesis_time: new Date(timeToMs(genesis.genesisTime)).toISOString(),
+        seconds: Math.ceil(leftMs / 1000),
+      });
+    }
+    this.cancelLook = clock.timer(Math.min(leftMs, GENESIS_LOOK_MS), () =>
+      this.waitForGenesis(replay, linkWaitMs, false),
+    );
+  }
+
   private isValidator(): boolean {
     const { validators, nextValidators } = this.modules.runner.chain();
     return this.modules.isIn([validators, nextValidators]);
@@ -98,9 +130,8 @@ export class Entrance {
     if (this.halted) return;
     const { clock, fatal } = this.modules;
     const facts = this.facts();
-    const passed = facts.peers.some(({ status }) => (status?.height ?? 0) >= facts.height);
     const late = clock.monotonicMs() >= untilMs;
-    if (linkedEnough(facts) || !this.isValidator() || passed || late) {
+    if (linkedEnough(facts) || !this.isValidator() || this.isPassed() || late) {
       this.enter(replay).catch((error: unknown) =>
         fatal(effectError("the height could not be taken up", error)),
       );
