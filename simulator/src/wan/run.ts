@@ -81,6 +81,8 @@ export type Way = "gossip" | "round_state" | "repair" | "body";
 
 /** Heights left out: connections are made, windows and caches fill. */
 const WARM_UP = 3;
+/** When the chain begins, ms after its nodes: a hundred that start at once have their links by then. */
+const GENESIS_MS = 3_000;
 const PATIENCE_MS_PER_HEIGHT = 20_000;
 
 export async function runWan(options: WanOptions): Promise<WanResult> {
@@ -107,6 +109,7 @@ export async function runWan(options: WanOptions): Promise<WanResult> {
           blockIntervalMs: 0,
           timeouts: { proposeMs: 3000, prevoteMs: 1000, precommitMs: 1000 },
           execution: "none",
+          genesisMs: GENESIS_MS,
         },
         keys,
       ),
@@ -141,7 +144,7 @@ export async function runWan(options: WanOptions): Promise<WanResult> {
   judge?.watch(cluster, () => true);
   await cluster.begin();
   const how = await scheduler.run(
-    (heights + WARM_UP) * PATIENCE_MS_PER_HEIGHT,
+    GENESIS_MS + (heights + WARM_UP) * PATIENCE_MS_PER_HEIGHT,
     () => tally.lowest >= heights + WARM_UP,
   );
   const verdict =
