@@ -1,6 +1,7 @@
 /** Faults that strike at a moment of the algorithm: locks that one validator has alone, and what becomes of them. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { drawPlan } from "../src/faults/draw.ts";
 import type { Fault } from "../src/faults/fault.ts";
 import { LOCK_STORIES, type LockStory, type RoundFault, roundsOf } from "../src/faults/rounds.ts";
 import { runSeed, type SimResult } from "../src/run.ts";
@@ -50,6 +51,30 @@ describe("a lock that one validator has alone", () => {
       assert.ok(witness.lines["L28,L32 prevote nil against polka"] >= 2, JSON.stringify(witness));
     });
   }
+
+  it("begins some seeds of the swarm, crossed and before all other faults: then older polkas are refused", async () => {
+    // No other fault waits so long for its height.
+    const crossed = (fault: Fault): boolean => fault.kind === "lock-alone" && fault.forMs > 12_000;
+    const seeds = Array.from({ length: 200 }, (_, i) => i + 1).filter((seed) => {
+      const { faults } = drawPlan(seed);
+      const first = faults.filter(crossed);
+      const end = Math.max(0, ...first.map(({ forMs }) => forMs));
+      assert.ok(
+        faults.every((fault) => crossed(fault) || fault.atMs >= end),
+        `seed ${seed}`,
+      );
+      assert.equal(new Set(faults.map(({ id }) => id)).size, faults.length);
+      return first.length > 0;
+    });
+    assert.ok(seeds.length >= 16 && seeds.length <= 40, `${seeds.length} of 200 seeds`);
+    let refused = 0;
+    for (const seed of seeds.slice(0, 4)) {
+      const { verdict, witness } = await runSeed({ seed, heights: 20 });
+      assert.equal(verdict, "ok");
+      refused += witness.lines["L28,L32 prevote nil against polka"];
+    }
+    assert.ok(refused >= 4, `${refused} refusals in 4 seeds`);
+  });
 
   it("waits for a height at which the turns and powers suit it", () => {
     const fault = (story: LockStory): RoundFault => ({
