@@ -3,13 +3,17 @@
  * one, else over embedded clients; QUORATE_STAKE_EL=embedded or a path chooses.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { createPublicClient, createWalletClient, defineChain, type Hex, http } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
 import { findGeth } from "../../packages/execution/src/index.ts";
+import { consensusHeaderAbi, proveHeader } from "../../packages/proofs/src/index.ts";
 import { ethCall } from "./support/eth.ts";
 import { LiveNetwork } from "./support/live.ts";
 import { judgeVotes } from "./support/votes.ts";
-import { eventually, rpc, validator } from "./support.ts";
+import { eventually, ROOT, rpc, validator } from "./support.ts";
 
 const el = process.env["QUORATE_STAKE_EL"] ?? (await findGeth(process.env))?.path ?? "embedded";
 const GWEI = 1_000_000_000n;
@@ -113,6 +117,51 @@ describe(`a chain in stake mode over ${el === "embedded" ? "embedded clients" : 
     const paid = (await balance()) - before;
     const whole = 40_750_000_000n * GWEI;
     assert.ok(paid <= whole && paid > whole - 10n ** 16n, `${paid} wei: all of it but the gas of the exit`);
+  });
+
+  test("a contract is shown what the validators signed: height, set and app hash of a header", async (t) => {
+    const transport = http(eth);
+    const client = createPublicClient({ transport, pollingInterval: 200 });
+    const { bytecode } = JSON.parse(
+      readFileSync(join(ROOT, "config", "contracts", "ConsensusHeader.json"), "utf8"),
+    ) as { bytecode: Hex };
+    const chain = defineChain({
+      id: net.evmChainId,
+      name: "quorate",
+      nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+      rpcUrls: { default: { http: [eth] } },
+    });
+    const account = privateKeyToAccount(net.accounts[0]!.private_key);
+    const hash = await createWalletClient({ account, chain, transport }).deployContract({
+      abi: consensusHeaderAbi,
+      bytecode,
+    });
+    const receipt = await client.waitForTransactionReceipt({ hash });
+    const height = await net.advances(1);
+    await eventually("the block that carries the header", async () => {
+      return (await client.getBlockNumber({ cacheTime: 0 })) > BigInt(height);
+    });
+    const { timestamp, facts, hash: signed } = await proveHeader(node, client, height);
+    const { validators_hash, app_hash } = (
+      await rpc<{ signed_header: { header: { validators_hash: string; app_hash: string } } }>(
+        node,
+        `commit?height=${height}`,
+      )
+    ).signed_header.header;
+    assert.deepEqual(
+      [facts.validatorsHash, facts.appHash],
+      [`0x${validators_hash.toLowerCase()}`, `0x${app_hash.toLowerCase()}`],
+    );
+    const request = {
+      address: receipt.contractAddress!,
+      abi: consensusHeaderAbi,
+      functionName: "requireFacts",
+      args: [timestamp, facts],
+    } as const;
+    assert.equal(await client.readContract(request), signed);
+    t.diagnostic(`proven for ${await client.estimateContractGas({ ...request, account })} gas`);
+    const lie = { ...facts, appHash: facts.validatorsHash };
+    await assert.rejects(client.readContract({ ...request, args: [timestamp, lie] }), /Unproven/);
   });
 
   test("both clients have the same blocks, and nobody signed twice", async () => {

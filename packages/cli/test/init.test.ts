@@ -194,6 +194,23 @@ test("init --stake makes a chain at Ethereum's deposit contract, whose validator
   assert.equal((await command("config", "check", "--home", home)).code, 0);
 });
 
+test("an el-genesis.json that is there decides on the mode, and --stake is refused where it contradicts: exit 3", async (context) => {
+  const [staked, home, other] = [1, 2, 3].map(() => temporaryHome(context)) as [string, string, string];
+  await initHome({ home: staked, stake: true });
+  mkdirSync(join(home, "config"), { recursive: true });
+  writeFileSync(
+    join(home, "config", "el-genesis.json"),
+    readFileSync(join(staked, "config", "el-genesis.json"), "utf8"),
+  );
+  await initHome({ home });
+  const genesis = parseGenesis(readFileSync(join(home, "config", "genesis.json"), "utf8"));
+  assert.deepEqual([stateFromGenesis(genesis).registry.policy, genesis.validators[0]!.power], [1, 32n]);
+  await initHome({ home: other });
+  await assert.rejects(initHome({ home: other, stake: true }), { exitCode: 3 }, "genesis is kept");
+  rmSync(join(other, "config", "genesis.json"));
+  await assert.rejects(initHome({ home: other, stake: true }), { exitCode: 3 }, "el-genesis is kept");
+});
+
 test("a chain in stake mode has no registry's owner, and needs an execution client: exit 2", async (context) => {
   const home = temporaryHome(context);
   await assert.rejects(initHome({ home, stake: true, registryOwner: `0x${"11".repeat(20)}` }), {

@@ -1,4 +1,4 @@
-/** ConsensusHeader.sol on the embedded client, and on Geth where it is: what it proves, refuses and costs. */
+/** ConsensusHeader.sol on the embedded client, and on Geth where it is: what it proves and what it refuses. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
@@ -8,7 +8,6 @@ import { decodeErrorResult, encodeFunctionData, type Hex, toHex } from "viem";
 import { produceBlock, RemoteError, type Rpc } from "../../devnet-el/test/support/client.ts";
 import { startGeth, withoutGeth } from "../../devnet-el/test/support/geth.ts";
 import { startEl, testGenesis, type Workspace, workspace } from "../../devnet-el/test/support/process.ts";
-import { Signers } from "../../devnet-el/test/support/transactions.ts";
 import {
   consensusHeaderAbi as abi,
   HASH_FIELDS,
@@ -60,8 +59,6 @@ test("the abi that the helper exports is that of the compiled contract", () => {
   assert.deepEqual(abi, artefact.abi);
 });
 
-const gas = new Map<string, number>();
-
 for (const [name, start, skip] of [
   ["the embedded client", startEl, false],
   ["Geth", startGeth, withoutGeth],
@@ -71,7 +68,6 @@ for (const [name, start, skip] of [
     let el: El;
     /** Timestamp of the block above each header. */
     const timestamps = new Map<number, bigint>();
-    const signers = new Signers();
 
     before(async () => {
       const genesis = testGenesis();
@@ -177,28 +173,6 @@ for (const [name, start, skip] of [
       for (const index of [0n, 4n, 13n, 14n, 2n ** 256n - 1n]) {
         const proof = { ...hashProof(proven, "appHash"), index };
         assert.equal(await call(requireHash(timestamp, proof)), "NotAHash");
-      }
-    });
-
-    test("costs the gas that is printed here", async (t) => {
-      const timestamp = timestampOf(20_000);
-      const calls: readonly (readonly [what: string, data: Hex])[] = [
-        ["requireFacts", requireFacts(timestamp, headerFacts(header(20_000)))],
-        ["requireHash validators_hash", requireHash(timestamp, hashProof(header(20_000), "validatorsHash"))],
-        ["requireHash app_hash", requireHash(timestamp, hashProof(header(20_000), "appHash"))],
-        ["hashAt", encodeFunctionData({ abi, functionName: "hashAt", args: [timestamp] })],
-      ];
-      for (const [what, data] of calls) {
-        const raw = await signers.sign(0, { to: CONTRACT, data });
-        const hash = await el.eth<Hex>("eth_sendRawTransaction", raw);
-        await produceBlock(el.engine, { parentBeaconBlockRoot: `0x${"5a".repeat(32)}` });
-        const receipt = await el.eth<{ status: Hex; gasUsed: Hex }>("eth_getTransactionReceipt", hash);
-        assert.equal(receipt.status, "0x1", what);
-        const used = Number(receipt.gasUsed);
-        t.diagnostic(`${what}: ${used} gas as a transaction of its own`);
-        assert.ok(used < 60_000, what);
-        assert.equal(gas.get(what) ?? used, used, "every client asks the same");
-        gas.set(what, used);
       }
     });
   });

@@ -91,6 +91,8 @@ function unbondingParams({
 export function elGenesisFacts(document: unknown): {
   readonly chainId: number | null;
   readonly timestamp: number | null;
+  /** Deposits decide on the set: the deposit contract is where Ethereum's is. */
+  readonly stake: boolean;
 } {
   const field = (value: unknown, key: string): unknown =>
     typeof value === "object" && value !== null && key in value
@@ -103,6 +105,8 @@ export function elGenesisFacts(document: unknown): {
   return {
     chainId: number(field(field(document, "config"), "chainId")),
     timestamp: number(field(document, "timestamp")),
+    stake:
+      document !== null && `0x${Buffer.from(depositContract(document)).toString("hex")}` === DEPOSIT_ADDRESS,
   };
 }
 

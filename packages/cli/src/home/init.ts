@@ -7,6 +7,7 @@ import {
   ChainError,
   type Genesis,
   GWEI_PER_POWER,
+  genesisRegistry,
   genesisToJson,
   MIN_STAKE_GWEI,
   parseGenesis,
@@ -15,6 +16,7 @@ import { homePaths } from "@quorate/node/home";
 import { type OptionValues, renderConfig } from "../config/file.ts";
 import type { OptionValue } from "../config/options.ts";
 import { CliError, ExitCode, errorCode, reasonOf } from "../errors.ts";
+import { DEPOSIT_ADDRESS } from "./deposit-contract.ts";
 import { Inventory, MODE, writeNew } from "./files.ts";
 import { elGenesisFacts, makeExecutionGenesis, makeGenesis } from "./genesis.ts";
 import { ensureKeys, type HomeIdentity } from "./keys.ts";
@@ -174,6 +176,7 @@ async function ensureGenesis(
     elGenesis = created ? made : parseJson(await readText(paths.elGenesis, ""), paths.elGenesis);
   }
   const facts = elGenesisFacts(elGenesis);
+  if (options.stake === true && !facts.stake) throw notStake(paths.elGenesis);
   const genesis = await makeGenesis({
     chainId: options.chainId ?? `quorate-${randomInt(100_000, 1_000_000)}`,
     evmChainId: facts.chainId ?? 0,
@@ -186,7 +189,7 @@ async function ensureGenesis(
     validators: [
       {
         pubKey: identity.pubKey,
-        power: options.stake === true ? STAKE_POWER : VALIDATOR_POWER,
+        power: facts.stake ? STAKE_POWER : VALIDATOR_POWER,
         name: options.moniker ?? hostname(),
         owner: execution === "none" ? new Uint8Array(20) : new Uint8Array(Buffer.from(owner.slice(2), "hex")),
       },
@@ -217,6 +220,7 @@ async function keepGenesis(options: InitOptions, inventory: Inventory): Promise<
     }
     if (options.genesisFile === undefined) inventory.note("config/el-genesis.json", false);
   }
+  if (options.stake === true && genesisRegistry(genesis).policy !== 1) throw notStake(paths.genesis);
   if (options.chainId !== undefined && options.chainId !== genesis.chainId) {
     throw new CliError(
       ExitCode.config,
@@ -225,6 +229,14 @@ async function keepGenesis(options: InitOptions, inventory: Inventory): Promise<
     );
   }
   return genesis;
+}
+
+function notStake(file: string): CliError {
+  return new CliError(
+    ExitCode.config,
+    `--stake: ${file} is kept and makes no chain in stake mode: its deposit contract is not at ${DEPOSIT_ADDRESS}`,
+    "leave the flag out, or use another --home",
+  );
 }
 
 function parsed(text: string, file: string): Genesis {
