@@ -11,6 +11,7 @@ import { REGISTRY } from "./list/registry.ts";
 import { ROUND_MACHINE } from "./list/round-machine.ts";
 import { RUNNING } from "./list/runner.ts";
 import { SYNC_AND_COMMITS } from "./list/sync.ts";
+import { VERIFICATION } from "./list/verification.ts";
 import { VOTES } from "./list/votes.ts";
 import { WRITE_AHEAD_LOG } from "./list/wal.ts";
 import type { Mutant } from "./types.ts";
@@ -31,6 +32,7 @@ export const PARTS: Readonly<Record<string, readonly Mutant[]>> = {
   chain: CHAIN,
   registry: REGISTRY,
   gossip: GOSSIP,
+  verification: VERIFICATION,
 };
 
 export const MUTANTS: readonly Mutant[] = Object.values(PARTS).flat();

@@ -312,7 +312,7 @@ describe("a wrong batch backend in a thread", () => {
          if (quarantine) process.exit(0);
          const disagreements = answers++ === 0 ? [] : [{ check, verdict: true }];
          const verdicts = new Uint8Array(16).fill(1);
-         parentPort.postMessage({ verdicts, checks, batched: true, disagreements }, [checks]);
+         parentPort.postMessage({ verdicts, checks, batched: disagreements.length === 0, disagreements }, [checks]);
        });
        parentPort.postMessage(null);`,
       { eval: true },
