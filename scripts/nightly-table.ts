@@ -131,6 +131,7 @@ export const TABLE: readonly NightlyCampaign[] = [
   crash("schedules", "R44", 2),
   batches("twins", { bars: "R07", unit: "scenarios", target: 50_000, share: 2 }, 2_000),
   batches("byzzfuzz", { bars: "R08", unit: "runs", target: 10_000, share: 2 }, 500),
+  batches("accountability", { bars: "R09", unit: "forks", target: 1_000, share: 2 }, 50),
   batches("spec", { bars: "R10", unit: "traces", target: 300, share: 2 }, 30),
   {
     ...{ name: "mutants", bars: "R04", unit: "mutants", target: 40, share: 8 },

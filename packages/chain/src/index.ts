@@ -21,6 +21,7 @@ export * from "./evidence/commit-conflicts.ts";
 export * from "./evidence/duplicate-vote.ts";
 export * from "./evidence/judge.ts";
 export * from "./evidence/light-client-attack.ts";
+export * from "./evidence/misdeeds.ts";
 export * from "./genesis/hash.ts";
 export * from "./genesis/parse.ts";
 export * from "./hash/hashes.ts";

@@ -1,5 +1,5 @@
-import type { Certificate, Vote } from "@quorate/chain";
-import { bytesEqual } from "@quorate/crypto";
+import type { Certificate, Proposal, Vote } from "@quorate/chain";
+import { addressOf, bytesEqual } from "@quorate/crypto";
 import type { GossipModules } from "@quorate/gossip/core";
 
 /**
@@ -19,6 +19,11 @@ export function deafToItself(gossip: GossipModules, address: Uint8Array): Gossip
     ...gossip,
     events: {
       ...events,
+      proposal(proposal: Proposal, receivedAtMs, from) {
+        const proposer = view.proposer(proposal.height, proposal.round);
+        if (proposer === null || !bytesEqual(addressOf(proposer), address))
+          events.proposal(proposal, receivedAtMs, from);
+      },
       vote(vote: Vote, from) {
         if (!bytesEqual(vote.validatorAddress, address)) events.vote(vote, from);
       },

@@ -54,7 +54,15 @@ const FLOOD = 8;
 /** Blocks and votes remembered, to be sent again or twisted. */
 const REMEMBERED = 64;
 
-export class Strategy {
+/** What stands between a Byzantine node and the network. */
+export interface Liar {
+  /** It loses its memory now and then. */
+  readonly forgets: boolean;
+  /** What leaves instead of these bytes. */
+  outgoing(key: SigningKey, to: string, protocol: string, bytes: Uint8Array): readonly Uint8Array[];
+}
+
+export class Strategy implements Liar {
   readonly #behaviours: ReadonlySet<Behaviour>;
   readonly #random: Random;
   /** Share of occasions on which a behaviour shows. */
@@ -74,7 +82,6 @@ export class Strategy {
     return this.#behaviours.has("amnesia");
   }
 
-  /** What leaves instead of these bytes. */
   outgoing(key: SigningKey, to: string, protocol: string, bytes: Uint8Array): readonly Uint8Array[] {
     if (protocol.startsWith("topic/")) {
       const items = this.#items(topicItems(bytes), key, to);

@@ -15,7 +15,7 @@ import {
 } from "@quorate/node/composition";
 import { BLANK_STATE, decodeStateFile, writeFreshState } from "@quorate/privval";
 import type { BlockStore, CommitBatch } from "@quorate/store";
-import type { Strategy } from "../byzantine/strategy.ts";
+import type { Liar } from "../byzantine/strategy.ts";
 import { Machine, machineClock, type Skew } from "../core/machine.ts";
 import type { Random } from "../core/random.ts";
 import type { Scheduler } from "../core/scheduler.ts";
@@ -79,7 +79,7 @@ export interface ClusterOptions {
   /** What execution clients put into their payloads; default: nothing. */
   readonly requests?: RequestsOf;
   /** Of Byzantine nodes, by index. */
-  readonly strategies?: ReadonlyMap<number, Strategy>;
+  readonly strategies?: ReadonlyMap<number, Liar>;
   /** Where the product's own log goes. */
   readonly log: (node: number, module: string) => LogPort;
 }

@@ -27,7 +27,7 @@ import {
 } from "@quorate/store";
 import { deafToItself } from "../byzantine/deaf.ts";
 import { LooseSigner } from "../byzantine/loose-signer.ts";
-import type { Strategy } from "../byzantine/strategy.ts";
+import type { Liar } from "../byzantine/strategy.ts";
 import { Machine, machineClock, type Skew } from "../core/machine.ts";
 import type { Random } from "../core/random.ts";
 import type { Scheduler } from "../core/scheduler.ts";
@@ -70,7 +70,7 @@ export interface ProcessModules {
   readonly log: (module: string) => LogPort;
   readonly outgoing: Outgoing;
   /** Set: the node is Byzantine; its signer has no guard. */
-  readonly strategy: Strategy | null;
+  readonly strategy: Liar | null;
   openExecution(
     process: Process,
     genesis: Genesis,

@@ -2,21 +2,24 @@ import { blockIdEquals } from "../block-id.ts";
 import type { Certificate, Power, Validator, ValidatorSet, Vote } from "../types.ts";
 import type { VotePair } from "./commit-conflicts.ts";
 
-/** Who stands behind a fork: at least a third of the power, whatever the network did. */
+/** Who signed both sides of a fork: more than a third of the power, whatever the network did. */
 export interface ForkBlame {
-  /** Signers of both certificates, in set order. */
+  /**
+   * Signers of both certificates, in set order. Of one round each of them equivocated. Of different rounds an honest one
+   * may be among them, who followed a later polka: see `misdeedsOf`.
+   */
   readonly signedBoth: readonly Validator[];
   readonly power: Power;
   /**
    * Their votes as evidence, where both certificates are of one round. Of different rounds no single vote is false by
-   * itself: somebody among them broke its lock, which only logs can show.
+   * itself: who broke a lock is told by the votes in all logs together, see `misdeedsOf`.
    */
   readonly pairs: readonly VotePair[];
 }
 
 /**
  * Two certificates of precommits for different blocks at one height, each with +2/3 of `set`, every signature verified.
- * Any two of them share more than 1/3 of the power, so a fork always names its makers (accountable safety).
+ * Any two of them share more than 1/3 of the power; of one round, these are the fork's makers.
  */
 export function blameForFork(set: ValidatorSet, a: Certificate, b: Certificate): ForkBlame {
   const signedBoth: Validator[] = [];
