@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "../../packages/node/test/support/homes.ts";
-import { Children } from "./children.ts";
+import { Children } from "../support/children.ts";
 import type { Network, NetworkOptions, Side } from "./network.ts";
 import { reached } from "./rpc.ts";
 

@@ -5,7 +5,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { DEFAULT_PARAMS } from "@quorate/chain";
 import { homePaths } from "@quorate/node";
 import { freePort, makeNetwork } from "../../packages/node/test/support/homes.ts";
-import { Children } from "./children.ts";
+import { Children } from "../support/children.ts";
 import type { Network, NetworkOptions, Side } from "./network.ts";
 import { reached } from "./rpc.ts";
 

@@ -1,0 +1,111 @@
+/** Our side: the local network that `validator testnet --el geth` runs, watched through its events. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { freePort } from "../../packages/node/test/support/homes.ts";
+import { pause } from "../vs-cometbft/rpc.ts";
+import { type Endpoint, readSecret } from "./engine.ts";
+
+const CLI = new URL("../../packages/cli/src/main.ts", import.meta.url).pathname;
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly home: string;
+  readonly rpc: string;
+  readonly metrics: string;
+  readonly eth_rpc: string;
+}
+
+export interface Ready {
+  readonly evm_chain_id: number;
+  readonly nodes: readonly NodeFacts[];
+  readonly accounts: readonly { readonly private_key: `0x${string}` }[];
+}
+
+export interface Commit {
+  readonly node: string;
+  readonly height: number;
+  readonly txs: number;
+  /** From the proposal's time to the commit there, ms. */
+  readonly ms: number;
+  /** When this process heard of it, ms. */
+  readonly atMs: number;
+}
+
+export interface Testnet {
+  readonly ready: Ready;
+  readonly commits: readonly Commit[];
+  /** Resolves when `done` holds of what has been committed. @throws Error when it does not in time, or the network ends. */
+  until(done: () => boolean, limitMs: number, what: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface TestnetOptions {
+  readonly home: string;
+  readonly geth: string;
+  /** Of a new network; one that lies there goes on as it is. */
+  readonly fresh: { readonly gasLimit: number; readonly intervalMs: number } | null;
+  /** Transfers per second of the network's own load. */
+  readonly load: number;
+}
+
+export async function startTestnet(options: TestnetOptions): Promise<Testnet> {
+  const { home, geth, fresh, load } = options;
+  const flags =
+    fresh === null
+      ? []
+      : [
+          ...["--el", geth, "--gas-limit", String(fresh.gasLimit)],
+          ...["--block-interval", String(fresh.intervalMs), "--base-port", String(await freeBase())],
+        ];
+  const child = spawn(
+    process.execPath,
+    [
+      ...[...process.execArgv, CLI, "testnet", "--home", home, "--json", "--log-level", "warn"],
+      ...["--load", String(load), "--timeout", "3600", ...flags],
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const commits: Commit[] = [];
+  const ready = await new Promise<Ready>((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`the network ended with ${code} before it was ready`)));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const event = JSON.parse(line) as { readonly event: string } & Ready & Commit;
+      if (event.event === "ready") resolve(event);
+      else if (event.event === "commit") commits.push({ ...event, atMs: performance.now() });
+    });
+  });
+  return {
+    ready,
+    commits,
+    async until(done, limitMs, what) {
+      for (const end = performance.now() + limitMs; !done(); await pause(20)) {
+        if (child.exitCode !== null) throw new Error(`the network ended with ${child.exitCode}: ${what}`);
+        if (performance.now() > end) throw new Error(`not within ${Math.round(limitMs / 1000)} s: ${what}`);
+      }
+    },
+    stop: () => stop(child),
+  };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGTERM");
+  await once(child, "exit");
+}
+
+/** The execution client of a node: its engine port follows the public one. */
+export async function endpointOf({ home, eth_rpc: eth }: NodeFacts): Promise<Endpoint> {
+  const url = new URL(eth);
+  return {
+    eth,
+    engine: `http://${url.hostname}:${Number(url.port) + 1}`,
+    secret: await readSecret(join(home, "config", "jwt.hex")),
+  };
+}
+
+/** Forty ports in a row that are probably free: the network itself refuses a taken one by name. */
+async function freeBase(): Promise<number> {
+  return Math.min(await freePort(), 31_900);
+}
