@@ -38,7 +38,7 @@ export async function drive(
     };
     const id = await adopt(builder, head, attributes);
     due = Math.max(due + intervalMs, performance.now());
-    await pause(due - performance.now());
+    await pause(Math.max(0, due - performance.now()));
     const block = await getPayload(builder, id, head);
     await Promise.all(clients.map((client) => newPayload(client, block)));
     head = block.payload.blockHash;
