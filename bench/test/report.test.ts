@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { documentFiles } from "../report/document.ts";
 import { lastResults } from "../report/write.ts";
 import { type Comparison, linesOf, ours, ratio, shortfalls } from "../support/comparison.ts";
+import { NODE_FLAGS } from "../vs-cometbft/quorate.ts";
 
 const DOCS = join(import.meta.dirname, "..", "..", "docs");
 
@@ -16,6 +17,11 @@ test("docs/performance.md and its plots are what bench/results say (npm run benc
     plots.map((name) => `performance/${name}`).sort(),
     [...files.keys()].filter((name) => name.endsWith(".svg")).sort(),
   );
+});
+
+test("validators are measured with the flags that scripts/run.sh gives them", async () => {
+  const script = await readFile(join(DOCS, "..", "scripts", "run.sh"), "utf8");
+  for (const flag of NODE_FLAGS) assert.ok(script.includes(`=${flag}\n`), flag);
 });
 
 function comparison(mine: readonly number[], theirs: readonly number[]): Comparison {

@@ -10,6 +10,8 @@ import type { Network, NetworkOptions, Side } from "./network.ts";
 import { reached } from "./rpc.ts";
 
 const HOST = new URL("../support/host.ts", import.meta.url);
+/** What `scripts/run.sh` starts a validator with. */
+export const NODE_FLAGS: readonly string[] = ["--max-semi-space-size=4"];
 /** The host's own reports to its parent, heights apart: the RPC is asked instead. */
 const NO_REPORTS = String(Number.MAX_SAFE_INTEGER);
 
@@ -44,7 +46,7 @@ export async function makeQuorate(options: NetworkOptions): Promise<QuorateNetwo
     const { config } = nodes[index] ?? {};
     const log = openSync(`${config?.home ?? made.dir}.log`, "a");
     const child = fork(HOST, [JSON.stringify(config), NO_REPORTS], {
-      execArgv: process.execArgv,
+      execArgv: [...process.execArgv, ...NODE_FLAGS],
       stdio: ["ignore", log, log, "ipc"],
     });
     closeSync(log);

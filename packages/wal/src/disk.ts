@@ -8,6 +8,8 @@ import type { ThreadAnswer } from "./writer-thread.ts";
 
 /** Operations waiting for the thread at most; far more than log and sign state can have in flight. */
 const MAX_QUEUED = 4096;
+/** New objects of the thread, MB. It makes few, and V8 would let 48 MB of them gather in a process of 150. */
+const YOUNG_MB = 2;
 const ZEROS = new Uint8Array(1024 * 1024);
 
 async function list(dir: string): Promise<string[]> {
@@ -94,6 +96,7 @@ export class DiskThread implements WalDisk {
     // The same extension as this module: .ts from the sources, .js from the published build.
     this.#worker = new Worker(new URL(`./writer-thread${import.meta.url.slice(-3)}`, import.meta.url), {
       name: "quorate-writer",
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#worker.on("message", (answers: ThreadAnswer[]) => this.#settle(answers));
     this.#worker.on("error", (error) => this.#die(error instanceof Error ? error : new Error(String(error))));

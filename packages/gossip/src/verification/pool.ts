@@ -58,6 +58,9 @@ const SMALLEST_BATCH = 4;
 /** A machine that cannot keep threads alive is served in line. */
 const MAX_RESTARTS = 8;
 
+/** New objects of a thread, MB: a chunk's fit many times, and V8 would let 48 MB gather in each. */
+const YOUNG_MB = 4;
+
 interface Job {
   readonly verdicts: boolean[];
   open: number;
@@ -278,7 +281,13 @@ class VerifierPool implements Verifier {
   #idleThread(): Thread | null {
     for (const thread of this.#threads) if (thread.chunks.length === 0) return thread;
     if (this.#threads.size >= this.#threadLimit()) return null;
-    const spawn = this.#options.spawn ?? ((entry) => new Worker(entry, { name: "quorate-verification" }));
+    const spawn =
+      this.#options.spawn ??
+      ((entry) =>
+        new Worker(entry, {
+          name: "quorate-verification",
+          resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+        }));
     // The extension of this file is that of its neighbour: sources in development, lib when built.
     const worker = spawn(new URL(`./worker${import.meta.url.slice(-3)}`, import.meta.url));
     const thread: Thread = { worker, ready: false, chunks: [] };
