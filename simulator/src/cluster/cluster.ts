@@ -31,7 +31,9 @@ import { Internet, type NetworkWatch } from "../network/internet.ts";
 import { Path, type PathQuality } from "../network/paths.ts";
 import { type Boundary, type Identity, PATHS, Process } from "./process.ts";
 
-/** A Byzantine node that stopped over what it did itself is back after so long. */
+/** Exit code of a node whose disk failed. */
+const DISK_FAILED = 6;
+/** A Byzantine node that stopped over what it did itself, or one that ended over its disk later, is back after so long. */
 const REVIVAL_MS = 500;
 /** Mean ms between two losses of memory of one that forgets. */
 const FORGETS_MS = 4_000;
@@ -103,6 +105,8 @@ export interface Member {
   readonly client: SimulatedClient | null;
   /** Bits of its disk were flipped: it may find damage. */
   rotten: boolean;
+  /** Its disk refuses what it is asked: a process that ended over it waits for the end of that. */
+  diskFails: boolean;
   process: Process | null;
   /** It is to start as soon as its process, which is about to end, has ended. */
   again: boolean;
@@ -156,6 +160,7 @@ export class Cluster {
       metrics: createMetrics(options.genesis.chainId, "simulated", false),
       client: options.genesis.execution === "none" ? null : this.#makeClient(i),
       rotten: false,
+      diskFails: false,
       process: null,
       again: false,
       lives: 0,
@@ -237,7 +242,8 @@ export class Cluster {
         this.#watch.exited(node, exit);
         if (exit.code === 3 && member.rotten) this.#reset(node);
         else if (member.again || (this.#keepUp && (exit.code === 0 || exit.code === 6))) this.start(node);
-        else if (options.strategies?.has(node)) this.scheduler.after(REVIVAL_MS, () => this.start(node));
+        else if (options.strategies?.has(node) || (exit.code === DISK_FAILED && !member.diskFails))
+          this.scheduler.after(REVIVAL_MS, () => this.start(node));
       },
     });
     member.process = process;

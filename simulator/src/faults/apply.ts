@@ -158,14 +158,17 @@ export class FaultPlayer {
         };
       }
       case "disk-error": {
-        const { files } = cluster.member(fault.node).disk;
+        const member = cluster.member(fault.node);
+        const { files } = member.disk;
         let left = fault.count;
+        member.diskFails = true;
         files.fault = (call) => {
           if (call === fault.call) left--;
           return left <= 0 && call === fault.call ? { code: fault.code } : null;
         };
         return () => {
           files.fault = () => null;
+          member.diskFails = false;
           cluster.start(fault.node);
         };
       }

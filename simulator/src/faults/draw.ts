@@ -135,8 +135,8 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
   };
 }
 
-/** Faults bounded by a third of the power, and disks that fail: one validator may hold all power, and stays down then. */
-const NOT_WITH_CHURN: ReadonlySet<FaultKind> = new Set<FaultKind>(["clock-jump", "bit-rot", "disk-error"]);
+/** Faults bounded by a third of the power: one validator may hold all power. */
+const NOT_WITH_CHURN: ReadonlySet<FaultKind> = new Set<FaultKind>(["clock-jump", "bit-rot"]);
 
 /**
  * The same plan on a chain whose set changes at every height, by a registry or (even seeds) by stake. Powers then have
