@@ -112,7 +112,7 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
     { nodes: validators, untrue, engine, rotting, pace: paceOf(heights, blockIntervalMs, quality) },
     faultsForMs,
   );
-  const first = drawCrossings(random.split("crossings"), { validators, heights, timeouts });
+  const first = drawCrossings(random.split("crossings"), { validators, heights, timeouts, blockIntervalMs });
   const later = faults.map((fault) => ({ ...fault, atMs: fault.atMs + first.forMs }));
   return {
     seed,
@@ -338,11 +338,14 @@ function drawFault(random: Random, id: number, kind: FaultKind, atMs: number, sc
   }
 }
 
+/** How long a fault of rounds waits for its height, and at most lasts. */
+const ROUNDS_WAIT_MS = 12_000;
+
 /** Share of seeds that begin with crossed locks, and of their heights those that such a lock is wanted at. */
 const CROSSING_SEEDS = 0.15;
 const CROSSING_HEIGHTS = 0.1;
-/** Propose timeouts that a height with crossed locks takes at most: three rounds, and the rounds before they are found. */
-const CROSSING_TIMEOUTS = 10;
+/** Propose timeouts that a height with crossed locks takes: three rounds. */
+const CROSSING_TIMEOUTS = 4;
 
 /**
  * A proposer that must refuse an older block with a polka, because it locked alone on a newer one (L28, L32), takes three
@@ -351,12 +354,12 @@ const CROSSING_TIMEOUTS = 10;
  */
 function drawCrossings(
   random: Random,
-  plan: { readonly validators: number; readonly heights: number; readonly timeouts: Timeouts },
+  plan: Pick<Plan, "validators" | "heights" | "timeouts" | "blockIntervalMs">,
 ): { readonly forMs: number; faults(id: number): readonly Fault[] } {
   if (!random.chance(CROSSING_SEEDS) || plan.validators < 4) return { forMs: 0, faults: () => [] };
   const all = Array.from({ length: plan.validators }, (_, i) => i);
   const count = Math.ceil(plan.heights * CROSSING_HEIGHTS);
-  const eachMs = CROSSING_TIMEOUTS * plan.timeouts.proposeMs;
+  const eachMs = plan.blockIntervalMs + CROSSING_TIMEOUTS * plan.timeouts.proposeMs;
   const forMs = count * eachMs;
   const orders = Array.from({ length: count }, () => random.sample(all, all.length));
   return {
@@ -365,16 +368,13 @@ function drawCrossings(
       orders.map((order, i) => ({
         id: id + i,
         atMs: 100 + i,
-        forMs,
+        forMs: forMs + ROUNDS_WAIT_MS,
         kind: "lock-alone",
         order,
         story: "crossed",
       })),
   };
 }
-
-/** How long a fault of rounds waits for its height, and at most lasts. */
-const ROUNDS_WAIT_MS = 12_000;
 
 /** Small scope: one or two nodes in up to three rounds. */
 function drawRounds(random: Random, all: readonly number[]): RoundCut[] {

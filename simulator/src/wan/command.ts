@@ -11,7 +11,7 @@ export const WAN_USAGE = `npm run sim -- --wan [--validators 100] [--heights 10]
                [--warm-connections] [--seed 1] [--trace FILE.html] [--json]
 
   --validators N      spread evenly over the regions, default 100
-  --heights N         that are counted, after three that are not; default 10
+  --heights N         that are counted, after two that are not; default 10
   --block-bytes N     transactions in every block, default none
   --regions LIST      of ${REGIONS.slice(0, 7).join(", ")},
                       ${REGIONS.slice(7).join(", ")}; default all

@@ -80,7 +80,7 @@ export interface WanResult {
 export type Way = "gossip" | "round_state" | "repair" | "body";
 
 /** Heights left out: connections are made, windows and caches fill. */
-const WARM_UP = 3;
+const WARM_UP = 2;
 /** When the chain begins, ms after its nodes: a hundred that start at once have their links by then. */
 const GENESIS_MS = 3_000;
 const PATIENCE_MS_PER_HEIGHT = 20_000;
