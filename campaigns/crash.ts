@@ -1,11 +1,12 @@
 /**
- * `npm run crash -- wal|effects|disk|signstate|schedules [--all] [--seed N] [--json]`: crash and corruption, enumerated.
+ * `npm run crash -- wal|effects|disk|signstate|schedules|trace|evidence [--all] [--seed N] [--json]`: crash and corruption, enumerated.
  * Without `--all` a sixteenth of the cases runs, chosen by the seed: sixteen seeds in a row cover all of them. Exit 0 = every
  * case held, 1 = one did not, 2 = wrong usage.
  */
 import { parseArgs } from "node:util";
 import { diskCampaign } from "./disk/campaign.ts";
 import { effectsCampaign } from "./effects/campaign.ts";
+import { evidenceCampaign } from "./evidence/campaign.ts";
 import { schedulesCampaign } from "./schedules/campaign.ts";
 import { signstateCampaign } from "./signstate/campaign.ts";
 import type { Campaign, CampaignReport } from "./support/report.ts";
@@ -19,6 +20,7 @@ const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
   signstate: signstateCampaign,
   schedules: schedulesCampaign,
   trace: traceCampaign,
+  evidence: evidenceCampaign,
 };
 
 const USAGE = `usage: npm run crash -- ${Object.keys(CAMPAIGNS).join("|")} [--all] [--seed N] [--json]`;

@@ -129,6 +129,7 @@ export const TABLE: readonly NightlyCampaign[] = [
   crash("disk", "R17 R18", 1),
   crash("signstate", "R19", 1),
   crash("schedules", "R44", 2),
+  crash("evidence", "R37", 2),
   batches("twins", { bars: "R07", unit: "scenarios", target: 50_000, share: 2 }, 2_000),
   batches("byzzfuzz", { bars: "R08", unit: "runs", target: 10_000, share: 2 }, 500),
   batches("accountability", { bars: "R09", unit: "forks", target: 1_000, share: 2 }, 50),

@@ -126,6 +126,7 @@ export class Judge implements ClusterWatch {
   }
 
   stored(node: number, batch: CommitBatch): void {
+    if (this.#honest(node)) this.witness.stored(batch.height, batch.block);
     for (const law of this.#laws) law.stored?.(node, batch);
   }
 

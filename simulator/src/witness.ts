@@ -1,5 +1,5 @@
 /** Counters that show what a run went through: a run in which nothing went wrong proves nothing. */
-import { blockIdEquals, VoteType } from "@quorate/chain";
+import { type Block, blockIdEquals, VoteType } from "@quorate/chain";
 import { type ConsensusState, type Input, proposalOf, type StepResult } from "@quorate/consensus";
 
 /** Lines of Algorithm 1 (arXiv:1807.04938) as the round machine's arms have them. */
@@ -38,6 +38,8 @@ export interface Witness {
   readonly restarts: number;
   /** Heights whose set has other validators or powers than the one before. */
   readonly setChanges: number;
+  /** Double votes in decided blocks, each block once. */
+  readonly convictions: number;
   readonly duplicateVotes: number;
   readonly duplicateProposals: number;
   readonly refusedSignatures: number;
@@ -54,6 +56,7 @@ export class WitnessCounter {
   #restartsMidRound = 0;
   #crashes = 0;
   #restarts = 0;
+  readonly #convictions = new Map<number, number>();
   #duplicateVotes = 0;
   #duplicateProposals = 0;
   #refused = 0;
@@ -85,6 +88,12 @@ export class WitnessCounter {
     this.#rules(input, before, { state, effects });
   }
 
+  /** An honest node stores this block. */
+  stored(height: number, block: Pick<Block, "evidence">): void {
+    const { length } = block.evidence.filter(({ kind }) => kind === "duplicate_vote");
+    if (length > 0) this.#convictions.set(height, length);
+  }
+
   result(): Witness {
     const lines = Object.fromEntries(RULE_LINES.map((line) => [line, this.#lines.get(line) ?? 0]));
     return {
@@ -98,6 +107,7 @@ export class WitnessCounter {
       setChanges: [...this.#powers].filter(
         ([height, powers]) => (this.#powers.get(height - 1) ?? powers) !== powers,
       ).length,
+      convictions: [...this.#convictions.values()].reduce((sum, count) => sum + count, 0),
       duplicateVotes: this.#duplicateVotes,
       duplicateProposals: this.#duplicateProposals,
       refusedSignatures: this.#refused,

@@ -51,6 +51,18 @@ export const convicted: MakeLaw = ({ cluster, violated, honest }) => {
       healedAt = height;
     },
     ended(height) {
+      for (const [node, { process }] of cluster.members.entries()) {
+        if (!honest(node)) continue;
+        for (const evidence of process?.rpc?.evidence.pending() ?? []) {
+          if (evidence.kind !== "duplicate_vote") continue;
+          const offender = nodeOf(evidence.voteA.validatorAddress);
+          const at = convictions.get(offender) ?? height;
+          if (at < height - 1)
+            violated(`node ${node} still holds evidence against node ${offender}, convicted by block ${at}`, [
+              node,
+            ]);
+        }
+      }
       if (params.maxEvidenceBytes === 0) return;
       for (const { by, offender, at } of caught) {
         if (convictions.has(offender)) continue;

@@ -1,0 +1,21 @@
+/** A sixty-fourth of the losses of power around a conviction, another one in each run. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { evidenceCases, judgeEvidenceCase } from "../evidence/campaign.ts";
+import { Tally } from "../support/report.ts";
+
+const SEED = Number(process.env["QUORATE_SEED"] ?? Date.now() % 2 ** 31);
+const PART = 64;
+
+test("a double vote is convicted by exactly one block, wherever honest nodes lose their power and whatever their disks kept", async (t) => {
+  t.diagnostic(`QUORATE_SEED=${SEED}`);
+  const tally = new Tally();
+  for (const [index, each] of [...evidenceCases()].entries())
+    if (index % PART === SEED % PART) await judgeEvidenceCase(each, index, tally);
+  const { violations, counts } = tally.report("evidence", ["R37"], {
+    ...{ all: false, seed: SEED, progress: () => undefined },
+  });
+  assert.deepEqual(violations, []);
+  assert.ok((counts["convictions 1"] ?? 0) >= 20, JSON.stringify(counts));
+  assert.ok((counts["power lost at send"] ?? 0) > 0, JSON.stringify(counts));
+});
