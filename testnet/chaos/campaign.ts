@@ -106,6 +106,11 @@ export class Report {
     if (ms > bound) this.problem(`${name} took ${(ms / 1000).toFixed(1)} s, the bound is ${bound / 1000} s`);
   }
 
+  /** What a reader of the output wants to see of a scene that held, too. */
+  say(text: string): void {
+    this.#progress(text);
+  }
+
   /** Any number worth showing; the name says its unit. */
   measured(name: string, value: number): void {
     const samples = this.#samples.get(name) ?? [];

@@ -6,6 +6,7 @@
  * measures and problems. `npm run chaos -- NAME --seed S --scenes 1` repeats a scene.
  */
 import { parseArgs } from "node:util";
+import { abuse } from "./abuse.ts";
 import { type Campaign, runCampaign } from "./campaign.ts";
 import { clocks } from "./clocks.ts";
 import { execution } from "./execution.ts";
@@ -14,7 +15,7 @@ import { matrix } from "./matrix.ts";
 import { soak } from "./soak.ts";
 import { swarm } from "./swarm.ts";
 
-const CAMPAIGNS: readonly Campaign[] = [swarm, kills, matrix, execution, clocks, soak];
+const CAMPAIGNS: readonly Campaign[] = [swarm, kills, matrix, execution, clocks, abuse, soak];
 
 const USAGE = `Usage: npm run chaos -- [CAMPAIGN] [flags]
 

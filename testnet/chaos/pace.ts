@@ -44,6 +44,12 @@ export class Pace {
     return Math.max(longest, performance.now() - last);
   }
 
+  /** ms between the heights of that time. */
+  intervalsBetween(fromMs: number, toMs: number): number[] {
+    const times = this.#times.filter((at) => at >= fromMs && at <= toMs);
+    return times.slice(1).map((at, index) => at - times[index]!);
+  }
+
   /** ms per height between then and now; NaN without a height. */
   intervalSince(fromMs: number): number {
     const times = this.#times.filter((at) => at >= fromMs);
