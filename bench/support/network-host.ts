@@ -40,6 +40,7 @@ const network = await createLibp2pNetwork(
     topics: [TOPIC],
     gate: { denyDial: () => false, denyAuthenticated: () => false, denyOpened: () => false },
     score: () => 0,
+    now: () => performance.now(),
     fault: () => {},
   },
 );

@@ -249,7 +249,7 @@ function gossipsubRpc(random: Random): number[] {
 }
 
 function scan(chunks: readonly Uint8Array[]): string {
-  const scanner = new GossipStreamScanner(LIMITS.frameBytes);
+  const scanner = new GossipStreamScanner(LIMITS.frameBytes, () => 0);
   for (const chunk of chunks) {
     const fault = scanner.push(chunk);
     if (fault !== null) return fault;

@@ -139,6 +139,7 @@ export async function assembleGossip(
       dialling: (peer) => dialler.dialling(peer, LIMITS.simultaneousDialMs),
     }),
     score: (peer) => scorer.score(peer),
+    now,
     fault: (peer, fault) => connections.report(peer, fault),
   });
   const runtime: Runtime = {

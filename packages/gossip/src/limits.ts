@@ -73,6 +73,23 @@ export const LIMITS = {
   /** Gossip messages of one peer: all votes of a set of 512 forwarded one by one in every second, and bursts. */
   gossipPerSecond: 2000,
   gossipBurst: 6000,
+  /**
+   * Items of one peer that are known already or of no height of ours: in a sparse mesh of 512 validators each of its
+   * votes may come once more from every neighbour. Looking at one costs some 10 us.
+   */
+  uselessPerSecond: 4000,
+  uselessBurst: 16_000,
+  /** Bytes of gossipsub's own messages: 5,000 ids of every topic a second are 550 kB. */
+  controlBytesPerSecond: 1_048_576,
+  controlBurst: 4_194_304,
+  /** Subscriptions, grafts and prunes: five topics at the beginning, and few changes later. */
+  membershipPerSecond: 20,
+  membershipBurst: 200,
+  /** Subscriptions, grafts and prunes of one RPC; gossipsub reads no more of each. */
+  membershipChanges: 64,
+  /** Frames of yamux other than data: a peer that never delays its window updates sends one for every message. */
+  muxerFramesPerSecond: 8000,
+  muxerFrameBurst: 32_000,
   /** Frames of one peer stream per second: pushes at 20/s and the largest repair, with room to spare. */
   streamFramesPerSecond: 2000,
   streamFrameBurst: 4000,

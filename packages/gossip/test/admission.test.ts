@@ -36,6 +36,7 @@ interface Bench {
   /** Signatures looked at. */
   readonly checked: SignatureCheck[];
   readonly source: Source;
+  readonly gone: AbortController;
   receive(...items: Item[]): Promise<Outcome>;
 }
 
@@ -85,6 +86,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     budgets: new Map(),
     onProposal: quiet,
   });
+  const gone = new AbortController();
   const source: Source = {
     id: "peer",
     verifications: 0,
@@ -92,6 +94,8 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     txItems: new TokenBucket(8, 8, 0),
     txBytes: new TokenBucket(1000, 1000, 0),
     evidence: new TokenBucket(8, 8, 0),
+    useless: new TokenBucket(LIMITS.uselessBurst, LIMITS.uselessPerSecond, 0),
+    gone: gone.signal,
   };
   return {
     view,
@@ -102,6 +106,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     verified,
     checked,
     source,
+    gone,
     receive: async (...items) => admission.receive(items, source),
   };
 }
@@ -167,6 +172,47 @@ describe("a vote", () => {
     );
   });
 
+  it("regression: of far rounds of the next height is verified within its signer's budget, as of this height", async () => {
+    for (const height of [5, 6]) {
+      const at = bench();
+      for (let round = 100; round < 100 + 2 * LIMITS.futureRoundBurst; round++)
+        await at.receive(vote(by(0, { height, round })));
+      assert.equal(at.checked.length, LIMITS.futureRoundBurst, `height ${height}`);
+      await at.receive(vote(by(0, { height })), vote(by(1, { height, round: 1 })));
+      assert.equal(
+        at.checked.length,
+        LIMITS.futureRoundBurst + 2,
+        "the rounds that come first need no budget",
+      );
+    }
+  });
+
+  it("regression: of the next height is not verified when nothing more can be held of its sender", async () => {
+    const at = bench();
+    const rounds = Math.ceil(LIMITS.heldPerPeer / (2 * LIMITS.futureRoundBurst));
+    const sent: Item[] = [];
+    for (let index = 0; index < 4; index++)
+      for (let round = 0; round < rounds * LIMITS.futureRoundBurst; round++)
+        sent.push(vote(by(index, { height: 6, round })));
+    for (const one of sent) await at.receive(one);
+    const looked = at.checked.length;
+    assert.equal(looked, LIMITS.heldPerPeer);
+    for (const one of sent) await at.receive(one);
+    assert.equal(at.checked.length, looked);
+  });
+
+  it("regression: of no use is bounded in number, whatever packs it comes in: beyond that its sender floods", async () => {
+    const at = bench();
+    await at.receive(vote(by(0)));
+    const pack = Array.from({ length: 50 }, () => vote(by(0)));
+    let packs = 0;
+    while ((await at.receive(...pack)).offence === null) packs++;
+    assert.equal(packs, LIMITS.uselessBurst / 50);
+    assert.equal((await at.receive(vote(by(0)), vote(by(1)))).offence, "flood");
+    assert.equal((await at.receive(vote(by(1)))).offence, null, "what is of use is taken");
+    assert.deepEqual([at.votes.length, at.checked.length], [2, 2]);
+  });
+
   it("of the last height comes in only as a precommit: it completes the last commit", async () => {
     const at = bench();
     await at.receive(vote(by(0, { height: 4 })), vote(by(1, { height: 4, type: precommit })));
@@ -206,6 +252,19 @@ describe("while signatures are verified in a worker", () => {
     release();
     assert.equal((await group).offence, "bad_signature");
     assert.equal(at.votes.length, 1 + many.length);
+  });
+
+  it("regression: nothing of a peer that is thrown out meanwhile is verified, and its votes still come in by others", async () => {
+    const { verifier, release } = slow();
+    const at = bench(verifier);
+    const many = [0, 1, 2, 3].flatMap((i) => [by(i), by(i, { type: precommit })]).map(vote);
+    const group = at.receive(...many);
+    at.gone.abort();
+    release();
+    assert.deepEqual(await group, { offence: null, fresh: 0, origins: [], spread: false });
+    assert.deepEqual(at.votes, []);
+    for (const one of many) await at.receive(one);
+    assert.equal(at.votes.length, many.length);
   });
 
   it("a forged certificate keeps the true one of the same block out neither before nor after", async () => {

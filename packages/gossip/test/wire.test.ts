@@ -312,23 +312,70 @@ describe("the scanner of gossip streams", () => {
 
   it("finds nothing wrong with well-formed RPCs, however they are divided", () => {
     for (let cut = 0; cut <= rpc.length; cut++) {
-      const scanner = new GossipStreamScanner(100);
+      const scanner = new GossipStreamScanner(100, () => 0);
       assert.equal(scanner.push(rpc.subarray(0, cut)), null);
       assert.equal(scanner.push(rpc.subarray(cut)), null);
     }
   });
 
   it("names frames above the bound and fields that end outside their message", () => {
-    assert.equal(new GossipStreamScanner(100).push(Uint8Array.of(101)), "oversized");
-    assert.equal(new GossipStreamScanner(100).push(Uint8Array.of(2, 0x0a, 5)), "malformed");
-    assert.equal(new GossipStreamScanner(100).push(Uint8Array.of(1, 0x07)), "malformed");
-    assert.equal(new GossipStreamScanner(100).push(Uint8Array.of(128, 128, 128, 128, 128, 1)), "malformed");
+    assert.equal(new GossipStreamScanner(100, () => 0).push(Uint8Array.of(101)), "oversized");
+    assert.equal(new GossipStreamScanner(100, () => 0).push(Uint8Array.of(2, 0x0a, 5)), "malformed");
+    assert.equal(new GossipStreamScanner(100, () => 0).push(Uint8Array.of(1, 0x07)), "malformed");
+    assert.equal(
+      new GossipStreamScanner(100, () => 0).push(Uint8Array.of(128, 128, 128, 128, 128, 1)),
+      "malformed",
+    );
+  });
+
+  const framed = (...fields: readonly (readonly number[])[]): Uint8Array => {
+    const content = fields.flat();
+    const length =
+      content.length < 128 ? [content.length] : [(content.length & 127) | 128, content.length >> 7];
+    return Uint8Array.from([...length, ...content]);
+  };
+  /** RPCs in a row at one moment before the first that is too many. */
+  const untilFlood = (one: Uint8Array): number => {
+    const scanner = new GossipStreamScanner(LIMITS.frameBytes, () => 0);
+    for (let count = 0; count < 100_000; count++) if (scanner.push(one) === "flood") return count;
+    return Number.POSITIVE_INFINITY;
+  };
+
+  it("regression: names a flood of what gossipsub itself does not count: RPCs, repeated messages, grafts, ids", () => {
+    const message = [0x12, 2, 0x12, 0];
+    const graft = [0x1a, 4, 0x1a, 2, 0x0a, 0];
+    const ids = [0x1a, 104, 0x12, 102, 0x0a, 100, ...new Uint8Array(100)];
+    assert.equal(untilFlood(framed()), LIMITS.gossipBurst);
+    assert.equal(untilFlood(framed(message, message)), LIMITS.gossipBurst / 2);
+    assert.equal(untilFlood(framed(graft)), LIMITS.membershipBurst);
+    const many = Array.from({ length: 10 }, () => ids);
+    assert.equal(untilFlood(framed(...many)), Math.floor(LIMITS.controlBurst / 1040));
+  });
+
+  it("goes on after a flood, and finds no fault with the peer any more once time has passed", () => {
+    let now = 0;
+    const scanner = new GossipStreamScanner(LIMITS.frameBytes, () => now);
+    for (let i = 0; i < LIMITS.gossipBurst; i++) assert.equal(scanner.push(framed()), null);
+    assert.equal(scanner.push(framed()), "flood");
+    now = 1000;
+    for (let i = 0; i < LIMITS.gossipPerSecond; i++) assert.equal(scanner.push(framed()), null);
+    assert.equal(scanner.push(framed()), "flood");
+  });
+
+  it("regression: takes no RPC with more subscriptions than gossipsub reads", () => {
+    const subscription = [0x0a, 0];
+    const of = (count: number): string | null =>
+      new GossipStreamScanner(1000, () => 0).push(
+        framed(...Array.from({ length: count }, () => subscription)),
+      );
+    assert.equal(of(LIMITS.membershipChanges), null);
+    assert.equal(of(LIMITS.membershipChanges + 1), "oversized");
   });
 
   it("is total", () => {
     fc.assert(
       fc.property(fc.array(bytes(60)), (chunks) => {
-        const scanner = new GossipStreamScanner(100);
+        const scanner = new GossipStreamScanner(100, () => 0);
         for (const chunk of chunks) if (scanner.push(chunk) !== null) break;
       }),
     );
@@ -363,7 +410,7 @@ describe("regression: a stream that comes byte by byte", () => {
       value < 128 ? [value] : [(value % 128) | 128, ...varint(value >> 7)];
     // Field 4 of an RPC: bytes that are not looked into.
     const field = [0x22, ...varint(BYTES), ...new Uint8Array(BYTES)];
-    const scanner = new GossipStreamScanner(LIMITS.frameBytes);
+    const scanner = new GossipStreamScanner(LIMITS.frameBytes, () => 0);
     const one = new Uint8Array(1);
     const started = performance.now();
     for (const byte of [...varint(field.length), ...field]) {

@@ -76,7 +76,15 @@ export class Admission {
     const examined: Examination[] = [];
     for (const item of items) examined.push(this.#examine(item, source));
     let checks = 0;
-    for (const found of examined) if (found.kind === "verify") checks += found.checks.length;
+    let useless = 0;
+    for (const found of examined) {
+      if (found.kind === "verify") checks += found.checks.length;
+      else if (found.kind === "drop") useless++;
+    }
+    if (useless > 0 && !source.useless.take(useless, this.#context.now())) {
+      release(examined);
+      return { ...NOTHING, offence: "flood" };
+    }
     if (checks === 0 || this.#context.verifier.suitsNow(checks)) {
       return this.#conclude(examined, (check) => this.#context.verifier.verifyNow(check));
     }
@@ -143,21 +151,21 @@ export class Admission {
 
   async #verifyInPool(examined: readonly Examination[], count: number, source: Source): Promise<Outcome> {
     const { verifier, log } = this.#context;
-    const release = (): void => {
-      for (const found of examined) if (found.kind === "verify") found.release();
-    };
     if (source.verifications >= LIMITS.verificationsPerPeer || !verifier.canAccept(count)) {
-      release();
+      release(examined);
       return { ...NOTHING, offence: source.verifications >= LIMITS.verificationsPerPeer ? "flood" : null };
     }
     const checks = examined.flatMap((found) => (found.kind === "verify" ? found.checks : []));
     source.verifications++;
     try {
-      const verdicts = await verifier.verify(checks, { priority: PRIORITY_LIVE });
+      const verdicts = await verifier.verify(checks, {
+        priority: PRIORITY_LIVE,
+        signal: source.gone,
+      });
       let next = 0;
       return this.#conclude(examined, () => verdicts[next++] === true);
     } catch (error) {
-      release();
+      release(examined);
       log.debug("verification given up", { peer: source.id, reason: reasonOf(error) });
       return NOTHING;
     } finally {
@@ -206,4 +214,9 @@ export class Admission {
     }
     return { offence, fresh, origins, spread };
   }
+}
+
+/** None of them is verified after all. */
+function release(examined: readonly Examination[]): void {
+  for (const found of examined) if (found.kind === "verify") found.release();
 }

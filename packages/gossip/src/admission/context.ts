@@ -16,6 +16,10 @@ export interface Source {
   readonly txItems: TokenBucket;
   readonly txBytes: TokenBucket;
   readonly evidence: TokenBucket;
+  /** Items of no use: known, or of heights and rounds that are none of ours. */
+  readonly useless: TokenBucket;
+  /** It is gone: nothing of it is verified any more. */
+  readonly gone: AbortSignal;
 }
 
 /** What all examinations share. */

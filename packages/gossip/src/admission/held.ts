@@ -21,15 +21,23 @@ export class HeldMessages {
     return this.#items.length;
   }
 
+  /** Whether one more message of this peer would be held. */
+  hasRoom(peer: string, bytes: number): boolean {
+    if (this.#items.length >= LIMITS.heldItems || this.#of(peer) >= LIMITS.heldPerPeer) return false;
+    return this.#bytes + bytes <= LIMITS.heldBytes;
+  }
+
   /** False when there is no room for it. */
   hold(height: Height, peer: string, bytes: number, offer: () => void): boolean {
-    const ofPeer = this.#perPeer.get(peer) ?? 0;
-    if (this.#items.length >= LIMITS.heldItems || ofPeer >= LIMITS.heldPerPeer) return false;
-    if (this.#bytes + bytes > LIMITS.heldBytes) return false;
+    if (!this.hasRoom(peer, bytes)) return false;
     this.#items.push({ height, peer, bytes, offer });
-    this.#perPeer.set(peer, ofPeer + 1);
+    this.#perPeer.set(peer, this.#of(peer) + 1);
     this.#bytes += bytes;
     return true;
+  }
+
+  #of(peer: string): number {
+    return this.#perPeer.get(peer) ?? 0;
   }
 
   /** Takes out what has become current, in order of arrival; what is older is dropped. */

@@ -34,9 +34,10 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
     metrics?.vote("duplicate", vote.type);
     return DROP;
   }
-  if (window === "current" && vote.round > view.round + 1 && !withinBudget(context, vote.validatorIndex)) {
-    return DROP;
-  }
+  const round = window === "current" ? view.round : 0;
+  if (window !== "last" && vote.round > round + 1 && !withinBudget(context, vote.validatorIndex)) return DROP;
+  // What could not be held would be forgotten, and verified again whenever it comes again.
+  if (window === "next" && !context.held.hasRoom(source.id, VOTE_BYTES)) return DROP;
   const pendingKey = `v${vote.round}/${vote.type}/${vote.validatorIndex}/${id}/${bytesKey(vote.signature)}`;
   if (ofHeight.pending.has(pendingKey)) {
     metrics?.vote("duplicate", vote.type);

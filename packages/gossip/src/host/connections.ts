@@ -289,6 +289,7 @@ export class Connections {
     const { peers, modules, links, dialler } = this.#m;
     if (peers.get(peer.id) !== peer) return;
     peers.delete(peer.id);
+    peer.left();
     peer.cancelStatusTimer?.();
     peer.bodySender?.close();
     peer.repairAtMs = null;

@@ -60,7 +60,7 @@ function inspected(components: GossipSubComponents, modules: NetworkModules): Go
         async (stream, connection) => {
           // Paused until both readers are attached: the first listener would otherwise start the flow.
           setReading(stream, false);
-          inspectGossipStream(stream, LIMITS.frameBytes, (fault) => {
+          inspectGossipStream(stream, LIMITS.frameBytes, modules.now, (fault) => {
             modules.fault(connection.remotePeer.toString(), fault);
           });
           await handler(stream, connection);

@@ -127,6 +127,8 @@ export interface NetworkModules {
   readonly gate: Gate;
   /** Own score of a peer, 0 or negative. */
   readonly score: (peer: string) => number;
+  /** Monotonic, ms. */
+  readonly now: () => number;
   /** A peer wrote to the streams behind the topics what the network itself drops in silence. */
   readonly fault: (peer: string, fault: GossipFault) => void;
 }

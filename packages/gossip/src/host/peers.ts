@@ -2,6 +2,7 @@ import { toHex } from "@quorate/crypto";
 import type { Source } from "../admission/context.ts";
 import { RecentKeys } from "../admission/slots.ts";
 import type { BodySender } from "../bodies/sender.ts";
+import { GossipError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { SentItems } from "../roundstate/sent.ts";
 import { TokenBucket } from "../scoring/token-bucket.ts";
@@ -41,6 +42,8 @@ export class Peer implements Source {
   readonly txItems: TokenBucket;
   readonly txBytes: TokenBucket;
   readonly evidence: TokenBucket;
+  readonly useless: TokenBucket;
+  readonly #leaving = new AbortController();
   readonly frames: TokenBucket;
   readonly messages: TokenBucket;
   readonly requests: TokenBucket;
@@ -78,11 +81,21 @@ export class Peer implements Source {
     this.openedAtMs = now;
     this.txItems = new TokenBucket(LIMITS.txsPerSecond, LIMITS.txsPerSecond, now);
     this.txBytes = new TokenBucket(LIMITS.txBytesPerSecond, LIMITS.txBytesPerSecond, now);
+    this.useless = new TokenBucket(LIMITS.uselessBurst, LIMITS.uselessPerSecond, now);
     this.evidence = new TokenBucket(LIMITS.evidencePerSecond, LIMITS.evidencePerSecond, now);
     this.frames = new TokenBucket(LIMITS.streamFrameBurst, LIMITS.streamFramesPerSecond, now);
     this.messages = new TokenBucket(LIMITS.gossipBurst, LIMITS.gossipPerSecond, now);
     this.wants = new TokenBucket(LIMITS.wantsBurst, LIMITS.wantsPerSecond, now);
     this.requests = new TokenBucket(LIMITS.requestBurst, LIMITS.requestsPerSecond, now);
+  }
+
+  get gone(): AbortSignal {
+    return this.#leaving.signal;
+  }
+
+  /** Its connection ended or is about to. */
+  left(): void {
+    this.#leaving.abort(new GossipError("CLOSED", "the peer is gone"));
   }
 
   /** Of the connection, as last measured; 0 before. */
