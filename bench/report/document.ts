@@ -134,7 +134,7 @@ that the whole batch has in common. Under few keys the second part vanishes: the
 Measured, and of no use beyond the noise: digits of five bits instead of four for R (fewer additions, but a table twice as
 long, made for one use); digits of six or eight bits for keys (half or twice the memory). Decided by counting operations:
 buckets (Pippenger) instead of common doublings (Straus) pay from some 200 signatures on, more than a worker gets at once;
-additions carry nothing between their two multiplications, because the bounds allow it (\`assembly/field.ts\`); digits lie in a
+additions carry nothing between their two multiplications, because the bounds allow it (\`packages/crypto/assembly/field.ts\`); digits lie in a
 list for each place, so that nobody looks at zeros; a subtraction is an addition with two lanes swapped, not one of a
 negated table entry. SHA-512 is inside the module because that was the faster of the two above.`;
 
