@@ -59,6 +59,8 @@ interface Scene {
   readonly owner: string;
   readonly pubKey: string;
   readonly node: string;
+  /** Methods of the client that were asked beyond reading fee and chain. */
+  readonly sent: readonly string[];
   /** Runs a command of this home against the fakes. */
   command(...words: string[]): Promise<{ code: number; out: string; err: string }>;
 }
@@ -67,7 +69,17 @@ interface Scene {
 async function scene(
   context: TestContext,
   entry: object | null,
-  { fee = 1n, sameChain = true }: { fee?: bigint; sameChain?: boolean } = {},
+  {
+    fee = 1n,
+    sameChain = true,
+    chainId = (id) => id,
+    genesisHash = null,
+  }: Partial<{
+    fee: bigint;
+    sameChain: boolean;
+    chainId: (genuine: number) => number;
+    genesisHash: string | null;
+  }> = {},
 ): Promise<Scene> {
   const directory = mkdtempSync(join(tmpdir(), "quorate-stake-"));
   context.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -104,21 +116,33 @@ async function scene(
     scheduled: [],
   };
   const node = await serve(context, (asked) =>
-    asked === "genesis"
-      ? { genesis: sameChain ? genesis : { ...genesis, chain_id: "another" } }
+    asked.startsWith("genesis_chunked")
+      ? {
+          chunk: "0",
+          total: "1",
+          data: Buffer.from(
+            JSON.stringify(sameChain ? genesis : { ...genesis, chain_id: "another" }),
+          ).toString("base64"),
+        }
       : asked === "registry"
         ? registry
         : undefined,
   );
+  const sent: string[] = [];
   const eth = await serve(context, (_asked, body) => {
     const method: string = JSON.parse(body).method;
-    return method === "eth_call" ? `0x${fee.toString(16).padStart(64, "0")}` : "0x1";
+    if (method === "eth_call") return `0x${fee.toString(16).padStart(64, "0")}`;
+    if (method === "eth_chainId") return `0x${chainId(Number(genesis.app_state.evm_chain_id)).toString(16)}`;
+    if (method === "eth_getBlockByNumber") return { hash: genesisHash ?? genesis.app_state.el_genesis_hash };
+    sent.push(method);
+    return "0x1";
   });
   return {
     home,
     owner,
     pubKey: made.pub_key.value,
     node,
+    sent,
     command: (...words) => invoke(...words, "--home", home, "--node", node, "--eth", eth),
   };
 }
@@ -174,6 +198,20 @@ test("a registration made for another chain or another owner is refused before i
   const { code, err } = await foreign.command("join");
   assert.equal(code, 3, err);
   assert.match(err, /the proof of \S+ does not hold for 0x\w{40} on another/);
+});
+
+test("an execution client of another chain gets nothing: its deposit contract may be Ethereum's: exit 3", async (context) => {
+  const cases: readonly (readonly [chainId: (genuine: number) => number, genesisHash: string | null])[] = [
+    [() => 1, null],
+    [(genuine) => genuine, `0x${"d4".repeat(32)}`],
+  ];
+  for (const [chainId, genesisHash] of cases) {
+    const { command, sent } = await scene(context, null, { chainId, genesisHash });
+    const { code, err } = await command("join");
+    assert.equal(code, 3, err);
+    assert.match(err, /nothing was sent/);
+    assert.deepEqual(sent, []);
+  }
 });
 
 test("--power has no meaning in stake mode, and amounts are decimal ether: exit 2", async (context) => {

@@ -142,7 +142,7 @@ async function sendRule(
   await requireRegistryOwner(target.eth, call.to, account.address);
   const timeoutMs = (args.integer("timeout") ?? DEFAULT_TIMEOUT_S) * 1000;
   io.err(`from ${account.address}: ${call.what} (to ${call.to})\n`);
-  const sent = await send(target.eth, account, call, timeoutMs);
+  const sent = await send(target, account, call, timeoutMs);
   io.err(`transaction ${sent.transaction} is final in block ${sent.height}\n`);
   const { text, facts } = await waitFor(target, sent, timeoutMs, look);
   const document = { transaction: sent.transaction, height: sent.height, ...facts };

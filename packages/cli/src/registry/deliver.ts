@@ -36,7 +36,7 @@ export async function deliver({ args, io }: CommandContext, delivery: Delivery):
   const timeoutMs = (args.integer("timeout") ?? DEFAULT_TIMEOUT_S) * 1000;
   const paid = call.value === 0n ? "" : `, with ${call.value} wei`;
   io.err(`from ${account.address}: ${call.what} (to ${call.to}${paid})\n`);
-  const sent = await send(target.eth, account, call, timeoutMs);
+  const sent = await send(target, account, call, timeoutMs);
   io.err(`transaction ${sent.transaction} is final in block ${sent.height}\n`);
   const deadline = performance.now() + timeoutMs;
   const judge = (view: RegistryView): Progress => delivery.progress(view, sent);

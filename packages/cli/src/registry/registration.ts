@@ -1,9 +1,9 @@
 /** Registrations: a key, the account that is to own it, and the proof that its holder agrees. */
 import { readFile } from "node:fs/promises";
-import { fromHex } from "@quorate/crypto";
 import { CliError, ExitCode } from "../errors.ts";
-import { nodeGet, textAt } from "../rpc-client.ts";
+import { textAt } from "../rpc-client.ts";
 import type { Registration } from "./calls.ts";
+import { readGenesis } from "./chain.ts";
 import { base64 } from "./view.ts";
 
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
@@ -59,21 +59,9 @@ export function registrationJson({ pubKey, operator, proof }: Registration): obj
  */
 export async function checkProof({ pubKey, operator, proof }: Registration, node: string): Promise<void> {
   const { provesPossession } = await import("@quorate/chain");
-  const genesis = await nodeGet(node, "genesis");
-  const elGenesisHash = textAt(genesis, "genesis", "app_state", "el_genesis_hash").replace(/^0x/, "");
-  const chainId = textAt(genesis, "genesis", "chain_id");
-  const holds =
-    /^[0-9a-fA-F]{64}$/.test(elGenesisHash) &&
-    provesPossession(
-      {
-        chainId,
-        elGenesisHash: fromHex(elGenesisHash.toLowerCase()),
-        pubKey,
-        owner: new Uint8Array(Buffer.from(operator.slice(2), "hex")),
-      },
-      proof,
-    );
-  if (holds) return;
+  const { chainId, elGenesisHash } = await readGenesis(node);
+  const owner = new Uint8Array(Buffer.from(operator.slice(2), "hex"));
+  if (provesPossession({ chainId, elGenesisHash, pubKey, owner }, proof)) return;
   throw new CliError(
     ExitCode.config,
     `the proof of ${base64(pubKey)} does not hold for ${operator} on ${chainId}`,

@@ -2,6 +2,8 @@
 import { createPublicClient, createWalletClient, defineChain, type Hex, http } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { CliError, ExitCode, reasonOf } from "../errors.ts";
+import { noClient, requireSameChain } from "./chain.ts";
+import type { Target } from "./target.ts";
 
 const POLL_MS = 200;
 
@@ -31,14 +33,16 @@ export async function readContract(eth: string, to: Hex, data: Hex): Promise<Hex
 
 /**
  * Signs, sends and waits for the block.
- * @throws CliError unreachable; unmet when it fails or is in no block in time.
+ * @throws CliError unreachable; config when the client is of another chain than the node; unmet when it fails or is in no block in time.
  */
 export async function send(
-  eth: string,
+  target: Target,
   account: PrivateKeyAccount,
   call: Call,
   timeoutMs: number,
 ): Promise<Sent> {
+  await requireSameChain(target);
+  const { eth } = target;
   const reader = createPublicClient({ transport: http(eth) });
   let id: number;
   try {
@@ -69,12 +73,4 @@ export async function send(
       "see that the account may do this and can pay for it",
     );
   }
-}
-
-function noClient(eth: string, error: unknown): CliError {
-  return new CliError(
-    ExitCode.unreachable,
-    `the execution client at ${eth} does not answer (${reasonOf(error).split("\n")[0]})`,
-    "start it, or name its JSON-RPC with --eth",
-  );
 }
