@@ -74,11 +74,14 @@ async function scene(
     sameChain = true,
     chainId = (id) => id,
     genesisHash = null,
+    other = {},
   }: Partial<{
     fee: bigint;
     sameChain: boolean;
     chainId: (genuine: number) => number;
     genesisHash: string | null;
+    /** Of the other validator's entry. */
+    other: object;
   }> = {},
 ): Promise<Scene> {
   const directory = mkdtempSync(join(tmpdir(), "quorate-stake-"));
@@ -100,7 +103,10 @@ async function scene(
   const registry = {
     block_height: "9",
     policy: "stake",
-    validators: entry === null ? [] : [{ ...row, ...entry }],
+    validators: [
+      ...(entry === null ? [] : [{ ...row, ...entry }]),
+      { ...row, address: "0E".repeat(20), pub_key: { ...row.pub_key, value: "" }, ...other },
+    ],
     queued: [],
     payouts: [
       {
@@ -266,6 +272,13 @@ test("what the chain would ignore of a withdrawal or an exit is refused before i
     assert.equal(code, 3, err);
     assert.match(err, said);
   }
+});
+
+test("the last validator with power is told that it cannot leave: exit 3", async (context) => {
+  const { command } = await scene(context, {}, { other: { voting_power: "0", status: "leaving" } });
+  const { code, err } = await command("exit");
+  assert.equal(code, 3, err);
+  assert.match(err, /the last validator of a chain cannot leave/);
 });
 
 test("gwei and ether convert exactly, either way", () => {

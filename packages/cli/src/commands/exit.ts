@@ -40,9 +40,16 @@ ${FEE}
   async run(context) {
     const { exitCall } = await import("../registry/calls.ts");
     const { powerReached } = await import("../registry/deliver.ts");
-    return await request(context, (row, pubKey) => {
+    return await request(context, (row, pubKey, view) => {
       if (row.power === 0n) throw notIn();
       if (row.status !== "active") throw leaving(row);
+      if (view.rows.every(({ address, power }) => address === row.address || power === 0n)) {
+        throw new CliError(
+          ExitCode.config,
+          "the last validator of a chain cannot leave",
+          "let another one join first",
+        );
+      }
       return { call: (value) => exitCall(pubKey, value), progress: powerReached(pubKey, 0n) };
     });
   },

@@ -1,4 +1,5 @@
 /** From a call to a set that has changed: signed by the account that was named, told step by step. */
+import { formatEther } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { CommandContext } from "../command.ts";
 import { CliError, ExitCode } from "../errors.ts";
@@ -34,7 +35,7 @@ export interface Delivery {
 export async function deliver({ args, io }: CommandContext, delivery: Delivery): Promise<number> {
   const { target, account, call, pubKey } = delivery;
   const timeoutMs = (args.integer("timeout") ?? DEFAULT_TIMEOUT_S) * 1000;
-  const paid = call.value === 0n ? "" : `, with ${call.value} wei`;
+  const paid = call.value === 0n ? "" : `, with ${formatEther(call.value)} ether`;
   io.err(`from ${account.address}: ${call.what} (to ${call.to}${paid})\n`);
   const sent = await send(target, account, call, timeoutMs);
   io.err(`transaction ${sent.transaction} is final in block ${sent.height}\n`);

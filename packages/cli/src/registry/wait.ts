@@ -40,9 +40,8 @@ export async function waitUntil(
       if (refused !== undefined) throw new CliError(ExitCode.unmet, refused, IGNORED);
       doneAt = done ? (doneAt ?? view.height) : null;
       if (doneAt !== null && view.height > doneAt) return view;
-      const line = `height ${view.height}: ${state}`;
-      if (line !== said) io.err(`${line}\n`);
-      said = line;
+      if (state !== said) io.err(`height ${view.height}: ${state}\n`);
+      said = state;
     }
     await delay(POLL_MS);
   }
