@@ -55,6 +55,9 @@ export interface BitArray {
   readonly bits: Uint8Array;
 }
 
+/** What consensus knows of it; the links are gossip's own. */
+export type OwnRoundState = Omit<RoundState, "direct">;
+
 /** What admission needs to know about consensus; given as functions, gossip does not import consensus. */
 export interface ConsensusView {
   /** Height being decided. */
@@ -64,7 +67,7 @@ export interface ConsensusView {
   /** Proposer's public key of (height, round); `null` outside the window. */
   proposer(height: Height, round: Round): Uint8Array | null;
   /** Votes held, for repair: at most what limits.ts allows. */
-  roundState(): RoundState;
+  roundState(): OwnRoundState;
   vote(round: Round, type: Vote["type"], validatorIndex: number): Vote | null;
   certificate(round: Round, type: Vote["type"]): Certificate | null;
   proposal(round: Round): { readonly proposal: Proposal; readonly body: Uint8Array | null } | null;

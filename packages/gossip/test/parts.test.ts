@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";
 import { makePartSet } from "@quorate/chain";
+import { toHex } from "@quorate/crypto";
 import fc from "fast-check";
 import { HeldMessages } from "../src/admission/held.ts";
 import { HeightSeen, RecentKeys, SeenCache } from "../src/admission/slots.ts";
 import { BodyCollector } from "../src/bodies/collector.ts";
 import { PersistentDialler, redialDelayMs } from "../src/host/dialler.ts";
+import { Links } from "../src/host/links.ts";
 import type { Connection } from "../src/host/network.ts";
 import { createNodeKey, peerIdOf } from "../src/host/node-key.ts";
-import { Peer } from "../src/host/peers.ts";
+import { Peer, type PeerTable } from "../src/host/peers.ts";
 import { LIMITS } from "../src/limits.ts";
 import { pushIntervalMs } from "../src/roundstate/exchange.ts";
 import { Scorer } from "../src/scoring/scorer.ts";
@@ -16,7 +18,8 @@ import { OFFENCES } from "../src/scoring/table.ts";
 import { TokenBucket } from "../src/scoring/token-bucket.ts";
 import { topicName } from "../src/topics/names.ts";
 import { Outbox } from "../src/topics/outbox.ts";
-import { makeBody, seedOf, systemClock } from "./support.ts";
+import type { ConsensusView } from "../src/types.ts";
+import { makeBody, makeCommittee, seedOf, systemClock } from "./support.ts";
 
 describe("scores", () => {
   it("disconnect at 100 points, ban for a while, and halve every minute", () => {
@@ -56,18 +59,18 @@ describe("scores", () => {
   });
 });
 
-describe("what is known of a peer", () => {
-  const connection: Connection = {
-    remotePeer: { toString: () => "peer" },
-    remoteAddr: { toString: () => "/memory/peer" },
-    direction: "inbound",
-    status: "open",
-    streams: [],
-    newStream: () => Promise.reject(new Error("no streams here")),
-    close: () => Promise.resolve(),
-    abort: () => undefined,
-  };
+const connection: Connection = {
+  remotePeer: { toString: () => "peer" },
+  remoteAddr: { toString: () => "/memory/peer" },
+  direction: "inbound",
+  status: "open",
+  streams: [],
+  newStream: () => Promise.reject(new Error("no streams here")),
+  close: () => Promise.resolve(),
+  abort: () => undefined,
+};
 
+describe("what is known of a peer", () => {
   it("is one object until something of it changes, and then another", () => {
     const peer = new Peer(connection, null, 0, 0);
     const told = [peer.info()];
@@ -92,6 +95,25 @@ describe("what is known of a peer", () => {
         [["txs"], 5],
       ],
     );
+  });
+});
+
+describe("links to validators", () => {
+  it("are bits by set index, the own one included", () => {
+    const { set } = makeCommittee(4);
+    const address = (index: number): Uint8Array => set.validators[index]!.address;
+    const view: Pick<ConsensusView, "height" | "validators"> = { height: 5, validators: () => set };
+    const linked = new Peer(connection, address(2), 0, 0);
+    linked.ready = true;
+    const dialled = new Peer(connection, address(1), 0, 0);
+    const stranger = new Peer(connection, null, 0, 0);
+    stranger.ready = true;
+    const peers = new Map([linked, dialled, stranger].map((peer, i) => [`peer${i}`, peer]));
+    const bitsOfLinks = (known: PeerTable, self: string | null): number | undefined =>
+      new Links(view, known, self).direct(5).bits[0];
+    assert.equal(bitsOfLinks(peers, toHex(address(0))), 0b101);
+    assert.equal(bitsOfLinks(peers, null), 0b100);
+    assert.equal(bitsOfLinks(new Map(), null), 0);
   });
 });
 

@@ -17,8 +17,7 @@ import {
   voteOf,
   voteRounds,
 } from "@quorate/consensus";
-import { bytesEqual } from "@quorate/crypto";
-import type { BitArray, ConsensusView, PeerInfo, RoundState } from "@quorate/gossip";
+import type { BitArray, ConsensusView, OwnRoundState } from "@quorate/gossip";
 import type { Runner } from "./runner/runner.ts";
 
 /** Steps as CometBFT numbers them (RoundStepType). */
@@ -34,8 +33,6 @@ const STEP_NUMBER: Readonly<Record<Step, number>> = {
 
 export interface ViewSources {
   readonly runner: Runner;
-  /** Validators (by index in this set) that this node has a direct link to. */
-  direct(set: ValidatorSet): BitArray;
   /** Whether this node could propose: its EL is ready and its clock is not behind. */
   elReady(): boolean;
   leaving(): boolean;
@@ -98,13 +95,12 @@ function liveCore(runner: Runner): ConsensusState | null {
   return heightRoundStep(core).height === runner.chain().lastHeight + 1 ? core : null;
 }
 
-function roundStateOf(sources: ViewSources): RoundState {
+function roundStateOf(sources: ViewSources): OwnRoundState {
   const { runner } = sources;
   const state = runner.chain();
   const core = liveCore(runner);
   const said = {
     height: state.lastHeight + 1,
-    direct: sources.direct(state.validators),
     elReady: sources.elReady(),
     leaving: sources.leaving(),
   };
@@ -137,21 +133,6 @@ function roundStateOf(sources: ViewSources): RoundState {
     })),
     maj23: maj23(core),
   };
-}
-
-/** Bit i: the validator of index i is a direct, admitted peer (or this node itself). */
-export function directLinks(set: ValidatorSet, own: Uint8Array | null, peers: readonly PeerInfo[]): BitArray {
-  const linked = peers
-    .filter((peer) => peer.status !== null)
-    .flatMap(({ validator }) => (validator === null ? [] : [validator]));
-  const addresses = own === null ? linked : [own, ...linked];
-  const array = emptyBits(set.validators.length);
-  set.validators.forEach((validator, index) => {
-    if (!addresses.some((address) => bytesEqual(address, validator.address))) return;
-    const at = index >> 3;
-    array.bits[at] = (array.bits[at] ?? 0) | (1 << (index & 7));
-  });
-  return array;
 }
 
 export function emptyBits(size: number): BitArray {

@@ -18,7 +18,7 @@ import { type BlockSync, createBlockSync } from "@quorate/sync";
 import type { Wal } from "@quorate/wal";
 import { type Clock, within } from "./clock.ts";
 import { openGossip, startGossip } from "./compose/gossip.ts";
-import { createConsensusView, directLinks } from "./consensus-view.ts";
+import { createConsensusView } from "./consensus-view.ts";
 import { NodeError, reasonOf } from "./errors.ts";
 import { pastHeight } from "./evidence/past.ts";
 import type { HomePaths } from "./home.ts";
@@ -237,7 +237,6 @@ export class Node implements QuorateNode {
       events: this.gossipEvents(),
       view: createConsensusView({
         runner: this.runner,
-        direct: (set) => directLinks(set, parts.privval?.address ?? null, this.gossipLayer?.peers ?? []),
         elReady: () => parts.execution.status.kind === "ready" && !this.runner.ownClock.behind,
         leaving: () => this.leaving,
       }),

@@ -22,7 +22,7 @@ import { StoreError } from "@quorate/store";
 import { WalError } from "@quorate/wal";
 import { serveBlocks } from "../src/compose/gossip.ts";
 import { openPrivVal } from "../src/compose/storage.ts";
-import { createConsensusView, directLinks, emptyBits } from "../src/consensus-view.ts";
+import { createConsensusView, emptyBits } from "../src/consensus-view.ts";
 import { NodeError } from "../src/errors.ts";
 import { homePaths, loadGenesis, loadNodeKey, requirePrivate } from "../src/home.ts";
 import { writeStateDump } from "../src/last-exit.ts";
@@ -163,12 +163,6 @@ test("the first height waits for links to more than 2/3 of the power, by itself,
     "strangers may be validators",
   );
   assert.equal(linkedEnough(facts({ peers: strangers })), false, "not when all validators are known");
-});
-
-test("direct links are bits by set index, the own one included", () => {
-  const linked = directLinks(start.validators, addresses[0], [peer(addresses[2]), peer(null)]);
-  assert.deepEqual(linked, bits(0, 2));
-  assert.deepEqual(directLinks(start.validators, null, []), bits());
 });
 
 // --- log --------------------------------------------------------------------------------------------------------
@@ -602,7 +596,6 @@ test("regression: a node in block sync tells nothing of the height that it left 
     await rig.begin();
     const view = createConsensusView({
       runner: rig.runner,
-      direct: (set) => emptyBits(set.validators.length),
       elReady: () => true,
       leaving: () => false,
     });
@@ -637,7 +630,6 @@ test("the view knows the sets of the last, the current and the next height, and 
     await rig.begin();
     const view = createConsensusView({
       runner: rig.runner,
-      direct: (set) => emptyBits(set.validators.length),
       elReady: () => true,
       leaving: () => false,
     });

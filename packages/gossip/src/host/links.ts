@@ -10,7 +10,7 @@ import type { Peer, PeerTable } from "./peers.ts";
  * none to its origin.
  */
 export class Links {
-  readonly #view: ConsensusView;
+  readonly #view: Pick<ConsensusView, "height" | "validators">;
   readonly #peers: PeerTable;
   readonly #self: string | null;
   #set: ValidatorSet | null = null;
@@ -18,7 +18,7 @@ export class Links {
   #direct: BitArray | null = null;
 
   /** `self`: own validator address in hex, `null` when no binding names this node. */
-  constructor(view: ConsensusView, peers: PeerTable, self: string | null) {
+  constructor(view: Pick<ConsensusView, "height" | "validators">, peers: PeerTable, self: string | null) {
     this.#view = view;
     this.#peers = peers;
     this.#self = self;
