@@ -135,6 +135,7 @@ export class Node implements QuorateNode {
         state: () => this.runner.chain(),
         past: (height) => pastHeight(parts.store, this.runner.chain(), height),
         apply: (block, bytes, blockId, commit) => this.owner.applySynced(block, bytes, blockId, commit),
+        expect: (block, bytes, blockId) => this.owner.expectSynced(block, bytes, blockId),
         report: (peerId, offence) => this.gossip().report(peerId, offence),
         log: parts.modules.log("sync"),
         metrics: null,

@@ -1,4 +1,4 @@
-import type { Height } from "@quorate/chain";
+import { blockIdEquals, type ChainState, type Height } from "@quorate/chain";
 import { toHexUpper } from "@quorate/crypto";
 import { Credits } from "./credit.ts";
 import { SyncError } from "./errors.ts";
@@ -20,10 +20,18 @@ import {
   took,
 } from "./ranges.ts";
 import type { BlockSync, SyncModules } from "./types.ts";
-import { type Fault, verifyRun } from "./verify.ts";
+import { type Fault, type VerifiedRun, verifyRun } from "./verify.ts";
 
 type Peer = ReturnType<SyncModules["peers"]>[number];
 type Response = Awaited<ReturnType<SyncModules["request"]>>;
+
+/** The run after the one that is being applied, verified meanwhile. */
+interface Ahead {
+  /** The chain as it will be when the run before is applied. */
+  readonly on: ChainState;
+  readonly items: readonly Fetched[];
+  readonly result: Promise<VerifiedRun>;
+}
 
 /** How a request ended. */
 type Outcome =
@@ -49,6 +57,7 @@ class Syncer implements BlockSync {
   #wake: (() => void) | null = null;
   #news = false;
   #running: Promise<Height> | null = null;
+  #ahead: Ahead | null = null;
 
   constructor(options: SyncOptions, modules: SyncModules) {
     this.#modules = modules;
@@ -79,6 +88,7 @@ class Syncer implements BlockSync {
     outer.addEventListener("abort", onAbort, { once: true });
     const from = this.#modules.state().lastHeight;
     this.#ranges = emptyRanges(from + 1);
+    this.#ahead = null;
     let said = false;
     try {
       while (!signal.aborted) {
@@ -199,17 +209,45 @@ class Syncer implements BlockSync {
 
   async #advance(items: readonly Fetched[], signal: AbortSignal): Promise<void> {
     const modules = this.#modules;
-    const state = modules.state();
-    const { good, fault } = await verifyRun(state, items, this.#limits.verifySignatures, modules);
-    for (const { height, block, bytes, blockId, commit, peerId } of good) {
+    const { good, fault, state } = await this.#verified(items);
+    for (const [index, { height, block, bytes, blockId, commit, peerId }] of good.entries()) {
       if (signal.aborted) return;
       // The node may have decided this height by itself meanwhile.
       if (modules.state().lastHeight !== height - 1) return;
-      await modules.apply(block, bytes, blockId, commit);
+      const next = good[index + 1];
+      const applied = modules.apply(block, bytes, blockId, commit);
+      // While the disk works on this height its successor's body joins the queue.
+      if (next !== undefined) modules.expect?.(next.block, next.bytes, next.blockId);
+      if (fault === null) this.#verifyAhead(state);
+      await applied;
       modules.metrics?.synced(height, bytes.length);
       this.#credits.delivered(peerId);
     }
     if (fault !== null) this.#blame(fault);
+  }
+
+  /** The threads verify the next run while this one is being applied. */
+  #verifyAhead(on: ChainState): void {
+    if (this.#ahead !== null) return;
+    const items = fetchedRun(movedTo(this.#ranges, on.lastHeight + 1), this.#limits.verifyHeights);
+    if (items.length === 0) return;
+    const result = verifyRun(on, items, this.#limits.verifySignatures, this.#modules);
+    // Whoever takes the result has its failure; nobody may.
+    result.catch(() => undefined);
+    this.#ahead = { on, items, result };
+  }
+
+  /** What was verified ahead, when the chain has come to where that began; everything follows from the block id. */
+  #verified(items: readonly Fetched[]): Promise<VerifiedRun> {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    const state = this.#modules.state();
+    const came =
+      ahead !== null &&
+      ahead.on.lastHeight === state.lastHeight &&
+      blockIdEquals(ahead.on.lastBlockId, state.lastBlockId) &&
+      ahead.items.every((item, index) => item === items[index]);
+    return came ? ahead.result : verifyRun(state, items, this.#limits.verifySignatures, this.#modules);
   }
 
   #blame(fault: Fault): void {

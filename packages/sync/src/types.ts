@@ -20,6 +20,8 @@ export interface SyncModules {
   past(height: Height): Promise<PastHeight | null>;
   /** Stores body and commit batch, moves the state. Resolves when durable. */
   apply(block: Block, bytes: Uint8Array, blockId: BlockId, commit: Commit): Promise<void>;
+  /** The height after the one being applied will come next: its body may be stored already. */
+  expect?(block: Block, bytes: Uint8Array, blockId: BlockId): void;
   report(peerId: string, offence: "bad_block" | "bad_commit" | "malformed" | "timeout"): void;
   readonly log: {
     info(message: string, facts?: Readonly<Record<string, unknown>>): void;

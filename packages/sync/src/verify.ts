@@ -47,6 +47,8 @@ export type Fault =
 
 export interface VerifiedRun {
   readonly good: readonly Verified[];
+  /** The chain after all of them. */
+  readonly state: ChainState;
   /** Why the run ends before its last item; `null`: all are good. */
   readonly fault: Fault | null;
 }
@@ -56,6 +58,8 @@ interface Candidate extends Verified {
   /** Signatures of the last commit and the evidence inside the block. */
   readonly blockSignatures: readonly SignatureCheck[];
   readonly broken: string | null;
+  /** The chain before this height. */
+  readonly before: ChainState;
 }
 
 /**
@@ -70,7 +74,7 @@ export async function verifyRun(
   most: number,
   { verifySignatures, past }: Pick<SyncModules, "verifySignatures" | "past">,
 ): Promise<VerifiedRun> {
-  const { candidates, fault } = await prepare(state, items, most, past);
+  const { candidates, fault, after } = await prepare(state, items, most, past);
   const batch = new Batch();
   const wanted = candidates.map((candidate) => ({
     candidate,
@@ -82,17 +86,19 @@ export async function verifyRun(
 
   const good: Verified[] = [];
   for (const { candidate, commit, inBlock } of wanted) {
-    const { height, peerId, blockId, broken } = candidate;
+    const { height, peerId, blockId, broken, before } = candidate;
     if (!hold(commit)) {
       const reason = "a signature of the commit does not hold";
-      return { good, fault: { kind: "peer", height, peerId, offence: "bad_commit", reason } };
+      return { good, state: before, fault: { kind: "peer", height, peerId, offence: "bad_commit", reason } };
     }
     const reason =
       broken ?? (hold(inBlock) ? null : "a signature of its last commit or evidence does not hold");
-    if (reason !== null) return { good, fault: { kind: "diverged", height, blockId, reason } };
+    if (reason !== null) {
+      return { good, state: before, fault: { kind: "diverged", height, blockId, reason } };
+    }
     good.push(candidate);
   }
-  return { good, fault };
+  return { good, state: after, fault };
 }
 
 async function prepare(
@@ -100,7 +106,11 @@ async function prepare(
   items: readonly Fetched[],
   most: number,
   stored: SyncModules["past"],
-): Promise<{ readonly candidates: readonly Candidate[]; readonly fault: Fault | null }> {
+): Promise<{
+  readonly candidates: readonly Candidate[];
+  readonly fault: Fault | null;
+  readonly after: ChainState;
+}> {
   const candidates: Candidate[] = [];
   /** Heights that evidence may be of: those of this run, and from the store what is asked for. */
   const known = new Map<number, PastHeight>();
@@ -108,21 +118,22 @@ async function prepare(
   let signatures = 0;
   for (const item of items) {
     const read = readItem(item);
-    if ("kind" in read) return { candidates, fault: read };
+    if ("kind" in read) return { candidates, fault: read, after: state };
     for (const height of read.block.evidence.map(evidenceHeight)) {
       const past = known.has(height) || height > first.lastHeight ? null : await stored(height);
       if (past !== null) known.set(height, past);
     }
     const result = candidateOf(state, item, read, (height) => known.get(height) ?? null);
-    if ("kind" in result) return { candidates, fault: result };
+    if ("kind" in result) return { candidates, fault: result, after: state };
     candidates.push(result);
     signatures += result.commitSignatures.length + result.blockSignatures.length;
-    if (result.broken !== null || signatures >= most) break;
+    if (result.broken !== null) break;
     const { height, time } = result.block.header;
     known.set(height, { height, time, validators: state.validators });
     state = applyBlock(state, result.block, result.blockId);
+    if (signatures >= most) break;
   }
-  return { candidates, fault: null };
+  return { candidates, fault: null, after: state };
 }
 
 interface ReadItem {
@@ -162,6 +173,7 @@ function candidateOf(
     commitSignatures: checks.value,
     blockSignatures: rules.ok ? rules.value : [],
     broken: rules.ok ? null : rules.reason,
+    before: state,
   };
 }
 

@@ -56,6 +56,22 @@ test("signatures of several heights are verified as one batch, each once", async
   assert.ok(total <= LENGTH * 4 + late.batches.length * 4, `${total} checks`);
 });
 
+test("the next run is verified while the one before it is applied", async () => {
+  const late = node(() => [honest("a", chain), honest("b", chain)]);
+  const ahead: number[] = [];
+  late.onApply = (height) => {
+    const checks = late.batches.reduce((sum, size) => sum + size, 0);
+    // Four of each commit, and of the last commit again where a batch begins.
+    ahead.push(checks / 4 - (late.batches.length - 1) - height);
+  };
+  assert.equal(await late.drive(), LENGTH);
+  const inBetween = ahead.slice(16, LENGTH - 16);
+  assert.ok(
+    inBetween.every((heights) => heights > 0),
+    inBetween.join(" "),
+  );
+});
+
 test("a node at the tip asks nobody", async () => {
   const late = node(() => [honest("a", chain)]);
   late.state = chain.states[LENGTH]!;

@@ -107,6 +107,15 @@ export class Owner {
     if (runner.chain().lastHeight < height) throw new Error(`the synced block ${height} was not committed`);
   }
 
+  /** Port of block sync: the block after the one that is being stored. Its body is on its way to disk beside that. */
+  expectSynced(block: Block, bytes: Uint8Array, blockId: BlockId): void {
+    const { runner } = this.modules;
+    const { height } = block.header;
+    // The store keeps a body that is not decided for two heights.
+    if (this.current !== "syncing" || height !== runner.chain().lastHeight + 2) return;
+    runner.bodies.add(height, blockId, bytes, block);
+  }
+
   /** From now on nothing is begun and no synced block is taken any more. */
   halt(): void {
     this.setPhase("stopping");
