@@ -17,7 +17,7 @@ const MIB = 1_048_576;
 const START_MS = 120_000;
 
 const SYNC_BLOCKS = 2_000;
-const LEAST_SYNC_BLOCKS = 300;
+const LEAST_SYNC_BLOCKS = 100;
 const SYNC_LIMIT_MS = 90_000;
 const HEIGHTS_OF_MEMORY = 10_000;
 const MEMORY_LIMIT_MS = 420_000;
@@ -125,7 +125,7 @@ function many(side: Side, validators: number, full: boolean): Promise<Metrics> {
 /** The chain rests because two of four validators have left; the two others serve. */
 async function sync(network: Network, repetitions: number): Promise<Metrics> {
   const fresh = network.validators;
-  // A busy machine makes fewer in this time: a rate needs some hundreds.
+  // A busy machine makes fewer in this time; a rate needs a hundred at least.
   await reached(network.rpcPort(0), SYNC_BLOCKS, SYNC_LIMIT_MS, 100).catch(() => undefined);
   await Promise.all([network.end(2, "SIGTERM"), network.end(3, "SIGTERM")]);
   // The last height of a chain at rest may lack its successor's commit.

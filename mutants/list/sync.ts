@@ -151,8 +151,8 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
   {
     name: "sync-does-not-wait-for-the-store",
     file: SYNC,
-    find: "      await modules.apply(block, bytes, blockId, commit);\n",
-    replace: "      modules.apply(block, bytes, blockId, commit).catch(() => undefined);\n",
+    find: "      await applied;\n",
+    replace: "      applied.catch(() => undefined);\n",
     bug: "sync runs ahead of what is stored, and a failed write is swallowed",
     origin: "Malachite ee57b7ba: tell sync only after commit",
     verdict: killedBy(SYNCING, "an error of apply ends the run"),
