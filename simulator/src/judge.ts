@@ -1,5 +1,5 @@
 /** Hears everything from the cluster: keeps the laws, counts witnesses, writes the trace. */
-import { type Proposal, proposalSignBytes, type Vote } from "@quorate/chain";
+import { type PastHeight, type Proposal, proposalSignBytes, type Vote } from "@quorate/chain";
 import type { ConsensusState, Input, StepResult } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
 import type { CommitInfo, NodeExit } from "@quorate/node/composition";
@@ -35,7 +35,12 @@ const ITEMS_AT = 4;
 /** More of them say no more. */
 const MAX_VIOLATIONS = 32;
 
+/** As evidence names it. */
+export type DecidedHeight = PastHeight;
+
 export class Judge implements ClusterWatch {
+  /** Heights that an honest node decided. */
+  readonly past: Map<number, DecidedHeight> = new Map();
   readonly violations: Violation[] = [];
   readonly witness: WitnessCounter = new WitnessCounter();
   /** Highest height committed by each node in this life or an earlier one. */
@@ -59,12 +64,16 @@ export class Judge implements ClusterWatch {
   }
 
   /** Once the cluster is made, before it begins. */
-  watch(cluster: Cluster, honest: (node: number) => boolean): void {
+  watch(
+    cluster: Cluster,
+    honest: (node: number) => boolean,
+    framed: (node: number) => boolean = () => false,
+  ): void {
     this.#cluster = cluster;
     this.#honest = honest;
     this.heights.push(...cluster.members.map(() => 0));
     this.#laws = Object.entries(LAWS).map(([law, make]) =>
-      make({ cluster, honest, violated: (text, nodes) => this.violated(law, text, nodes) }),
+      make({ cluster, honest, framed, violated: (text, nodes) => this.violated(law, text, nodes) }),
     );
   }
 
@@ -126,7 +135,16 @@ export class Judge implements ClusterWatch {
   }
 
   stored(node: number, batch: CommitBatch): void {
-    if (this.#honest(node)) this.witness.stored(batch.height, batch.block);
+    if (this.#honest(node)) {
+      this.witness.stored(batch.height, batch.block);
+      const { lastValidators } = batch.state;
+      if (lastValidators !== null && !this.past.has(batch.height))
+        this.past.set(batch.height, {
+          height: batch.height,
+          time: batch.block.header.time,
+          validators: lastValidators,
+        });
+    }
     for (const law of this.#laws) law.stored?.(node, batch);
   }
 

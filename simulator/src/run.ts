@@ -9,6 +9,7 @@ import { Scheduler } from "./core/scheduler.ts";
 import { type CryptoScheme, keyedHashes, realEd25519 } from "./crypto/keyed-hash.ts";
 import { DEFAULT_COSTS } from "./crypto/ports.ts";
 import { churn } from "./el/churn.ts";
+import { submitReports } from "./el/reports.ts";
 import { FaultPlayer } from "./faults/apply.ts";
 import { type Byzantine, drawPlan, type Plan, withChurn } from "./faults/draw.ts";
 import { FAULT_GROUPS, type Fault, faultText } from "./faults/fault.ts";
@@ -92,7 +93,7 @@ export async function runSeed(options: RunOptions): Promise<SimResult> {
   });
   const judge = new Judge(recorder);
   const cluster = makeCluster(plan, byzantine, options, scheduler, judge);
-  judge.watch(cluster, honest);
+  judge.watch(cluster, honest, (node) => plan.framed?.includes(node) === true);
   const stray = catchStray((reason) =>
     judge.violated("clean-exits", `an unhandled rejection: ${reason}`, []),
   );
@@ -153,6 +154,8 @@ async function play(
   const broken = (): boolean => judge.violations.length > 0;
   await cluster.begin();
   submitLoad(plan, cluster);
+  const { framed = [], seed } = plan;
+  if (framed.length > 0) submitReports(cluster, new Random(`seed ${seed}/reports`), framed, judge.past);
   player.play(faults);
   const target = Math.max(1, plan.heights - Math.min(CALM_HEIGHTS, Math.ceil(plan.heights / 3)));
   const lastFault = faults.reduce((latest, { atMs }) => Math.max(latest, atMs + 1), 0);

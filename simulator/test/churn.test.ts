@@ -21,6 +21,19 @@ describe("a validator set that changes at every height, under a swarm of faults"
     }
   });
 
+  it("convicts whoever signs twice beside its node, wherever it stands in the set, and never lets it back", async () => {
+    const framed = [6, 8, 11, 13];
+    const results: SimResult[] = [];
+    for (const seed of framed) results.push(await runSeed({ seed, heights: 12, churn: true }));
+    assert.deepEqual(
+      results.map(({ verdict }) => verdict),
+      framed.map(() => "ok"),
+      results.map(runText).join("\n"),
+    );
+    const convictions = results.reduce((sum, { witness }) => sum + witness.convictions, 0);
+    assert.ok(convictions >= 3, `${convictions} convictions`);
+  });
+
   it("runs the same way again: restarts and all", async () => {
     const seed = [1, 2, 3, 4, 5, 6].find((candidate) => drawPlan(candidate).validators > 1) ?? 1;
     const run = (): Promise<SimResult> => runSeed({ seed, heights: 12, plan: withChurn, hash: true });

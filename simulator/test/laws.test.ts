@@ -1,7 +1,15 @@
 /** Every law sees what breaks it, names it, and lets the same thing pass in a Byzantine node. */
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { type BlockId, type Vote, VoteType, voteSignBytes } from "@quorate/chain";
+import {
+  type BlockId,
+  makeValidatorSet,
+  proposerOf,
+  type ValidatorPower,
+  type Vote,
+  VoteType,
+  voteSignBytes,
+} from "@quorate/chain";
 import { type ConsensusState, type Effect, type Input, initialState } from "@quorate/consensus";
 import { CHAIN_ID } from "../src/cluster/genesis.ts";
 import { LAWS } from "../src/invariants/index.ts";
@@ -16,7 +24,12 @@ function law(name: string, over = cluster()): { readonly law: Law; readonly foun
   const make = LAWS[name];
   assert.ok(make !== undefined, name);
   return {
-    law: make({ cluster: over, honest: (node) => node !== LIAR, violated: (text) => void found.push(text) }),
+    law: make({
+      cluster: over,
+      honest: (node) => node !== LIAR,
+      framed: () => false,
+      violated: (text) => void found.push(text),
+    }),
     found,
   };
 }
@@ -330,6 +343,87 @@ describe("clean exits", () => {
   });
 });
 
+describe("changes of the set", () => {
+  const batches = () => chain.stored.filter(({ node }) => node === 0).map(({ batch }) => batch);
+  type Batch = ReturnType<typeof batches>[number];
+
+  it("hold where the set stays, and at every height of a chain", () => {
+    const { law: changes, found } = law("set-changes");
+    for (const batch of batches()) changes.stored?.(0, batch);
+    assert.deepEqual(found, []);
+  });
+
+  /** The first block with another set two heights later. */
+  const then = (batch: Batch, change: (powers: ValidatorPower[]) => ValidatorPower[]): Batch => {
+    const { validators } = batch.state.nextValidators;
+    const powers = change(validators.map(({ pubKey, power }) => ({ pubKey, power })));
+    return { ...batch, state: { ...batch.state, nextValidators: makeValidatorSet(powers) } };
+  };
+  const convicting = (batch: Batch): Batch => {
+    const { validators, totalPower } = batch.state.nextValidators;
+    const { address, power } = validators[0]!;
+    const [voteA, voteB] = [A, B].map((id) => ({ ...prevote(0, 0, id), validatorAddress: address }));
+    const evidence = {
+      ...{ kind: "duplicate_vote" as const, voteA: voteA!, voteB: voteB! },
+      ...{ totalVotingPower: totalPower, validatorPower: power, timestamp: 0n },
+    };
+    return { ...batch, block: { ...batch.block, evidence: [evidence] } };
+  };
+  const without = (powers: ValidatorPower[]): ValidatorPower[] => powers.slice(1);
+  const breaches: Readonly<Record<string, [spoil: (first: Batch) => Batch, found: RegExp | null]>> = {
+    "a third of the power in one height": [
+      (first) => then(first, (powers) => powers.with(0, { ...powers[0]!, power: 23n })),
+      null,
+    ],
+    "more than a third": [
+      (first) => then(first, (powers) => powers.with(0, { ...powers[0]!, power: 24n })),
+      /14 of 40 moved/,
+    ],
+    "a convict without power": [(first) => then(convicting(first), without), null],
+    "a convict with power": [convicting, /the convict [0-9a-f]+ keeps its power/],
+    "a header that names another set": [
+      (first) => ({
+        ...first,
+        block: { ...first.block, header: { ...first.block.header, validatorsHash: A.hash } },
+      }),
+      /its header names another set/,
+    ],
+  };
+  for (const [name, [spoil, expected]] of Object.entries(breaches)) {
+    it(`${expected === null ? "allow" : "are broken by"} ${name}`, () => {
+      const { law: changes, found } = law("set-changes");
+      const [first] = batches();
+      assert.ok(first !== undefined);
+      changes.stored?.(LIAR, spoil(first));
+      assert.deepEqual(found, []);
+      changes.stored?.(0, spoil(first));
+      if (expected === null) assert.deepEqual(found, []);
+      else assert.match(found.join(), expected);
+    });
+  }
+
+  it("are broken by a core with another turn of proposers than its set has", () => {
+    const { law: changes, found } = law("set-changes");
+    const [first] = batches();
+    assert.ok(first !== undefined);
+    const { lastValidators } = first.state;
+    assert.ok(lastValidators !== null);
+    const state = initialState();
+    const at = (address: Uint8Array): ConsensusState => ({
+      ...state,
+      context: { height: 1, validators: lastValidators } as ConsensusState["context"],
+      proposer: lastValidators.validators.find((each) => Buffer.compare(each.address, address) === 0) ?? null,
+    });
+    const { address } = proposerOf(lastValidators, state.machine.round);
+    const input: Input = { kind: "proposer_absent", height: 1, round: 0 };
+    changes.step?.(0, input, state, { state: at(address), effects: [] });
+    assert.deepEqual(found, []);
+    const other = lastValidators.validators.find((each) => Buffer.compare(each.address, address) !== 0);
+    changes.step?.(0, input, state, { state: at(other!.address), effects: [] });
+    assert.match(found.join(), /another proposer/);
+  });
+});
+
 it("there is a test here for every law", () => {
   assert.deepEqual(Object.keys(LAWS).sort(), [
     "agreement",
@@ -339,6 +433,7 @@ it("there is a test here for every law", () => {
     "lock-rules",
     "never-accused",
     "no-double-sign",
+    "set-changes",
     "sync-before-send",
     "validity",
   ]);

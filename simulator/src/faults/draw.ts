@@ -29,6 +29,8 @@ export interface Plan {
   readonly byzantine: Byzantine | null;
   /** Execution requests change the set at every height; never drawn. */
   readonly churn?: "permissioned" | "stake";
+  /** Nodes that keep to the protocol and whose keys sign twice elsewhere, see `el/reports.ts`; never drawn. */
+  readonly framed?: readonly number[];
   /** Faults end at this time at the latest. */
   readonly faultsForMs: number;
   /** Small on some chains with execution clients: their blocks are full. */
@@ -143,8 +145,11 @@ const NOT_WITH_CHURN: ReadonlySet<FaultKind> = new Set<FaultKind>(["clock-jump",
  * nothing to do with who is faulty, so nobody lies and no clock is wrong.
  */
 export function withChurn(plan: Plan): Plan {
+  const random = new Random(`seed ${plan.seed}/framed`);
+  const nodes = Array.from({ length: plan.validators }, (_, node) => node);
   return {
     ...plan,
+    framed: random.chance(0.5) ? random.sample(nodes, random.between(1, Math.ceil(plan.validators / 2))) : [],
     churn: plan.seed % 2 === 0 ? "stake" : "permissioned",
     execution: "engine",
     blockIntervalMs: 1000,

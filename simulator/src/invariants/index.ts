@@ -6,6 +6,7 @@ import type { MakeLaw } from "./law.ts";
 import { lockRules } from "./lock-rules.ts";
 import { neverAccused } from "./never-accused.ts";
 import { noDoubleSign } from "./no-double-sign.ts";
+import { setChanges } from "./set-changes.ts";
 import { syncBeforeSend } from "./sync-before-send.ts";
 import { validity } from "./validity.ts";
 
@@ -18,6 +19,7 @@ export const LAWS: Readonly<Record<string, MakeLaw>> = {
   "sync-before-send": syncBeforeSend,
   "never-accused": neverAccused,
   convicted,
+  "set-changes": setChanges,
   "executed-once": executedOnce,
   "clean-exits": cleanExits,
 };

@@ -28,6 +28,8 @@ export interface LawModules {
   readonly cluster: Cluster;
   /** Nodes that keep to the protocol. */
   readonly honest: (node: number) => boolean;
+  /** Nodes that keep to the protocol and whose keys sign twice elsewhere: blocks may convict them. */
+  readonly framed: (node: number) => boolean;
   readonly violated: (text: string, nodes: readonly number[]) => void;
 }
 

@@ -3,7 +3,7 @@ import { voteName } from "../network/describe.ts";
 import type { MakeLaw } from "./law.ts";
 
 /** Nobody holds proof against a node that keeps to the protocol, and no honest node takes its own key for stolen. */
-export const neverAccused: MakeLaw = ({ cluster, violated, honest }) => {
+export const neverAccused: MakeLaw = ({ cluster, violated, honest, framed }) => {
   const addresses = cluster.options.genesis.validators.map(({ pubKey }) => addressOf(pubKey));
   const nodeOf = (address: Uint8Array): number => addresses.findIndex((each) => bytesEqual(each, address));
   return {
@@ -11,7 +11,7 @@ export const neverAccused: MakeLaw = ({ cluster, violated, honest }) => {
       if (!honest(node)) return;
       for (const evidence of block.evidence) {
         const accused = evidence.kind === "duplicate_vote" ? nodeOf(evidence.voteA.validatorAddress) : -1;
-        if (accused < 0 || honest(accused)) {
+        if (accused < 0 || (honest(accused) && !framed(accused))) {
           violated(`block ${height} convicts node ${accused}, which keeps to the protocol`, [node, accused]);
         }
       }
