@@ -143,6 +143,7 @@ export const TABLE: readonly NightlyCampaign[] = [
   chaos("execution", { bars: "R23", unit: "kills", target: 300, share: 4 }),
   chaos("execution", { bars: "R23", unit: "kills", target: 300, share: 4 }, "geth"),
   chaos("clocks", { bars: "R41", unit: "faults", target: 20, share: 3 }),
+  chaos("abuse", { bars: "R30 R31 R32 R33 R34 R35 R36", unit: "scenes", target: 140, share: 4 }),
   chaos("swarm", { bars: "R41 R42", unit: "scenes", target: 100, share: 2 }),
   chaos("soak", { bars: "R47", unit: "minutes", target: 60, share: 8 }),
 ];

@@ -1,13 +1,10 @@
 /** Starts the attacking process and hears what it did. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { setPriority } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { AttackerLine, Deeds, Order } from "./order.ts";
 
 const PROCESS = join(import.meta.dirname, "process", "main.ts");
-/** The attacker has a machine of its own; here it takes what the nodes leave. */
-const NICE = 10;
 
 export class Attacker {
   readonly #child: ChildProcess;
@@ -21,7 +18,6 @@ export class Attacker {
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.#child = child;
-    if (child.pid !== undefined) setPriority(child.pid, NICE);
     const begun = Promise.withResolvers<void>();
     const deeds = Promise.withResolvers<Deeds>();
     this.begun = begun.promise;

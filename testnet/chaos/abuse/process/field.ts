@@ -24,20 +24,20 @@ export class Field {
   #open = 0;
   #refused = 0;
   #whyRefused: string | null = null;
-  #untilMs = 0;
+  #untilMs: number | null = null;
   #stopped = false;
 
   constructor(order: Order) {
     this.order = order;
   }
 
-  /** The time of the attack begins. */
+  /** The time of the attack begins with what reaches the network first. */
   begin(): void {
-    this.#untilMs = performance.now() + this.order.seconds * 1000;
+    this.#untilMs ??= performance.now() + this.order.seconds * 1000;
   }
 
   get over(): boolean {
-    return this.#stopped || performance.now() >= this.#untilMs;
+    return this.#stopped || (this.#untilMs !== null && performance.now() >= this.#untilMs);
   }
 
   /** Whoever ordered the attack has seen enough. */
@@ -113,6 +113,7 @@ export class Field {
       this.refused(error);
       return;
     }
+    this.begin();
     this.sent("hosts");
     let offendedMs: number | null = null;
     let closedMs: number | null = null;
@@ -120,13 +121,18 @@ export class Field {
       closedMs = performance.now();
     });
     try {
-      await assault({
-        stranger,
-        offend: () => {
-          offendedMs ??= performance.now();
-        },
-        over: () => this.over || !stranger.isOpen,
-      });
+      try {
+        await assault({
+          stranger,
+          offend: () => {
+            offendedMs ??= performance.now();
+          },
+          over: () => this.over || !stranger.isOpen,
+        });
+      } catch (error) {
+        // Thrown out in the middle of it.
+        if (stranger.isOpen) this.refused(error);
+      }
       // Whoever has done its worst stays and looks what becomes of it.
       while (!this.over && stranger.isOpen) await Promise.race([closed, delay(100)]);
       if (stranger.isOpen) this.stayed();

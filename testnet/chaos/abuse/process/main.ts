@@ -4,8 +4,8 @@ import type { AttackerLine, Order } from "../order.ts";
 import { ATTACKS } from "./attacks.ts";
 import { Field } from "./field.ts";
 
-/** Beyond its time an attack has so long to end its connections. */
-const GRACE_MS = 20_000;
+/** Beyond its time an attack has so long to begin and to end its connections. */
+const GRACE_MS = 40_000;
 
 function say(line: AttackerLine): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -35,7 +35,6 @@ async function run(order: Order, on: Field): Promise<void> {
   const attack = ATTACKS[order.attack];
   if (attack === undefined) throw new Error(`there is no attack ${order.attack}`);
   setTimeout(() => process.exit(1), order.seconds * 1000 + GRACE_MS).unref();
-  on.begin();
   say({ event: "begun" });
   await attack(on);
   say({ event: "end", ...on.deeds });

@@ -29,6 +29,7 @@ function connecting(begin: (socket: Socket) => void) {
       socket.once("connect", () => {
         fromMs = performance.now();
         opened++;
+        field.begin();
         open.add(socket);
         field.tell("connections at a time", open.size);
         begin(socket);
@@ -81,6 +82,7 @@ async function sybils(field: Field): Promise<void> {
       for (let i = crowd.shift(); i !== undefined && !field.over; i = crowd.shift()) {
         try {
           peers.push(await Stranger.connect(field.target(i)));
+          field.begin();
           field.sent("hosts");
         } catch (error) {
           field.refused(error);
