@@ -90,6 +90,9 @@ export const LIMITS = {
   /** Frames of yamux other than data: a peer that never delays its window updates sends one for every message. */
   muxerFramesPerSecond: 8000,
   muxerFrameBurst: 32_000,
+  /** Streams that a peer begins: sync requests are the most frequent, 20 a second. */
+  newStreamsPerSecond: 64,
+  newStreamBurst: 256,
   /** Frames of one peer stream per second: pushes at 20/s and the largest repair, with room to spare. */
   streamFramesPerSecond: 2000,
   streamFrameBurst: 4000,

@@ -12,7 +12,7 @@ function host(listen: readonly string[]): Promise<Libp2p> {
     addresses: { listen: [...listen] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [safeYamux({})],
+    streamMuxers: [safeYamux({}, () => performance.now())],
     connectionMonitor: { enabled: false },
   });
 }

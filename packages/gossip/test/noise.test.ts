@@ -18,7 +18,7 @@ function host(encrypter: Encrypter, listen: readonly string[]): Promise<Libp2p> 
     addresses: { listen: [...listen] },
     transports: [tcp()],
     connectionEncrypters: [encrypter],
-    streamMuxers: [safeYamux({})],
+    streamMuxers: [safeYamux({}, () => performance.now())],
     connectionMonitor: { enabled: false },
   });
 }

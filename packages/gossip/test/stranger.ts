@@ -15,6 +15,8 @@ export type { Stream };
 
 export const GOSSIP_PROTOCOL = "/meshsub/1.1.0";
 const MOST_FRAME = 16 * 1_048_576;
+/** Of a machine that is busy otherwise. */
+const PATIENCE_MS = 30_000;
 
 export interface StrangerOptions {
   /** Height that it claims, from what the other side claims; `null` = it never tells a status. */
@@ -31,6 +33,8 @@ export class Stranger {
   /** What the other side told first. */
   readonly theirs: PeerStatus;
   readonly peerStream: Stream;
+  /** Where its RPCs go; without it the other side ends the connection after a while. */
+  readonly gossip: Stream;
   /** Resolves when the connection has ended. */
   readonly closed: Promise<void>;
   /** The encrypted connection below yamux: what is sent there is a yamux frame, or nonsense. */
@@ -43,6 +47,7 @@ export class Stranger {
     below: MessageStream,
     closed: Promise<void>,
     met: { readonly status: PeerStatus; readonly stream: Stream },
+    gossip: Stream,
     options: StrangerOptions,
   ) {
     this.host = host;
@@ -51,6 +56,7 @@ export class Stranger {
     this.closed = closed;
     this.theirs = met.status;
     this.peerStream = met.stream;
+    this.gossip = gossip;
     this.#options = options;
   }
 
@@ -72,7 +78,7 @@ export class Stranger {
           return factory;
         },
       ],
-      connectionManager: { reconnectRetries: 0 },
+      connectionManager: { reconnectRetries: 0, dialTimeout: PATIENCE_MS, addressDialTimeout: PATIENCE_MS },
       connectionMonitor: { enabled: false },
       services: { identify: identify() },
     });
@@ -84,10 +90,13 @@ export class Stranger {
         await host.handle(protocol, serve, { maxInboundStreams: 1000 });
       const gone = Promise.withResolvers<void>();
       host.addEventListener("connection:close", () => gone.resolve());
-      const connection = await host.dial(multiaddr(address), { signal: AbortSignal.timeout(10_000) });
+      const connection = await host.dial(multiaddr(address), { signal: AbortSignal.timeout(PATIENCE_MS) });
       const met = await meet(connection, gone.promise);
       if (below === null) throw new Error("a connection without a muxer");
-      const stranger = new Stranger(host, connection, below, gone.promise, met, options);
+      const gossip = await connection.newStream(GOSSIP_PROTOCOL, {
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
+      const stranger = new Stranger(host, connection, below, gone.promise, met, gossip, options);
       stranger.tell(stranger.theirs.height);
       return stranger;
     } catch (error) {
@@ -110,7 +119,7 @@ export class Stranger {
   async open(protocol: string): Promise<Stream> {
     return await this.connection.newStream(protocol, {
       maxOutboundStreams: 10_000,
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(PATIENCE_MS),
     });
   }
 
@@ -136,7 +145,7 @@ async function meet(
   connection: Connection,
   closed: Promise<void>,
 ): Promise<{ readonly status: PeerStatus; readonly stream: Stream }> {
-  const stream = await connection.newStream(PEER_PROTOCOL, { signal: AbortSignal.timeout(10_000) });
+  const stream = await connection.newStream(PEER_PROTOCOL, { signal: AbortSignal.timeout(PATIENCE_MS) });
   const met = Promise.withResolvers<PeerStatus>();
   const decoder = new FrameDecoder(MOST_FRAME);
   stream.addEventListener("message", ({ data }) => {

@@ -48,7 +48,9 @@ export async function catchUpAmong(
     const healed = performance.now();
     links.set(name, friend, {});
     await eventually(`${name} caught up among liars`, () => live.network.heightOf(name) >= live.height - 1);
-    report.took(`${lie}: at the tip`, performance.now() - healed, DELAY.tipMs);
+    const tipMs = performance.now() - healed;
+    const behind = live.height - away;
+    report.took(`${lie}: at the tip`, tipMs, DELAY.tipMs);
     await atTip(net, name);
     attacker.recall();
     const deeds = await attacker.deeds;
@@ -60,10 +62,10 @@ export async function catchUpAmong(
     if (proven)
       for (const each of deeds.thrownOutMs) report.took(`${lie}: thrown out after`, each, DELAY.thrownOutMs);
     report.say(
-      `${bar} liar-${lie} by ${LIARS} for ${name}, ${live.height - away} heights behind: ` +
+      `${bar} liar-${lie} by ${LIARS} for ${name}, ${behind} heights behind: ` +
         `${deeds.sent["hosts"]} hosts gave ${deeds.sent["answers"] ?? 0} answers, at most ${asked} each; ` +
         `thrown out ${deeds.thrownOutMs.length}, the slowest after ${Math.max(0, ...deeds.thrownOutMs)} ms; ` +
-        `at the tip ${(performance.now() - healed).toFixed(0)} ms after the honest peer came`,
+        `at the tip ${tipMs.toFixed(0)} ms after the honest peer came`,
     );
   } finally {
     attacker?.end();

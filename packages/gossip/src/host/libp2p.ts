@@ -221,15 +221,18 @@ async function createHost(options: HostOptions, modules: NetworkModules): Promis
     ],
     connectionEncrypters: [lightNoise()],
     streamMuxers: [
-      safeYamux({
-        maxInboundStreams: LIMITS.streamsPerPeer,
-        maxOutboundStreams: LIMITS.streamsPerPeer,
-        streamOptions: {
-          maxReadBufferLength: LIMITS.streamReadBuffer,
-          maxWriteBufferLength: LIMITS.streamWriteBuffer,
-          maxStreamWindowSize: LIMITS.streamWindow,
+      safeYamux(
+        {
+          maxInboundStreams: LIMITS.streamsPerPeer,
+          maxOutboundStreams: LIMITS.streamsPerPeer,
+          streamOptions: {
+            maxReadBufferLength: LIMITS.streamReadBuffer,
+            maxWriteBufferLength: LIMITS.streamWriteBuffer,
+            maxStreamWindowSize: LIMITS.streamWindow,
+          },
         },
-      }),
+        modules.now,
+      ),
     ],
     connectionGater: gaterOf(modules.gate),
     connectionManager: {

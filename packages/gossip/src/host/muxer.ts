@@ -1,6 +1,9 @@
 import { yamux } from "@chainsafe/libp2p-yamux";
 import type { MessageStream, StreamMuxerFactory } from "@libp2p/interface";
+import { GossipError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { chunkOf } from "../wire/stream-frames.ts";
+import { MuxerBudget } from "./muxer-budget.ts";
 import { WindowUpdates } from "./window-updates.ts";
 
 /**
@@ -14,14 +17,17 @@ import { WindowUpdates } from "./window-updates.ts";
  * - Writes after the end are dropped. yamux opens a stream in a microtask of its own and says goodbye while listeners of
  *   the same abort close the connection under it; each write would then throw where nobody can catch it, and the end of
  *   one connection would be the end of the process.
+ * - A connection whose frames go beyond the {@link MuxerBudget} ends. `now`: monotonic, ms.
  */
-export function safeYamux(init: Parameters<typeof yamux>[0]): () => StreamMuxerFactory {
+export function safeYamux(init: Parameters<typeof yamux>[0], now: () => number): () => StreamMuxerFactory {
   return () => {
     const factory = yamux(init)();
     const create = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
       const flush = gatherFrames(connection);
       const muxer = create(connection);
+      // Behind the muxer's own listener, in the turn in which that was attached: both hear everything.
+      spend(connection, now);
       const close = muxer.close.bind(muxer);
       const abort = muxer.abort.bind(muxer);
       // The connection under it ends as soon as these return, before the turn does.
@@ -75,6 +81,14 @@ function gatherFrames(connection: MessageStream): () => void {
     return writable;
   };
   return flush;
+}
+
+function spend(connection: MessageStream, now: () => number): void {
+  const budget = new MuxerBudget(now);
+  connection.addEventListener("message", ({ data }) => {
+    if (connection.status !== "open" || budget.covers(chunkOf(data))) return;
+    connection.abort(new GossipError("REFUSED", "a peer sent more frames of the muxer than any use needs"));
+  });
 }
 
 /** GoAway (type 3) with code 0, normal termination. */

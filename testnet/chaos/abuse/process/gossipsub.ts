@@ -1,7 +1,6 @@
 /** What gossipsub's own messages can be abused for. */
 import { randomBytes } from "node:crypto";
 import { topicTable } from "@quorate/gossip/core";
-import { GOSSIP_PROTOCOL } from "../../../../packages/gossip/test/stranger.ts";
 import type { Field } from "./field.ts";
 import { control, graft, ihave, iwant, prune, rpc, subscription, varint } from "./rpc.ts";
 
@@ -21,7 +20,7 @@ function speaking(what: string, offence: boolean, make: (told: Told) => Uint8Arr
       () => ({}),
       async (assailant) => {
         const { stranger } = assailant;
-        const gossip = await stranger.open(GOSSIP_PROTOCOL);
+        const { gossip } = stranger;
         const topic = topicTable(stranger.theirs.genesisHash).name.votes;
         await stranger.write(gossip, rpc(subscription(topic, true)));
         let turn = 0;

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Vote, VoteType, voteSignBytes } from "@quorate/chain";
 import { ed25519Sign } from "@quorate/crypto";
 import { decodePack, encodeItem, type Item, itemsFrame, joinPack, topicTable } from "@quorate/gossip/core";
-import { GOSSIP_PROTOCOL, type Stranger, type Stream } from "../../../../packages/gossip/test/stranger.ts";
+import type { Stranger, Stream } from "../../../../packages/gossip/test/stranger.ts";
 import type { Assailant, Field } from "./field.ts";
 import { publication, RpcReader, rpc, subscription } from "./rpc.ts";
 
@@ -40,7 +40,7 @@ export interface Voice {
 /** Joins the topic of votes, and waits until it is spoken on. */
 export async function join(assailant: Assailant, recorder: Recorder, atLeast = 1): Promise<Voice> {
   const { stranger } = assailant;
-  const gossip = await stranger.open(GOSSIP_PROTOCOL);
+  const { gossip } = stranger;
   const topic = topicTable(stranger.theirs.genesisHash).name.votes;
   await stranger.write(gossip, rpc(subscription(topic, true)));
   while (recorder.votes.length < atLeast && !assailant.over()) await delay(SLOW_MS);
