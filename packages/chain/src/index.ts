@@ -10,6 +10,7 @@ export * from "./encoding/evidence.ts";
 export * from "./encoding/header.ts";
 export * from "./encoding/light-block.ts";
 export * from "./encoding/part.ts";
+export * from "./encoding/peer-binding.ts";
 export * from "./encoding/sign-bytes.ts";
 export * from "./encoding/validator.ts";
 export * from "./encoding/vote.ts";

@@ -14,6 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { MIN_STAKE_GWEI, parseGenesis, stateFromGenesis } from "@quorate/chain";
+import { loadPeerBinding } from "@quorate/node/composition";
+import { homePaths } from "@quorate/node/home";
 import { initHome } from "../src/home/init.ts";
 import { run } from "../src/run.ts";
 
@@ -62,6 +64,7 @@ test("init makes every file of a home, secrets for the owner alone", async (cont
     "config/jwt.hex",
     "config/node_key.json",
     "config/owner_key.json",
+    "config/peer_binding.json",
     "config/priv_validator_key.json",
     "data/priv_validator_state.bin",
   ]);
@@ -272,6 +275,34 @@ test("key new refuses to replace a key; export and import of the sign state agre
   assert.equal(imported.code, 0, imported.err);
   assert.equal(JSON.parse(imported.out).changed, false);
   assert.equal((await command("key", "state", "init", "--home", home)).code, 5);
+});
+
+test("the consensus key vouches for the peer id of its home, also for a new one; key bind-peer says it anew", async (context) => {
+  const home = temporaryHome(context);
+  await initHome({ home });
+  const paths = homePaths(home);
+  const bound = async (): Promise<boolean> => {
+    const warnings: string[] = [];
+    const quiet = () => undefined;
+    const log = { debug: quiet, info: quiet, warn: (text: string) => void warnings.push(text), error: quiet };
+    const binding = await loadPeerBinding(paths, log);
+    assert.equal(binding === null, warnings.length > 0);
+    return binding !== null;
+  };
+  assert.equal(await bound(), true);
+  const old = readFileSync(paths.peerBinding, "utf8");
+  rmSync(paths.nodeKey);
+  await initHome({ home });
+  assert.equal(await bound(), true);
+  for (const stale of [old, "{}", "no JSON"]) {
+    writeFileSync(paths.peerBinding, stale);
+    assert.equal(await bound(), false, "the node runs without it, and says so");
+  }
+  const { code, out } = await command("key", "bind-peer", "--home", home, "--json");
+  assert.equal(code, 0);
+  const shown = await command("key", "show", "--home", home, "--json");
+  assert.equal(JSON.parse(out).peer_id, JSON.parse(shown.out).peer_id);
+  assert.equal(await bound(), true);
 });
 
 test("key show shows a consensus key that key new made alone, without a peer id", async (context) => {

@@ -1,5 +1,5 @@
 import type { BlockId, Certificate, Evidence, Height, Proposal, Round, Vote } from "@quorate/chain";
-import { fromHex } from "@quorate/crypto";
+import { addressOf, fromHex, toHex } from "@quorate/crypto";
 import { Admission } from "./admission/admission.ts";
 import { HeldMessages } from "./admission/held.ts";
 import { RecentKeys, SeenCache } from "./admission/slots.ts";
@@ -50,13 +50,13 @@ export async function assembleGossip(
 ): Promise<{ readonly gossip: Gossip; readonly network: Network }> {
   const { self } = options;
   const targets = options.persistentPeers.filter((target) => target.peer !== self);
-  const { chainId, genesisHash } = modules.status();
+  const { chainId, genesisHash, binding } = modules.status();
   const { clock } = modules;
   const now = (): number => clock.monotonicMs();
 
   const peers = new Map<string, Peer>();
   const validators = new Map<string, Uint8Array>();
-  let ownAddress: string | null = null;
+  let ownAddress = binding === undefined ? null : toHex(addressOf(binding.pubKey));
   for (const [address, peer] of Object.entries(options.validatorPeers ?? {})) {
     const hex = address.replace(/^0x/, "").toLowerCase();
     if (peer === self) ownAddress = hex;
@@ -90,6 +90,7 @@ export async function assembleGossip(
     links,
     scorer,
     dialler,
+    configured: new Set(targets.map(({ peer }) => peer)),
     validators,
     clock,
     linksChanged: () => exchange.linksChanged(),
@@ -255,6 +256,7 @@ class GossipNode implements Gossip {
 
   heightDecided(height: Height): void {
     this.#roll();
+    this.#p.connections.setChanged();
     this.#p.exchange.decided(height);
   }
 

@@ -23,6 +23,16 @@ export interface PeerStatus {
   readonly height: Height;
   readonly earliestHeight: Height;
   readonly moniker: string;
+  /** Of a validator's peer; looked at in its first status alone. */
+  readonly binding?: PeerBinding;
+}
+
+/** The word of a consensus key for the peer id that it speaks through: a signature over chain's `peerBindingBytes`. */
+export interface PeerBinding {
+  /** 32 bytes. */
+  readonly pubKey: Uint8Array;
+  /** 64 bytes. */
+  readonly signature: Uint8Array;
 }
 
 /** What a node tells its neighbours on the round-state stream; the other side sends exactly what is missing. */
@@ -106,7 +116,7 @@ export interface PeerInfo {
   readonly roundState: RoundState | null;
   /** Monotonic ms at which it told that. */
   readonly toldAtMs: number;
-  /** Consensus address bound to this peer id; only earns protected links. */
+  /** Consensus address bound to this peer id, by configuration or by its own word; only earns protected links. */
   readonly validator: Uint8Array | null;
   readonly connectedAtMs: number;
   /** Gossip topics it joined: proposals, parts, votes, evidence, txs. */

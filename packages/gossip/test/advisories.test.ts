@@ -88,6 +88,7 @@ describe("CVE-2020-5303: peers without end", () => {
         closed = listeners.closed;
       },
       protect: async () => undefined,
+      unprotect: async () => undefined,
     };
     const { gossip } = await assembleGossip(
       { self: "self", persistentPeers: [], maxPeers: 16, random: () => 0 },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { VoteType } from "@quorate/chain";
+import { makeValidatorSet, peerBindingBytes, VoteType } from "@quorate/chain";
+import { bytesEqual, ed25519Sign } from "@quorate/crypto";
 import { PEER_PROTOCOL } from "../src/host/connections.ts";
 import { duplicateRule } from "../src/host/gater.ts";
 import { roundStateFrame, statusFrame } from "../src/roundstate/messages.ts";
@@ -176,6 +177,73 @@ describe("connections", () => {
     nodes.push(bound);
     await full.until("the bound validator", () => full.gossip.peers.some((peer) => peer.id === bound.peerId));
     assert.equal(full.gossip.peers.length, 2);
+  });
+});
+
+describe("the word of a consensus key for its peer id", () => {
+  const [signer, other] = committee.signers;
+  const bindingOf = (name: string, key = signer!) => ({
+    binding: {
+      pubKey: key.publicKey,
+      signature: ed25519Sign(key.seed, peerBindingBytes(nodeIdOf(name))),
+    },
+  });
+  let nodes: TestNode[] = [];
+  const start = async (setup: Partial<NodeSetup> & { readonly name: string }): Promise<TestNode> => {
+    const node = await startNode({ set: committee.set, ...setup });
+    nodes.push(node);
+    return node;
+  };
+  afterEach(async () => {
+    await stopAll(nodes);
+    nodes = [];
+  });
+
+  it("makes its validator known, and its link the last to be refused, as long as its key is in the set", async () => {
+    // No room for anybody but the validators of the set.
+    const full = await start({ name: "full", options: { maxPeers: 0 } });
+    const options = { persistentPeers: [full.gossip.addresses[0]!] };
+    const leaver = await start({ name: "leaver", status: bindingOf("leaver"), options });
+    await full.until("the validator", () => full.gossip.peers.length === 1);
+    const [peer] = full.gossip.peers;
+    assert.deepEqual([peer?.id, peer?.validator], [leaver.peerId, signer!.address]);
+    const others = full.view.set.validators.filter(({ pubKey }) => !bytesEqual(pubKey, signer!.publicKey));
+    full.view.set = makeValidatorSet(others);
+    full.gossip.heightDecided(full.view.height);
+    assert.equal(full.gossip.peers.length, 1, "a link that is there stays");
+    await leaver.gossip.stop();
+    await full.until("its end", () => full.gossip.peers.length === 0);
+    const back = await start({ name: "leaver", status: bindingOf("leaver"), options });
+    const turnedAway = (): boolean =>
+      back.seen.logs.some(({ facts }) => facts["reason"] === "too_many_peers");
+    await back.until("it is one of many again", turnedAway);
+  });
+
+  it("for another peer id, or by another key, is an offence and binds nobody", async () => {
+    const one = await start({ name: "one" });
+    const options = { persistentPeers: [one.gossip.addresses[0]!] };
+    const { binding } = bindingOf("thief", other);
+    await start({ name: "thief", status: { binding: { ...binding, pubKey: signer!.publicKey } }, options });
+    await start({ name: "copier", status: bindingOf("somebody else"), options });
+    await one.until("both", () => one.gossip.peers.length === 2);
+    assert.deepEqual(one.seen.offences, ["bad_signature", "bad_signature"]);
+    assert.deepEqual(
+      one.gossip.peers.map(({ validator }) => validator),
+      [null, null],
+    );
+  });
+
+  it("counts for the links that a validator tells of, its own included", async () => {
+    const a = await start({ name: "A", status: bindingOf("A") });
+    const b = await start({
+      name: "B",
+      status: bindingOf("B", other),
+      options: { persistentPeers: [a.gossip.addresses[0]!] },
+    });
+    await a.until("B", () => a.gossip.peers.some(({ validator }) => validator !== null));
+    await b.until("A", () => b.gossip.peers.some(({ validator }) => validator !== null));
+    assert.deepEqual(b.gossip.peers[0]?.validator, signer!.address);
+    assert.deepEqual(a.gossip.peers[0]?.validator, other!.address);
   });
 });
 

@@ -134,7 +134,7 @@ export class FakeView implements ConsensusView {
   height = 5;
   round = 0;
   step = 1;
-  readonly set: ValidatorSet;
+  set: ValidatorSet;
   readonly votes = new Map<string, Vote>();
   readonly proposals: Map<number, { proposal: Proposal; body: Uint8Array | null }> = new Map();
   readonly certificates: Certificate[] = [];

@@ -114,6 +114,7 @@ async function open(
     mempool,
     verifier,
     createGossip: ports.createGossip,
+    binding: (await ports.loadPeerBinding?.(log)) ?? null,
     dump: (dump) => ports.dump(dump),
     metrics,
     trace,

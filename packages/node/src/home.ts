@@ -11,6 +11,8 @@ export interface HomePaths {
   readonly elGenesis: string;
   readonly validatorKey: string;
   readonly nodeKey: string;
+  /** The consensus key's word for the node key; not there on a full node, nor where the key lies elsewhere. */
+  readonly peerBinding: string;
   readonly jwt: string;
   readonly data: string;
   readonly signState: string;
@@ -28,6 +30,7 @@ export function homePaths(home: string): HomePaths {
     elGenesis: join(home, "config", "el-genesis.json"),
     validatorKey: join(home, "config", "priv_validator_key.json"),
     nodeKey: join(home, "config", "node_key.json"),
+    peerBinding: join(home, "config", "peer_binding.json"),
     jwt: join(home, "config", "jwt.hex"),
     data,
     signState: join(data, "priv_validator_state.bin"),

@@ -10,7 +10,7 @@ import {
 import { summary } from "@quorate/consensus";
 import { bytesEqual, type SignatureCheck, toHexUpper, type Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
-import type { Gossip, GossipEvents, LogPort } from "@quorate/gossip";
+import type { Gossip, GossipEvents, LogPort, PeerBinding } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
 import type { RpcMempool, RpcView } from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
@@ -42,6 +42,8 @@ import type { VoteTrace } from "./vote-trace.ts";
 
 /** The whole stop takes this long at most, ms: the host ends a process after 10 s. */
 const STOP_LIMIT_MS = 8_000;
+/** Validators known by their own word beside the configured ones: a set, and those that were in earlier ones. */
+const MAX_KNOWN_VALIDATORS = 2_048;
 export interface NodeParts {
   readonly config: NodeConfig;
   readonly modules: NodeModules;
@@ -58,6 +60,7 @@ export interface NodeParts {
   readonly mempool: RpcMempool | null;
   readonly verifier: Verifier;
   readonly createGossip: CreateGossip;
+  readonly binding: PeerBinding | null;
   /** Keeps what a fatal end leaves for the operator; answers what went wrong, if anything. */
   readonly dump: (dump: StateDump) => Promise<string | null>;
   readonly metrics: Metrics;
@@ -75,6 +78,8 @@ export class Node implements QuorateNode {
   private readonly sync: BlockSync;
   private readonly owner: Owner;
   private readonly entrance: Entrance;
+  /** Validators whose peer is known, upper-case hex. */
+  private readonly knownValidators: Set<string>;
   private readonly relay: TxRelay;
   private gossipLayer: Gossip | null = null;
   private startedInfo: StartedInfo | null = null;
@@ -94,6 +99,9 @@ export class Node implements QuorateNode {
     this.parts = parts;
     this.log = parts.modules.log("node");
     this.startedAtMs = parts.clock.wallMs();
+    this.knownValidators = new Set(
+      Object.keys(parts.config.p2p.validatorPeers).map((address) => address.toUpperCase()),
+    );
     const fatal = (error: NodeError): void => void this.end(error);
     this.runner = new Runner(
       {
@@ -162,7 +170,7 @@ export class Node implements QuorateNode {
         fatal,
       },
       own: parts.privval?.address ?? null,
-      known: new Set(Object.keys(parts.config.p2p.validatorPeers).map((address) => address.toUpperCase())),
+      known: this.knownValidators,
       peers: () => this.gossipLayer?.peers ?? [],
       isIn: (sets) => this.isIn(sets),
       hasExecution: () => this.hasExecution(),
@@ -228,6 +236,7 @@ export class Node implements QuorateNode {
     const { parts } = this;
     this.gossipLayer = await openGossip({
       moniker: parts.config.moniker,
+      binding: parts.binding,
       create: parts.createGossip,
       genesis: parts.genesis,
       store: parts.store,
@@ -383,6 +392,7 @@ export class Node implements QuorateNode {
       peer: (_peer, change) => {
         if (change === "status") this.owner.peerChanged();
         if (change !== "round_state") gossipPeerLog(this.log, _peer, change);
+        if (change === "connected") this.learnValidators();
         this.entrance.checkProposer();
       },
     };
@@ -410,6 +420,17 @@ export class Node implements QuorateNode {
     return sets.some((set) => set.validators.some((v) => bytesEqual(v.address, address)));
   }
 
+  /** Which peers speak for validators of the set, by their own word: missing, they are known to be missing. */
+  private learnValidators(): void {
+    const { validators } = this.runner.chain().validators;
+    for (const { validator } of this.gossipLayer?.peers ?? []) {
+      if (validator === null || this.knownValidators.size >= MAX_KNOWN_VALIDATORS) continue;
+      if (validators.some(({ address }) => bytesEqual(address, validator))) {
+        this.knownValidators.add(toHexUpper(validator));
+      }
+    }
+  }
+
   /** Whoever votes at this height or the next joins the vote topics; a removed validator leaves them. */
   private joinVotes(): void {
     const { validators, nextValidators } = this.runner.chain();
@@ -421,6 +442,7 @@ export class Node implements QuorateNode {
       else this.log.info("this node's key left the set: it goes on as a full node", { after: lastHeight });
     }
     this.validating = validating;
+    this.learnValidators();
   }
 
   private halts(height: number): boolean {

@@ -5,7 +5,7 @@
 import type { Genesis } from "@quorate/chain";
 import type { SignatureCheck, Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
-import type { Gossip, GossipModules } from "@quorate/gossip";
+import type { Gossip, GossipModules, LogPort, PeerBinding } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
 import type { RpcMempool } from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
@@ -51,6 +51,8 @@ export interface NodePorts {
   createVerifier(metrics: Metrics, onFalseAcceptance: (check: SignatureCheck) => void): Verifier;
   openTrace(genesis: Genesis): VoteTrace | null;
   readonly createGossip: CreateGossip;
+  /** What this node's peers are told of its validator; without it they know it by their configuration or not at all. */
+  loadPeerBinding?(log: LogPort): Promise<PeerBinding | null>;
   /** Keeps what a fatal end leaves for the operator; answers what went wrong, if anything. */
   dump(dump: StateDump): Promise<string | null>;
   /** Serves RPC and metrics; `opened` is told of each server. Answers their URLs, empty where switched off. */

@@ -7,6 +7,7 @@ import { openStore, rebuildIndex } from "@quorate/store";
 import { threadDisk } from "@quorate/wal";
 import { systemClock } from "./clock.ts";
 import { openExecution } from "./compose/execution.ts";
+import { loadPeerBinding } from "./compose/peer-binding.ts";
 import { lockHomeOf, openPrivVal, openStoreOf } from "./compose/storage.ts";
 import { NodeError } from "./errors.ts";
 import { homePaths, loadGenesis, loadNodeKey } from "./home.ts";
@@ -72,6 +73,7 @@ export function systemPorts(config: NodeConfig, modules: NodeModules): NodePorts
         },
         gossip,
       ),
+    loadPeerBinding: (log) => loadPeerBinding(paths, log),
     dump: (dump) => writeStateDump(paths, dump),
     async serve(node, metrics, opened) {
       const metricsServer = await startMetricsServer(config.metricsListen, metrics, modules.log("metrics"));

@@ -211,6 +211,8 @@ class Endpoint implements Network, EndHost {
 
   async protect(): Promise<void> {}
 
+  async unprotect(): Promise<void> {}
+
   dial(target: { readonly peer: string }, signal: AbortSignal): Promise<void> {
     const { peer } = target;
     if (this.#modules.gate.denyDial(peer)) return Promise.reject(new Error("denied by the gate"));

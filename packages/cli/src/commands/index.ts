@@ -4,7 +4,7 @@ import { evidenceList, evidenceShow, evidenceSubmit } from "./evidence.ts";
 import { exit, withdraw } from "./exit.ts";
 import { init } from "./init.ts";
 import { join } from "./join.ts";
-import { keyNew, keyShow, keyStateExport, keyStateImport, keyStateInit } from "./key.ts";
+import { keyBindPeer, keyNew, keyShow, keyStateExport, keyStateImport, keyStateInit } from "./key.ts";
 import { power } from "./power.ts";
 import { reset } from "./reset.ts";
 import { param, upgrade } from "./rules.ts";
@@ -45,6 +45,7 @@ export const COMMANDS: readonly Command[] = [
   evidenceSubmit,
   keyShow,
   keyNew,
+  keyBindPeer,
   keyStateExport,
   keyStateImport,
   keyStateInit,

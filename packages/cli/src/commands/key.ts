@@ -41,6 +41,30 @@ export const keyShow: Command = {
   },
 };
 
+export const keyBindPeer: Command = {
+  words: ["key", "bind-peer"],
+  summary: "Let this home's consensus key vouch for its peer id",
+  arguments: [],
+  flags: [JSON_FLAG],
+  details: `Writes config/peer_binding.json, which init makes together with the keys: run it when the node key is another one. The
+node shows it to its peers, and as long as its key is in the validator set they keep the link to it before others and know
+when it is away; without it (or a p2p.validator_peers entry at each of them) they wait out its turns. Nothing secret is in
+it, and safety never rests on it. Restart the node afterwards.`,
+  async run({ args, io, home }) {
+    const { rename, writeFile } = await import("node:fs/promises");
+    const { homePaths } = await import("@quorate/node/home");
+    const { peerBindingDocument } = await import("../home/keys.ts");
+    const { MODE } = await import("../home/files.ts");
+    const file = homePaths(home).peerBinding;
+    const document = await peerBindingDocument(home);
+    await writeFile(`${file}.tmp`, document, { mode: MODE.public });
+    await rename(`${file}.tmp`, file);
+    const { peer_id } = JSON.parse(document) as { readonly peer_id: string };
+    io.out(args.boolean("json") ? `${JSON.stringify(JSON.parse(document))}\n` : `${peer_id} is bound\n`);
+    return ExitCode.ok;
+  },
+};
+
 export const keyNew: Command = {
   words: ["key", "new"],
   summary: "Make a consensus key together with its sign state, where none is",

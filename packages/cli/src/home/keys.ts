@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createNodeKey, nodeKeyFromSeed, peerIdOf } from "@quorate/gossip/node-key";
 import { homePaths, parseNodeKey } from "@quorate/node/home";
-import { createKeyAndState, readPublicKey } from "@quorate/privval";
+import { bindPeer, createKeyAndState, readPublicKey } from "@quorate/privval";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { CliError, ExitCode, errorCode } from "../errors.ts";
 import { type Inventory, MODE, writeNew } from "./files.ts";
@@ -37,19 +37,34 @@ export async function ensureKeys(
   if (fresh) await createKeyAndState({ keyFile: paths.validatorKey, stateFile: paths.signState });
   inventory.note("config/priv_validator_key.json", fresh);
   if (fresh || existsSync(paths.signState)) inventory.note("data/priv_validator_state.bin", fresh);
-  inventory.note(
-    "config/node_key.json",
-    await writeNew(paths.nodeKey, nodeKeyDocument(createNodeKey()), MODE.secret),
-  );
+  const freshPeer = await writeNew(paths.nodeKey, nodeKeyDocument(createNodeKey()), MODE.secret);
+  inventory.note("config/node_key.json", freshPeer);
   inventory.note(
     "config/jwt.hex",
     await writeNew(paths.jwt, `${randomBytes(32).toString("hex")}\n`, MODE.secret),
   );
+  // What was said of other keys holds no more.
+  if (fresh || freshPeer) await rm(paths.peerBinding, { force: true });
+  const binding = await peerBindingDocument(home);
+  inventory.note("config/peer_binding.json", await writeNew(paths.peerBinding, binding, MODE.public));
   if (withOwner) {
     const created = await writeNew(ownerKeyFile(home), ownerDocument(generatePrivateKey()), MODE.secret);
     inventory.note("config/owner_key.json", created);
   }
   return await readIdentity(home);
+}
+
+/**
+ * The text of config/peer_binding.json: the consensus key's word for the peer id of the node key. Nothing in it is secret.
+ * @throws CliError config, PrivvalError.
+ */
+export async function peerBindingDocument(home: string): Promise<string> {
+  const paths = homePaths(home);
+  const peerId = peerIdOf(await readNodeKey(paths.nodeKey));
+  const { publicKey, signature } = await bindPeer(paths.validatorKey, peerId);
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+  const document = { peer_id: peerId, pub_key: base64(publicKey), signature: base64(signature) };
+  return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 /** @throws CliError config when a key file is missing or malformed. */

@@ -1,10 +1,12 @@
+import { peerBindingBytes } from "@quorate/chain";
+import { addressOf } from "@quorate/crypto";
 import { deadline, type GossipClock } from "../clock.ts";
 import { GossipError, reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { decodePeerMessage, goodbyeFrame, type PeerMessage, statusFrame } from "../roundstate/messages.ts";
 import { GOODBYE_CODES, type GoodbyeReason, goodbyeReason, statusMismatch } from "../roundstate/status.ts";
 import type { Scorer } from "../scoring/scorer.ts";
-import type { GossipModules, Offence } from "../types.ts";
+import type { GossipModules, Offence, PeerStatus } from "../types.ts";
 import { abortConnection, errorOf } from "../wire/ends.ts";
 import { readFrames } from "../wire/stream-frames.ts";
 import type { PersistentDialler } from "./dialler.ts";
@@ -25,6 +27,8 @@ export interface ConnectionsModules {
   readonly links: Links;
   readonly scorer: Scorer;
   readonly dialler: PersistentDialler;
+  /** Peers that are dialled whoever they are. */
+  readonly configured: ReadonlySet<string>;
   /** Validator address by peer id. */
   readonly validators: ReadonlyMap<string, Uint8Array>;
   readonly clock: GossipClock;
@@ -42,6 +46,8 @@ export class Connections {
   readonly #m: ConnectionsModules;
   #cancelWatch: (() => void) | null = null;
   #stopped = false;
+  /** By id; at most the validators of a set and the configured peers. */
+  readonly #guarded = new Map<string, Peer>();
 
   constructor(modules: ConnectionsModules) {
     this.#m = modules;
@@ -229,7 +235,8 @@ export class Connections {
       modules.events.peer(peer.info(), "status");
       return;
     }
-    const guarded = peer.validator !== null || dialler.has(peer.id);
+    this.#bind(peer, status);
+    const guarded = this.#deservesGuard(peer);
     let ready = 0;
     for (const other of peers.values()) if (other.ready) ready++;
     if (ready >= options.maxPeers && !guarded) {
@@ -240,10 +247,8 @@ export class Connections {
     peer.cancelStatusTimer = null;
     peer.ready = true;
     this.#m.links.changed();
-    // A validator whose address was learned is dialled for ever, as a configured one.
-    if (peer.validator !== null) dialler.add({ peer: peer.id, address: null });
     dialler.accepted(peer.id);
-    if (guarded) this.#protect(peer);
+    this.#guard(peer);
     modules.metrics?.peers(ready + 1);
     modules.log.info("peer connected", {
       peer: peer.id,
@@ -251,19 +256,53 @@ export class Connections {
       inbound: peer.connection.direction === "inbound",
       moniker: status.moniker,
       height: status.height,
+      ...(peer.validator === null ? {} : { validator: peer.validator }),
     });
     modules.events.peer(peer.info(), "connected");
     this.#m.linksChanged();
   }
 
-  /** Links to validators and configured peers are the last to be pruned. */
-  #protect(peer: Peer): void {
-    this.#m
-      .network()
-      .protect(peer.id)
-      .catch((error: unknown) => {
-        this.#m.modules.log.debug("a peer could not be tagged", { peer: peer.id, reason: reasonOf(error) });
-      });
+  /** The set of the height is another one: links to those who came are protected, those to who left no longer. */
+  setChanged(): void {
+    for (const peer of this.#m.peers.values()) if (peer.ready) this.#guard(peer);
+    // Also those that are away: they are not waited for any more.
+    for (const peer of this.#guarded.values()) this.#guard(peer);
+  }
+
+  /** Whose word it is that the peer speaks for a validator: the configuration's, else the validator's own. */
+  #bind(peer: Peer, { binding }: PeerStatus): void {
+    if (binding === undefined || peer.validator !== null) return;
+    const { pubKey, signature } = binding;
+    const message = peerBindingBytes(peer.id);
+    if (this.#m.modules.verifier.verifyNow({ publicKey: pubKey, message, signature })) {
+      peer.bind(addressOf(pubKey));
+    } else {
+      this.report(peer.id, "bad_signature");
+    }
+  }
+
+  #deservesGuard(peer: Peer): boolean {
+    return this.#m.configured.has(peer.id) || this.#m.links.validates(peer);
+  }
+
+  /** Links to validators of the set and to configured peers are the last to be pruned, and are made anew for ever. */
+  #guard(peer: Peer): void {
+    const guarded = this.#deservesGuard(peer);
+    if (guarded === peer.guarded) return;
+    peer.guarded = guarded;
+    const { dialler, modules } = this.#m;
+    if (guarded) {
+      this.#guarded.set(peer.id, peer);
+      dialler.add({ peer: peer.id, address: null });
+    } else {
+      this.#guarded.delete(peer.id);
+      dialler.remove(peer.id);
+    }
+    const network = this.#m.network();
+    const tagged = guarded ? network.protect(peer.id) : network.unprotect(peer.id);
+    tagged.catch((error: unknown) => {
+      modules.log.debug("a peer could not be tagged", { peer: peer.id, reason: reasonOf(error) });
+    });
   }
 
   /** Goodbye with a code, then the end; a peer that does not drain is cut off. */

@@ -15,6 +15,10 @@ export class DepartedPeers {
     this.#departed.delete(peer);
   }
 
+  unprotect(peer: string): void {
+    this.#protected.delete(peer);
+  }
+
   /** The last connection to the peer is gone; answers the peer to forget for it, `null` = none yet. */
   left(peer: string): string | null {
     if (this.#protected.has(peer)) return null;

@@ -53,6 +53,13 @@ export class PersistentDialler {
     this.#schedule(entry, 0);
   }
 
+  /** It is not dialled any more; a connection that is there stays. */
+  remove(peer: string): void {
+    const entry = this.#entries.get(peer);
+    entry?.cancel?.();
+    this.#entries.delete(peer);
+  }
+
   has(peer: string): boolean {
     return this.#entries.has(peer);
   }
@@ -89,7 +96,7 @@ export class PersistentDialler {
   }
 
   #retry(entry: Entry): void {
-    if (this.#stopped || entry.cancel !== null || entry.dialling !== null) return;
+    if (this.#isOver(entry) || entry.cancel !== null || entry.dialling !== null) return;
     entry.attempt++;
     this.#schedule(entry, redialDelayMs(entry.attempt, this.#modules.random()));
   }
@@ -104,7 +111,7 @@ export class PersistentDialler {
   }
 
   async #dial(entry: Entry): Promise<void> {
-    if (this.#stopped || this.#modules.connected(entry.target.peer)) return;
+    if (this.#isOver(entry) || this.#modules.connected(entry.target.peer)) return;
     const controller = new AbortController();
     entry.dialling = controller;
     entry.dialledAt = this.#modules.clock.monotonicMs();
@@ -119,6 +126,10 @@ export class PersistentDialler {
       cancelDeadline();
       entry.dialling = null;
     }
-    if (!this.#stopped && !this.#modules.connected(entry.target.peer)) this.#retry(entry);
+    if (!this.#modules.connected(entry.target.peer)) this.#retry(entry);
+  }
+
+  #isOver(entry: Entry): boolean {
+    return this.#stopped || this.#entries.get(entry.target.peer) !== entry;
   }
 }

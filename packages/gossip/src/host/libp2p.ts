@@ -97,6 +97,9 @@ const VERDICTS: Readonly<Record<TopicVerdict, TopicValidatorResult>> = {
 };
 
 /** The libp2p node as the gossip layer's network. */
+/** Tag of peers whose links are pruned last. */
+const PROTECTED = "quorate-protected";
+
 export async function createLibp2pNetwork(options: HostOptions, modules: NetworkModules): Promise<Network> {
   const host = await createHost(options, modules);
   const { pubsub } = host.services;
@@ -140,7 +143,11 @@ export async function createLibp2pNetwork(options: HostOptions, modules: Network
     },
     async protect(peer) {
       departed.protect(peer);
-      await host.peerStore.merge(peerIdFromString(peer), { tags: { "quorate-protected": { value: 100 } } });
+      await host.peerStore.merge(peerIdFromString(peer), { tags: { [PROTECTED]: { value: 100 } } });
+    },
+    async unprotect(peer) {
+      departed.unprotect(peer);
+      await host.peerStore.merge(peerIdFromString(peer), { tags: { [PROTECTED]: undefined } });
     },
   };
 }

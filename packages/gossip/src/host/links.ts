@@ -42,6 +42,12 @@ export class Links {
     return peer.validatorHex === null ? -1 : (this.#indexes.get(peer.validatorHex) ?? -1);
   }
 
+  /** Whether a validator of the set of the height that is being decided speaks through the peer. */
+  validates(peer: Peer): boolean {
+    this.#follow(this.#view.height);
+    return this.indexOf(peer) >= 0;
+  }
+
   /** Validators of the height's set that this node is linked to, itself included. */
   direct(height: Height): BitArray {
     this.#follow(height);

@@ -108,6 +108,8 @@ export interface Network {
   }): void;
   /** The connection to this peer is the last to be given up for others. */
   protect(peer: string): Promise<void>;
+  /** It is one of many again. */
+  unprotect(peer: string): Promise<void>;
 }
 
 /** Who may connect, asked by the network as a connection comes to be; true = no. */

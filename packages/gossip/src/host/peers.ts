@@ -20,8 +20,10 @@ export class Peer implements Source {
   readonly connectedAtMs: number;
   /** Monotonic, as all other times here. */
   readonly openedAtMs: number;
-  readonly validator: Uint8Array | null;
-  readonly validatorHex: string | null;
+  #validator: Uint8Array | null;
+  #validatorHex: string | null;
+  /** The network was asked to keep its link before others. */
+  guarded = false;
   /** The peer stream, once open. */
   stream: ByteStream | null = null;
   status: PeerStatus | null = null;
@@ -75,8 +77,8 @@ export class Peer implements Source {
   constructor(connection: Connection, validator: Uint8Array | null, now: number, wallNow: number) {
     this.connection = connection;
     this.id = connection.remotePeer.toString();
-    this.validator = validator;
-    this.validatorHex = validator === null ? null : toHex(validator);
+    this.#validator = validator;
+    this.#validatorHex = validator === null ? null : toHex(validator);
     this.connectedAtMs = wallNow;
     this.openedAtMs = now;
     this.txItems = new TokenBucket(LIMITS.txsPerSecond, LIMITS.txsPerSecond, now);
@@ -96,6 +98,21 @@ export class Peer implements Source {
   /** Its connection ended or is about to. */
   left(): void {
     this.#leaving.abort(new GossipError("CLOSED", "the peer is gone"));
+  }
+
+  /** Address of the validator that speaks through it, `null` = none is known. */
+  get validator(): Uint8Array | null {
+    return this.#validator;
+  }
+
+  get validatorHex(): string | null {
+    return this.#validatorHex;
+  }
+
+  /** Its binding was verified. */
+  bind(validator: Uint8Array): void {
+    this.#validator = validator;
+    this.#validatorHex = toHex(validator);
   }
 
   /** Of the connection, as last measured; 0 before. */
@@ -121,8 +138,9 @@ export class Peer implements Source {
     return this.#info;
   }
 
-  #isCurrent({ status, roundState, toldAtMs, topics }: Snapshot): boolean {
+  #isCurrent({ status, roundState, toldAtMs, validator, topics }: Snapshot): boolean {
     return (
+      validator === this.#validator &&
       status === this.status &&
       roundState === this.roundState &&
       toldAtMs === this.toldAtMs &&

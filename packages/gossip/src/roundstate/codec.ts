@@ -124,7 +124,7 @@ function clipped(text: string, limit: number): string {
 }
 
 export function encodeStatus(status: PeerStatus): Uint8Array<ArrayBuffer> {
-  return new WireWriter(256)
+  const writer = new WireWriter(256)
     .u32(status.protocolVersion)
     .str(status.chainId)
     .raw(status.genesisHash)
@@ -132,8 +132,11 @@ export function encodeStatus(status: PeerStatus): Uint8Array<ArrayBuffer> {
     .raw(status.elGenesisHash)
     .u64(status.height)
     .u64(status.earliestHeight)
-    .str(clipped(status.moniker, LIMITS.monikerBytes))
-    .finish();
+    .str(clipped(status.moniker, LIMITS.monikerBytes));
+  const { binding } = status;
+  if (binding === undefined) writer.u8(0);
+  else writer.u8(1).raw(binding.pubKey).raw(binding.signature);
+  return writer.finish();
 }
 
 /** @throws GossipError `MALFORMED`. */
@@ -149,6 +152,9 @@ export function decodeStatus(bytes: Uint8Array): PeerStatus {
     earliestHeight: reader.u64(),
     moniker: reader.str(LIMITS.monikerBytes),
   };
+  const binding = reader.bool()
+    ? { pubKey: reader.raw(32).slice(), signature: reader.raw(64).slice() }
+    : null;
   reader.end();
-  return status;
+  return binding === null ? status : { ...status, binding };
 }

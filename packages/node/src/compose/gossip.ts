@@ -8,7 +8,15 @@ import {
   upgradesHash,
 } from "@quorate/chain";
 import type { Verifier } from "@quorate/crypto";
-import type { ConsensusView, Gossip, GossipEvents, LogPort, PeerStatus, SyncResponse } from "@quorate/gossip";
+import type {
+  ConsensusView,
+  Gossip,
+  GossipEvents,
+  LogPort,
+  PeerBinding,
+  PeerStatus,
+  SyncResponse,
+} from "@quorate/gossip";
 import type { BlockStore } from "@quorate/store";
 import type { Clock } from "../clock.ts";
 import { NodeError, reasonOf } from "../errors.ts";
@@ -21,6 +29,7 @@ export const PROTOCOL_VERSION = 1;
 
 export interface GossipSources {
   readonly moniker: string;
+  readonly binding: PeerBinding | null;
   readonly create: CreateGossip;
   readonly genesis: Genesis;
   readonly store: BlockStore;
@@ -46,6 +55,7 @@ export function openGossip(sources: GossipSources): Promise<Gossip> {
     height: sources.chain().lastHeight,
     earliestHeight: store.base,
     moniker: sources.moniker,
+    ...(sources.binding === null ? {} : { binding: sources.binding }),
   });
   return sources.create({
     verifier: sources.verifier,

@@ -34,7 +34,7 @@ export interface EntranceModules {
   readonly owner: Owner;
   /** Own address; `null` on a full node. */
   readonly own: Uint8Array | null;
-  /** Validators whose peer id is known by configuration, upper-case hex. */
+  /** Validators whose peer id is known by configuration or by their own word, upper-case hex. */
   readonly known: ReadonlySet<string>;
   readonly peers: () => readonly PeerInfo[];
   /** Whether the own key is in `validators`. */
