@@ -108,6 +108,13 @@ function demoOf(args: CommandContext["args"]): DemoName | undefined {
       "leave one of them out",
     );
   }
+  if (args.boolean("stake") && name !== "stake") {
+    throw new CliError(
+      ExitCode.usage,
+      `--demo ${name} has an owner who decides`,
+      "play --demo stake instead",
+    );
+  }
   const found = DEMOS.find((demo) => demo === name);
   if (found !== undefined) return found;
   throw new CliError(
@@ -139,7 +146,7 @@ export const testnet: Command = {
       min: 1,
       help: "end after S seconds; 10 when a goal is not met by then",
     },
-    { name: "demo", kind: "string", value: "NAME", help: "play a story and end: validators" },
+    { name: "demo", kind: "string", value: "NAME", help: "play a story and end: validators or stake" },
     { name: "clean", kind: "boolean", help: "remove the network of this home first and start anew" },
     { ...JSON_FLAG, help: "NDJSON events on stdout: ready, commit, node, demo, done" },
   ],
@@ -148,8 +155,9 @@ export const testnet: Command = {
 differ with 7. It leaves no process behind. \`npm run testnet\` is this command with --home .testnet.
 
 --demo validators plays on a network of its own and ends by itself within five minutes: a fifth validator joins, its power
-changes, one signs two blocks and is punished, one leaves, a param changes; the chain goes on and a light client follows. Exit
-0 when every step held, 10 when one did not, 7 when nodes disagree. With --json each step is an event; the story is on stderr.
+changes, one signs two blocks and is punished, one leaves, a param changes; the chain goes on and a light client follows.
+--demo stake plays it in stake mode: by deposits, with stake that burns and stake that is paid back. Exit 0 when every step
+held, 10 when one did not, 7 when nodes disagree. With --json each step is an event; the story is on stderr.
 
 Each node's home has its log in node.log; prometheus.yml in the network's home names all targets.
 

@@ -43,6 +43,8 @@ export interface TestnetOptions {
 
 const STALL_MS = 60_000;
 const CHECK_MS = 250;
+/** Long enough for evidence, short enough to see stake paid. */
+const DEMO_UNBONDING_S = 20;
 /** A demo ends by itself within five minutes, its stop included. */
 const DEMO_LIMIT_S = 280;
 const DEFAULT_BASE_PORT = 26_600;
@@ -120,8 +122,8 @@ function networkOptions(options: TestnetOptions, el: string): NetworkOptions {
     basePort: options.basePort ?? DEFAULT_BASE_PORT,
     blockIntervalMs: options.blockIntervalMs ?? 1000,
     gasLimit: options.gasLimit ?? (el === "embedded" ? EMBEDDED_GAS_LIMIT : GETH_GAS_LIMIT),
-    stake: options.stake ?? false,
-    unbondingS: options.unbondingS ?? DEFAULT_UNBONDING_S,
+    stake: options.stake ?? options.demo === "stake",
+    unbondingS: options.unbondingS ?? (options.demo === "stake" ? DEMO_UNBONDING_S : DEFAULT_UNBONDING_S),
     el,
     ...(options.demo === undefined ? {} : { demo: options.demo }),
   };
@@ -307,13 +309,14 @@ class Session {
     });
     this.#load.start(this.#watch.height);
     this.#judge();
-    if (this.#stage !== null) await this.#play(this.#stage);
+    const { demo } = this.#options;
+    if (demo !== undefined && this.#stage !== null) await this.#play(demo, this.#stage);
   }
 
   /** Ends the session when the demo ends. */
-  async #play(stage: Stage): Promise<void> {
+  async #play(demo: DemoName, stage: Stage): Promise<void> {
     try {
-      const failure = await play(stage, {
+      const failure = await play(demo, stage, {
         step: (name, ok, height) => this.#reporter.demo(name, ok, height),
       });
       this.#end(failure === null ? { kind: "met" } : { kind: "failed", ...failure });

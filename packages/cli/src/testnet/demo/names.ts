@@ -1,4 +1,4 @@
-export type DemoName = "validators";
+export type DemoName = "validators" | "stake";
 
 /** What `testnet --demo` can play. */
-export const DEMOS: readonly DemoName[] = ["validators"];
+export const DEMOS: readonly DemoName[] = ["validators", "stake"];

@@ -6,10 +6,17 @@ import { CliError, ExitCode, type Failure, failureOf } from "../../errors.ts";
 import { textAt } from "../../rpc-client.ts";
 import { call } from "../load.ts";
 import { LightFollower } from "./follower.ts";
+import type { DemoName } from "./names.ts";
 import type { PaceSummary } from "./pace.ts";
 import type { Scene } from "./scene.ts";
 import type { Stage } from "./stage.ts";
+import { stakeScenes } from "./stake.ts";
 import { validatorScenes } from "./validators.ts";
+
+const SCENES: Readonly<Record<DemoName, (stage: Stage) => Promise<readonly Scene[]>>> = {
+  validators: validatorScenes,
+  stake: stakeScenes,
+};
 
 /** One round may fail at any height: with a proposer that is gone the next one has its turn. */
 const MOST_ROUND = 1;
@@ -19,10 +26,10 @@ export interface Audience {
 }
 
 /** Resolves with `null` when every step held, else with the first failure. Rejects only when it is interrupted. */
-export async function play(stage: Stage, audience: Audience): Promise<Failure | null> {
+export async function play(demo: DemoName, stage: Stage, audience: Audience): Promise<Failure | null> {
   const genesis = parseGenesis(await readFile(homePaths(stage.narrator.child.home).genesis, "utf8"));
   const follower = new LightFollower(genesis);
-  const scenes = await validatorScenes(stage);
+  const scenes = await SCENES[demo](stage);
   const checks = [follows(follower), agree(), neverPaused()];
   const all: readonly Scene[] = [...scenes, ...checks];
   let failure: Failure | null = null;
