@@ -112,6 +112,7 @@ const status = (random: Random): PeerStatus => ({
   height: values.height(random),
   earliestHeight: values.height(random),
   moniker: random.pick(["node-0", "", "ünïcödé", "y".repeat(LIMITS.monikerBytes)]),
+  ...(random.oneIn(2) ? {} : { binding: { pubKey: random.bytes(32), signature: random.bytes(64) } }),
 });
 
 const peerMessage = (random: Random): Uint8Array => {

@@ -115,6 +115,10 @@ describe("a validator set that lives", { timeout: 600_000 }, () => {
     assert.ok(proposers.includes(address));
     const logOf = (name: string): string => readFileSync(join(demo.node(name).home, "node.log"), "utf8");
     assert.match(logOf("node4"), /this node's key is in the set: it validates/);
+    const known = logOf("node0")
+      .split("\n")
+      .filter((line) => line.includes("peer connected") && line.includes(address));
+    assert.ok(known.length > 0, "others know its peer by its own word: no configuration names it");
     assert.match(logOf("node3"), /this node's key left the set: it goes on as a full node/);
   });
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import {
   commitJson,
+  DEFAULT_PARAMS,
   headerJson,
   type LightBlock,
   lightBlockFromJson,
@@ -21,7 +22,7 @@ import { run } from "../src/run.ts";
 import { conflictingSignatures } from "../src/testnet/conflicts.ts";
 import { LightFollower } from "../src/testnet/demo/follower.ts";
 import { Pace } from "../src/testnet/demo/pace.ts";
-import { paceText } from "../src/testnet/demo/play.ts";
+import { paceText, pausedTooLong } from "../src/testnet/demo/play.ts";
 import { demoEvent } from "../src/testnet/events.ts";
 import { prepareNetwork, type TestnetOptions } from "../src/testnet/run.ts";
 
@@ -118,6 +119,14 @@ test("the pace of a chain: the longest time between two heights, whoever commits
     lateHeights: [2],
     highestRound: 1,
   });
+  assert.equal(pausedTooLong(summary, DEFAULT_PARAMS), false, "one round more than the first");
+  const long = { ...summary, highestRound: 2, longestGapMs: 3_001 };
+  assert.equal(pausedTooLong(long, DEFAULT_PARAMS), true);
+  assert.equal(
+    pausedTooLong({ ...long, longestGapMs: 3_000 }, DEFAULT_PARAMS),
+    false,
+    "no longer than a round",
+  );
   assert.match(paceText(summary), /3 heights, 1 of them later than round 0 \(heights 2; highest round 1\)/);
 });
 
@@ -190,7 +199,9 @@ async function invoke(...words: readonly string[]): Promise<{ code: number; err:
 test("a demo that there is not, or one with another end, is a mistake of usage", async () => {
   const unknown = await invoke("testnet", "--demo", "validator");
   assert.deepEqual([unknown.code, /validators/.test(unknown.err)], [2, true]);
-  assert.equal((await invoke("testnet", "--demo", "validators", "--heights", "3")).code, 2);
+  for (const flags of [["--heights", "3"], ["--validators", "3"], ["--full", "0"], ["--stake"]]) {
+    assert.equal((await invoke("testnet", "--demo", "validators", ...flags)).code, 2, flags.join(" "));
+  }
 });
 
 test("param's help states every param that the registry's owner may set, with its limits; others are refused", async () => {

@@ -125,9 +125,14 @@ describe("codecs of the peer stream", () => {
       },
       PLAIN,
     );
+    const binding = fc.record(
+      { pubKey: hash, signature: fc.uint8Array({ minLength: 64, maxLength: 64 }) },
+      PLAIN,
+    );
     fc.assert(
-      fc.property(status, (value) => {
-        fc.pre(new TextEncoder().encode(value.chainId).length <= LIMITS.chainIdBytes);
+      fc.property(status, fc.option(binding), (plain, bound) => {
+        fc.pre(new TextEncoder().encode(plain.chainId).length <= LIMITS.chainIdBytes);
+        const value = bound === null ? plain : { ...plain, binding: bound };
         assert.deepEqual(decodeStatus(encodeStatus(value)), value);
       }),
     );

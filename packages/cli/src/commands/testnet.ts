@@ -108,6 +108,13 @@ function demoOf(args: CommandContext["args"]): DemoName | undefined {
       "leave one of them out",
     );
   }
+  if ((args.integer("validators") ?? 4) < 4 || args.integer("full") === 0) {
+    throw new CliError(
+      ExitCode.usage,
+      "a demo needs four validators and a full node",
+      "leave --validators and --full out",
+    );
+  }
   if (args.boolean("stake") && name !== "stake") {
     throw new CliError(
       ExitCode.usage,

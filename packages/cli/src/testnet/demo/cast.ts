@@ -19,7 +19,7 @@ export interface Cast {
 /** Fewer validators of genesis would be without +2/3 when one of them is gone. */
 const LEAST_VALIDATORS = 4;
 
-/** @throws CliError usage when the network has too few nodes for it. */
+/** @throws CliError usage when the network has too few nodes. */
 export async function castOf(stage: Stage): Promise<Cast> {
   const { members } = stage.network;
   const validators = members.filter(({ entry }) => entry.validator);

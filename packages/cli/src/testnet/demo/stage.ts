@@ -8,7 +8,7 @@ import { rowsAt } from "../../registry/view.ts";
 import { at, nodeGet, textAt } from "../../rpc-client.ts";
 import type { ChainWatch } from "../chain-watch.ts";
 import type { Member, Network } from "../network.ts";
-import { Pace } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 
 /** The longest that a single thing is waited for. */
 const PATIENCE_S = 60;
@@ -27,7 +27,8 @@ export class Stage {
   readonly network: Network;
   readonly watch: ChainWatch;
   readonly say: (text: string) => void;
-  readonly pace: Pace = new Pace();
+  /** `null` before the play begins: a network that starts is not one that pauses. */
+  pace: Pace | null = null;
   /** Upper-case hex of what the script had signed: no fault of the network. */
   readonly scripted: Set<string> = new Set();
   /** Nodes whose end is part of the play, with the exit code that it is to have. */
@@ -47,7 +48,7 @@ export class Stage {
 
   /** A node has committed a height. */
   committed(node: string, height: number, round: number, atMs: number): void {
-    this.pace.committed(height, round, atMs);
+    this.pace?.committed(height, round, atMs);
     if (node !== this.narrator.entry.name) return;
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(height);
   }
@@ -152,7 +153,8 @@ export class Stage {
   /** `node0 10, node2 10`: the set of a height for people. */
   async setText(height: number): Promise<string> {
     const powers = await this.powersAt(height);
-    return [...powers].map(([address, power]) => `${this.nameOf(address)} ${power}`).join(", ");
+    const rows = [...powers].map(([address, power]) => `${this.nameOf(address)} ${power}`);
+    return rows.sort().join(", ");
   }
 
   nameOf(address: string): string {
