@@ -247,7 +247,8 @@ describe("a validator set that lives over five Geths", { skip, timeout: 600_000 
     const oracle = await findOracle();
     if ("absent" in oracle) t.diagnostic(`CometBFT's library does not judge here: ${oracle.absent}`);
     else {
-      const verdict = await run(oracle.path, ["rpc", "-witness", demo.node("node4").rpc, url]);
+      const words = ["rpc", "-witness", demo.node("node4").rpc, url];
+      const verdict = await demo.during(() => run(oracle.path, words));
       assert.equal(verdict.code, 0, verdict.output);
     }
     const { code, err } = await demo.network.ended;

@@ -30,20 +30,24 @@ describe("a validator set that lives", { timeout: 600_000 }, () => {
       if ("path" in oracle) verdicts.push(await run(oracle.path, ["rpc", "-witness", witness, primary]));
     };
     await demo.step("join");
-    stranger = await validator("join", "--home", demo.node("node4").home);
-    printed = await validator("join", "--home", demo.node("node4").home, "--print");
-    await judge();
+    await demo.during(async () => {
+      stranger = await validator("join", "--home", demo.node("node4").home);
+      printed = await validator("join", "--home", demo.node("node4").home, "--print");
+      await judge();
+    });
     await demo.step("punishment");
-    await judge();
+    await demo.during(judge);
     const { height } = await demo.step("exit");
-    again = await validator("exit", "--home", demo.node("node3").home);
-    listed = await validator("validators", "--node", demo.node("node3").rpc);
-    const set = await rpc<{ validators: readonly { voting_power: string }[] }>(
-      primary,
-      `validators?height=${height}`,
-    );
-    powers = set.validators.map((row) => row.voting_power);
-    await judge();
+    await demo.during(async () => {
+      again = await validator("exit", "--home", demo.node("node3").home);
+      listed = await validator("validators", "--node", demo.node("node3").rpc);
+      const set = await rpc<{ validators: readonly { voting_power: string }[] }>(
+        primary,
+        `validators?height=${height}`,
+      );
+      powers = set.validators.map((row) => row.voting_power);
+      await judge();
+    });
     ended = await demo.network.ended;
   });
   after(async () => {

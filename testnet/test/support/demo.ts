@@ -58,6 +58,16 @@ export class RunningDemo {
     return this.network.until(`the step ${name}`, () => this.steps.find((each) => each.step === name));
   }
 
+  /** Holds the play, not the chain, until the work is done: its end would take the nodes away. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.network.process.kill("SIGSTOP");
+    try {
+      return await work();
+    } finally {
+      this.network.process.kill("SIGCONT");
+    }
+  }
+
   async dispose(): Promise<void> {
     await this.network.stop();
     this.#remove();
