@@ -1,5 +1,5 @@
 import { peerBindingBytes } from "@quorate/chain";
-import { addressOf } from "@quorate/crypto";
+import { addressOf, toHexUpper } from "@quorate/crypto";
 import { deadline, type GossipClock } from "../clock.ts";
 import { GossipError, reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
@@ -256,7 +256,7 @@ export class Connections {
       inbound: peer.connection.direction === "inbound",
       moniker: status.moniker,
       height: status.height,
-      ...(peer.validator === null ? {} : { validator: peer.validator }),
+      ...(peer.validator === null ? {} : { validator: toHexUpper(peer.validator) }),
     });
     modules.events.peer(peer.info(), "connected");
     this.#m.linksChanged();
