@@ -7,10 +7,13 @@ import { createHash, hash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { ed25519Signer, nativeBackend, nobleBackend, type SignatureCheck } from "@quorate/crypto";
 import { createWasmBackend } from "@quorate/crypto/wasm";
+import { createVerifier } from "@quorate/gossip";
 import { instantiateEd25519 } from "../packages/crypto/src/wasm/module.ts";
 import { writeDocument } from "./report/write.ts";
+import { inLine, loopUnder, throughVerifier } from "./support/loop.ts";
 import { environment, writeResults } from "./support/results.ts";
 import {
+  loopRows,
   missedVerification,
   type Verification,
   type VerificationCase,
@@ -136,21 +139,35 @@ for (let round = 0; round < rounds; round++) {
   }
 }
 
+const LOOP_MS = 1500;
+const LOOP_ROUNDS = Math.max(1, Math.ceil(rounds / 2));
+const votes = signed(200, 100);
+const pool = createVerifier({ workers: 1 });
+const loops = [
+  { what: "none: an idle loop", receive: inLine, size: 0, goal: false },
+  { what: "in line, by OpenSSL", receive: inLine, size: 1, goal: false },
+  { what: "one vote a message, one worker", receive: throughVerifier(pool), size: 1, goal: true },
+  { what: "ten votes a message, one worker", receive: throughVerifier(pool), size: 10, goal: true },
+].map((each) => ({ ...each, p99Ms: [] as number[], cpu: [] as number[], perSecond: [] as number[] }));
+// Its thread has loaded its code when the first of these is answered by it.
+for (let group = 0; group < 8; group++) await pool.verify(votes);
+for (let round = 0; round < LOOP_ROUNDS; round++) {
+  for (const { receive, size, p99Ms, cpu, perSecond } of loops) {
+    const sample = await loopUnder(receive, votes, size, LOOP_MS);
+    p99Ms.push(sample.p99Ms);
+    cpu.push(sample.cpu);
+    perSecond.push(sample.perSecond);
+  }
+}
+await pool.close();
+
 const result: Verification = {
   on: environment(),
   cases: subjects.map(({ figure, work }) => ({ ...figure, us: work.us })),
+  loops: loops.map(({ what, p99Ms, cpu, perSecond, goal }) => ({ what, p99Ms, cpu, perSecond, goal })),
   parts: parts.map(({ what, work }) => ({ what, us: work.us })),
 };
-const rows = verificationRows(result);
-const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-for (const row of rows) {
-  console.log(
-    row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
+for (const rows of [verificationRows(result), loopRows(result)]) show(rows);
 if (!values["no-write"]) {
   await writeResults("verify", result);
   await writeDocument();
@@ -158,3 +175,12 @@ if (!values["no-write"]) {
 const missed = missedVerification(result);
 for (const line of missed) console.log(`missed: ${line}`);
 process.exitCode = missed.length === 0 ? 0 : 1;
+
+function show(rows: readonly (readonly string[])[]): void {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  for (const row of rows) {
+    const cells = row.map((cell, at) => cell.padEnd(widths[at] ?? 0));
+    console.log(cells.join("  ").trimEnd());
+  }
+  console.log("");
+}

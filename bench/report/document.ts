@@ -3,7 +3,12 @@ import { COLUMNS, type Comparison, cellsOf, linesOf, shortfalls } from "../suppo
 import { median } from "../support/measure.ts";
 import type { Comparisons, Environment } from "../support/results.ts";
 import type { Stages } from "../support/stages.ts";
-import { missedVerification, type Verification, verificationRows } from "../support/verification.ts";
+import {
+  loopRows,
+  missedVerification,
+  type Verification,
+  verificationRows,
+} from "../support/verification.ts";
 import { comparisonPlot, stagesPlot } from "./svg.ts";
 
 export interface Results {
@@ -134,9 +139,13 @@ that the whole batch has in common. Under few keys the second part vanishes: the
 Measured, and of no use beyond the noise: digits of five bits instead of four for R (fewer additions, but a table twice as
 long, made for one use); digits of six or eight bits for keys (half or twice the memory). Decided by counting operations:
 buckets (Pippenger) instead of common doublings (Straus) pay from some 200 signatures on, more than a worker gets at once;
-additions carry nothing between their two multiplications, because the bounds allow it (\`packages/crypto/assembly/field.ts\`); digits lie in a
-list for each place, so that nobody looks at zeros; a subtraction is an addition with two lanes swapped, not one of a
-negated table entry. SHA-512 is inside the module because that was the faster of the two above.`;
+additions carry nothing between their two multiplications, because the bounds allow it
+(\`packages/crypto/assembly/field.ts\`); digits lie in a list for each place, so that nobody looks at zeros; a subtraction is an
+addition with two lanes swapped, not one of a negated table entry. SHA-512 is inside the module because that was the faster of
+the two above.
+
+A node verifies few votes on its main thread, at once, within a budget (\`packages/gossip/src/verification/budget.ts\`); what is
+above it, and every group, goes to a worker, where what waits is put together into larger batches.`;
 
 function verificationSection(result: Verification | null): string {
   const title = "## Signatures";
@@ -147,6 +156,7 @@ function verificationSection(result: Verification | null): string {
     title,
     VERIFICATION,
     table(verificationRows(result)),
+    table(loopRows(result)),
     missed.length === 0 ? "Every goal is met." : `Missed:\n\n${list(missed)}`,
     table([["part", "CPU µs"], ...parts]),
     `${result.cases[0]?.us.length ?? 0} rounds; ${where(result.on)}.`,

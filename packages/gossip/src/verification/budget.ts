@@ -1,14 +1,15 @@
-/** Checks that the main thread may do by itself at once, and for each ms that passes: a fifth of a core. */
-const BURST = 32;
-const PER_MS = 3;
+/** Share of its time that the main thread may verify by itself, and ms that it may do so at once. */
+const SHARE = 0.2;
+const BURST_MS = 2;
 
 /**
  * How much is verified on the main thread. Below the budget the answer comes at once, which is what a vote wants; above it
- * the event loop would be late for everything else, and what waits makes larger batches, which cost less.
+ * the event loop would be late for everything else, and what waits makes larger batches, which cost less. Counted in time,
+ * not in signatures: on a machine whose cores are busy with other things each of them takes longer.
  */
 export class InlineBudget {
   readonly #now: () => number;
-  #left = BURST;
+  #leftMs = BURST_MS;
   #at: number;
 
   /** `now`: monotonic ms. */
@@ -17,14 +18,21 @@ export class InlineBudget {
     this.#at = now();
   }
 
-  has(count: number): boolean {
+  isLeft(): boolean {
     const now = this.#now();
-    this.#left = Math.min(BURST, this.#left + (now - this.#at) * PER_MS);
+    this.#leftMs = Math.min(BURST_MS, this.#leftMs + (now - this.#at) * SHARE);
     this.#at = now;
-    return this.#left >= count;
+    return this.#leftMs > 0;
   }
 
-  spend(count: number): void {
-    this.#left = Math.max(0, this.#left - count);
+  /** Does work that counts. */
+  spend<T>(work: () => T): T {
+    const began = this.#now();
+    try {
+      return work();
+    } finally {
+      // Not below one burst: a thread that was held up for long by others does not pay for it.
+      this.#leftMs = Math.max(-BURST_MS, this.#leftMs - (this.#now() - began));
+    }
   }
 }

@@ -124,13 +124,12 @@ class VerifierPool implements Verifier {
 
   verifyNow(check: SignatureCheck): boolean {
     this.#metrics?.verified("inline", 1, null);
-    this.#budget.spend(1);
-    return this.#backend.verify(check);
+    return this.#budget.spend(() => this.#backend.verify(check));
   }
 
   suitsNow(count: number): boolean {
     if (count >= this.#inlineBelow) return false;
-    return this.#threadLimit() === 0 || this.#budget.has(count);
+    return this.#threadLimit() === 0 || this.#budget.isLeft();
   }
 
   canAccept(count: number): boolean {
@@ -148,8 +147,7 @@ class VerifierPool implements Verifier {
     const verified = (path: "inline" | "pool"): void =>
       this.#metrics?.verified(path, checks.length, (performance.now() - startedAt) / 1000);
     if (this.#threadLimit() === 0 || this.suitsNow(checks.length) || this.#isCold(checks.length)) {
-      this.#budget.spend(checks.length);
-      const verdicts = this.#inline(checks);
+      const verdicts = this.#budget.spend(() => this.#inline(checks));
       verified("inline");
       return verdicts;
     }
