@@ -145,7 +145,8 @@ addition with two lanes swapped, not one of a negated table entry. SHA-512 is in
 the two above.
 
 A node verifies few votes on its main thread, at once, within a budget (\`packages/gossip/src/verification/budget.ts\`); what is
-above it, and every group, goes to a worker, where what waits is put together into larger batches.`;
+above it, and every group, goes to a worker, where what waits is put together into larger batches. The loop's delay is wall
+time: where the idle loop is late by more than 2 ms, other work had the cores, and only the CPU time beside it tells something.`;
 
 function verificationSection(result: Verification | null): string {
   const title = "## Signatures";

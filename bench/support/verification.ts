@@ -97,7 +97,7 @@ export function loopRows(result: Verification): readonly (readonly string[])[] {
       String(Math.round(median(perSecond))),
       figure(median(p99Ms)),
       `${figure(Math.min(...p99Ms))}..${figure(Math.max(...p99Ms))}`,
-      `${Math.round(100 * median(cpu))} %`,
+      median(perSecond) === 0 ? "-" : figure((1e6 * median(cpu)) / median(perSecond)),
       goal ? `≤ idle + ${LOOP_MARGIN_MS}` : "-",
       goal ? (median(p99Ms) <= loopBound(result) ? "met" : "missed") : "-",
     ]),
