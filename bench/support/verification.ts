@@ -88,7 +88,7 @@ export function loopRows(result: Verification): readonly (readonly string[])[] {
       "taken",
       "event loop p99, ms",
       "min..max",
-      "core of this thread",
+      "CPU µs of this thread each",
       "goal",
       "met",
     ],
