@@ -35,6 +35,7 @@ export function documentFiles(results: Results): ReadonlyMap<string, string> {
 
 const COMMANDS = table([
   ["command", "what it measures", "time"],
+  ["`npm run bench:all`", "everything on this page, one command after the other", "about half an hour"],
   ["`npm run bench:vs-cometbft`", "the tables beside CometBFT; `--only P1,P2` for some", "below 20 minutes"],
   [
     "`npm run bench:vs-cometbft -- --full`",
