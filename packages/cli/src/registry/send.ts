@@ -1,5 +1,15 @@
 /** One transaction of a registry command: signed, sent, and in a block. */
-import { createPublicClient, createWalletClient, defineChain, type Hex, http } from "viem";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  BaseError,
+  createPublicClient,
+  createWalletClient,
+  defineChain,
+  type Hex,
+  http,
+  type TransactionReceipt,
+  TransactionReceiptNotFoundError,
+} from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { CliError, ExitCode, reasonOf } from "../errors.ts";
 import { noClient, requireSameChain } from "./chain.ts";
@@ -59,18 +69,41 @@ export async function send(
   const wallet = createWalletClient({ account, chain, transport: http(eth) });
   try {
     const transaction = await wallet.sendTransaction({ to: call.to, data: call.data, value: call.value });
-    const receipt = await reader.waitForTransactionReceipt({
-      hash: transaction,
-      timeout: timeoutMs,
-      pollingInterval: POLL_MS,
-    });
+    const receipt = await receiptOf(reader, transaction, timeoutMs);
     if (receipt.status === "success") return { transaction, height: Number(receipt.blockNumber) };
     throw new Error(`the transaction ${transaction} failed in block ${receipt.blockNumber}`);
   } catch (error) {
     throw new CliError(
       ExitCode.unmet,
-      `${call.what}: ${reasonOf(error).split("\n")[0]}`,
+      `${call.what}: ${whyOf(error)}`,
       "see that the account may do this and can pay for it",
     );
   }
+}
+
+type Reader = ReturnType<typeof createPublicClient>;
+
+/** Geth's answer to whoever asks for a transaction that it has not indexed yet, its first seconds long. */
+const INDEXING = /indexing is in progress/;
+
+/** @throws Error when none comes in `timeoutMs`. */
+async function receiptOf(reader: Reader, hash: Hex, timeoutMs: number): Promise<TransactionReceipt> {
+  const untilMs = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await reader.getTransactionReceipt({ hash });
+    } catch (error) {
+      const early = error instanceof TransactionReceiptNotFoundError || INDEXING.test(reasonOf(error));
+      if (!early) throw error;
+    }
+    if (performance.now() >= untilMs) throw new Error(`the transaction ${hash} is in no block yet`);
+    await delay(POLL_MS);
+  }
+}
+
+/** What viem calls it, and what the client said. */
+function whyOf(error: unknown): string {
+  const [first = ""] = reasonOf(error).split("\n");
+  const details = error instanceof BaseError && error.details ? ` (${error.details})` : "";
+  return `${first}${details}`;
 }
