@@ -138,6 +138,17 @@ export const TABLE: readonly NightlyCampaign[] = [
     ...{ name: "mutants", bars: "R04", unit: "mutants", target: 40, share: 8 },
     command: () => npmRun("mutants", "--json"),
   },
+  {
+    ...{ name: "demos", bars: "R21 R23", unit: "demos", target: 8, share: 3 },
+    command: () => npmRun("test", "testnet/nightly/demos.test.ts"),
+    read: (stdout, { seed }) => {
+      const counted = (word: string): number =>
+        Number(new RegExp(`^ℹ ${word} (\\d+)$`, "m").exec(stdout)?.[1] ?? Number.NaN);
+      const [count, failed] = [counted("pass") + counted("fail"), counted("fail")];
+      if (Number.isNaN(count)) throw new Error("the tests end without a summary");
+      return { count, failed, nextSeed: seed + 1 };
+    },
+  },
   chaos("kills", { bars: "R14", unit: "kills", target: 500, share: 6 }),
   chaos("matrix", { bars: "R42", unit: "cells", target: 90, share: 6 }),
   chaos("execution", { bars: "R23", unit: "kills", target: 300, share: 4 }),

@@ -13,10 +13,8 @@ import {
   parseEther,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { buildGeth, findGeth } from "../../packages/execution/src/index.ts";
-import { findOracle, run } from "../../packages/rpc/test/oracle.ts";
-import { RunningDemo } from "./support/demo.ts";
 import { ethBlock, ethCall, ethChain } from "./support/eth.ts";
+import { provideGeth } from "./support/geth.ts";
 import { LiveNetwork, signal } from "./support/live.ts";
 import { judgeVotes } from "./support/votes.ts";
 import { eventually, isAlive, rpc } from "./support.ts";
@@ -54,18 +52,6 @@ const CREATION: Hex = `0x60${size(RUNTIME)}600a5f3960${size(RUNTIME)}5ff3`;
 
 function size(code: string): string {
   return (code.length / 2).toString(16).padStart(2, "0");
-}
-
-/** Geth where it can be had: found, or built once where Go is. */
-async function provideGeth(): Promise<{ readonly path: string } | { readonly absent: string }> {
-  const found = await findGeth(process.env);
-  if (found !== null) return found;
-  try {
-    const progress = (line: string): void => console.error(line);
-    return await buildGeth({ env: process.env, progress, signal: AbortSignal.timeout(600_000) });
-  } catch (error) {
-    return { absent: error instanceof Error ? error.message : String(error) };
-  }
 }
 
 const geth = await provideGeth();
@@ -228,41 +214,5 @@ describe("four validators over four Geths", { skip, timeout: 900_000 }, () => {
       if (typeof el_pid === "number")
         assert.ok(!isAlive(el_pid), `the Geth of ${name} ended with the network`);
     }
-  });
-});
-
-describe("a validator set that lives over five Geths", { skip, timeout: 600_000 }, () => {
-  test("one joins, its power changes, one equivocates and is punished, one leaves, a param changes; CometBFT's light client follows", async (t) => {
-    const demo = await RunningDemo.start(
-      "validators",
-      "--el",
-      "path" in geth ? geth.path : "",
-      "--load",
-      "1",
-    );
-    t.after(() => demo.dispose());
-    const { rpc: url, eth_rpc } = demo.node("node0");
-    assert.match(await ethCall<string>(eth_rpc, "web3_clientVersion", []), /^Geth\//);
-    await demo.step("exit");
-    const oracle = await findOracle();
-    if ("absent" in oracle) t.diagnostic(`CometBFT's library does not judge here: ${oracle.absent}`);
-    else {
-      const words = ["rpc", "-witness", demo.node("node4").rpc, url];
-      const verdict = await demo.during(() => run(oracle.path, words));
-      assert.equal(verdict.code, 0, verdict.output);
-    }
-    const { code, err } = await demo.network.ended;
-    assert.equal(code, 0, err);
-    assert.deepEqual(
-      demo.steps.map(({ step, ok }) => [step, ok]),
-      ["join", "power", "punishment", "exit", "params", "light-client", "agreement", "pace"].map((step) => [
-        step,
-        true,
-      ]),
-    );
-    const ends = demo.network.events.flatMap((event) =>
-      event.event === "node" && event.state === "dead" ? [[event.name, event.exit]] : [],
-    );
-    assert.deepEqual(ends, [["node1", 5]]);
   });
 });

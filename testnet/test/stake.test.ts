@@ -10,7 +10,6 @@ import { createPublicClient, createWalletClient, defineChain, type Hex, http } f
 import { privateKeyToAccount } from "viem/accounts";
 import { findGeth } from "../../packages/execution/src/index.ts";
 import { consensusHeaderAbi, proveHeader } from "../../packages/proofs/src/index.ts";
-import { RunningDemo } from "./support/demo.ts";
 import { type EthBlock, ethBlock, ethCall } from "./support/eth.ts";
 import { LiveNetwork } from "./support/live.ts";
 import { judgeVotes } from "./support/votes.ts";
@@ -193,23 +192,5 @@ describe(`a chain in stake mode over ${el === "embedded" ? "embedded clients" : 
     assert.equal(code, 0);
     assert.deepEqual(judgeVotes(homes).conflicts, []);
     assert.ok(homes.includes(join(net.home, "node1")));
-  });
-});
-
-describe("stake mode before the user's eyes", { timeout: 600_000 }, () => {
-  test("one deposits and joins, adds stake, one equivocates and a twentieth burns, one leaves and is paid", async (t) => {
-    const demo = await RunningDemo.start("stake", "--load", "1");
-    t.after(() => demo.dispose());
-    const { code, err } = await demo.network.ended;
-    assert.equal(code, 0, err);
-    assert.deepEqual(
-      demo.steps.map(({ step, ok }) => [step, ok]),
-      ["join", "power", "punishment", "exit", "light-client", "agreement", "pace"].map((step) => [
-        step,
-        true,
-      ]),
-    );
-    assert.match(err, /1\.6 ether burnt, 30\.4 ether of/);
-    assert.match(err, /paid 32 ether to 0x[0-9a-f]{40}/);
   });
 });
