@@ -79,7 +79,10 @@ export async function judgeEvidenceCase(each: EvidenceCase, index: number, tally
   tally.count(`convictions ${witness.convictions}`);
   for (const { law, text } of violations) tally.violation(where, `${law}: ${text}`);
   if (verdict === "stall") tally.violation(where, "the chain did not go on");
-  if (verdict === "ok" && witness.convictions !== 1)
+  // Votes that were lost with the power of all who heard them are no evidence, and the offender may stop before it lies again.
+  const unseen = witness.duplicateVotes === 0 && witness.convictions === 0;
+  if (unseen) tally.count("nobody ever held both votes");
+  if (verdict === "ok" && witness.convictions !== 1 && !unseen)
     tally.violation(where, `${witness.convictions} blocks convict the offender, not one`);
 }
 

@@ -19,3 +19,17 @@ test("a double vote is convicted by exactly one block, wherever honest nodes los
   assert.ok((counts["convictions 1"] ?? 0) >= 20, JSON.stringify(counts));
   assert.ok((counts["power lost at send"] ?? 0) > 0, JSON.stringify(counts));
 });
+
+test("regression: votes that were lost with the power of all who heard them convict nobody, and are no violation", async () => {
+  const tally = new Tally();
+  const index = [...evidenceCases()].findIndex(
+    ({ boundary, count, survival, victims }) =>
+      boundary === "send" && count === 17 && survival === "some" && victims.length === 3,
+  );
+  await judgeEvidenceCase([...evidenceCases()][index + 1]!, index + 1, tally);
+  const { violations, counts } = tally.report("evidence", ["R37"], {
+    ...{ all: false, seed: 0, progress: () => undefined },
+  });
+  assert.deepEqual(violations, []);
+  assert.equal(counts["nobody ever held both votes"], 1, JSON.stringify(counts));
+});
