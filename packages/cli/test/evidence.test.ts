@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { run } from "../src/run.ts";
+import { invoke } from "./support/invoke.ts";
 
 const ADDRESS = "AB".repeat(20);
 const double = {
@@ -18,23 +18,6 @@ const held = {
   pending: [{ hash: "A1".repeat(32), height: "3", evidence: attack }],
   committed: [{ block_height: "9", hash: "A2".repeat(32), height: "5", evidence: double }],
 };
-
-async function invoke(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = "";
-  let err = "";
-  const code = await run(words, {
-    env: {},
-    stdoutIsTty: false,
-    columns: () => 100,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-  });
-  return { code, out, err };
-}
 
 async function fakeNode(context: TestContext, answer: object): Promise<{ url: string; told: unknown[] }> {
   const told: unknown[] = [];

@@ -17,7 +17,7 @@ import { MIN_STAKE_GWEI, parseGenesis, stateFromGenesis } from "@quorate/chain";
 import { loadPeerBinding } from "@quorate/node/composition";
 import { homePaths } from "@quorate/node/home";
 import { initHome } from "../src/home/init.ts";
-import { run } from "../src/run.ts";
+import { invoke as command } from "./support/invoke.ts";
 
 function temporaryHome(context: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "quorate-init-"));
@@ -35,22 +35,6 @@ function fingerprint(home: string): string[] {
       return `${path} ${(statSync(path).mode & 0o777).toString(8)} ${hash}`;
     })
     .sort();
-}
-
-async function command(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: "", err: "" };
-  const code = await run(words, {
-    env: {},
-    stdoutIsTty: false,
-    columns: () => 100,
-    out: (text) => {
-      said.out += text;
-    },
-    err: (text) => {
-      said.err += text;
-    },
-  });
-  return { code, ...said };
 }
 
 test("init makes every file of a home, secrets for the owner alone", async (context) => {

@@ -7,24 +7,8 @@ import { COMMANDS } from "../src/commands/index.ts";
 import { parseCondition } from "../src/commands/status.ts";
 import { failureLine, failureOf } from "../src/errors.ts";
 import { reportFailure } from "../src/report.ts";
-import { resolveCommand, run } from "../src/run.ts";
-
-async function invoke(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = "";
-  let err = "";
-  const code = await run(words, {
-    env: {},
-    stdoutIsTty: false,
-    columns: () => 100,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-  });
-  return { code, out, err };
-}
+import { resolveCommand } from "../src/run.ts";
+import { invoke } from "./support/invoke.ts";
 
 function temporaryHome(context: TestContext): string {
   const home = mkdtempSync(join(tmpdir(), "quorate-cli-"));

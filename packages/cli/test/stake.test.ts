@@ -11,25 +11,9 @@ import { depositArtefact } from "../src/home/deposit-contract.ts";
 import { initHome } from "../src/home/init.ts";
 import { depositDataRoot } from "../src/registry/calls.ts";
 import { etherText, parseEther } from "../src/registry/view.ts";
-import { run } from "../src/run.ts";
+import { invoke } from "./support/invoke.ts";
 
 const OTHER = `0x${"0f".repeat(20)}`;
-
-async function invoke(...words: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: "", err: "" };
-  const code = await run(words, {
-    env: {},
-    stdoutIsTty: false,
-    columns: () => 100,
-    out: (text) => {
-      said.out += text;
-    },
-    err: (text) => {
-      said.err += text;
-    },
-  });
-  return { code, ...said };
-}
 
 async function serve(
   context: TestContext,
