@@ -7,6 +7,7 @@ import {
   certificateFromVotes,
   makeValidatorSet,
   type Proposal,
+  peerBindingBytes,
   proposalSignBytes,
   requireChecks,
   timeFromMs,
@@ -14,7 +15,7 @@ import {
   VoteType,
   voteSignBytes,
 } from "@quorate/chain";
-import { ed25519PublicKey, ed25519Sign, nativeBackend } from "@quorate/crypto";
+import { ed25519PublicKey, ed25519Sign, nativeBackend, utf8Encode } from "@quorate/crypto";
 
 const seed = new Uint8Array(32).fill(1);
 const publicKey = ed25519PublicKey(seed);
@@ -127,5 +128,25 @@ describe("a certificate's signatures", () => {
     ]) {
       assert.throws(() => verify(CHAIN, { ...certificate, ...changed }));
     }
+  });
+});
+
+describe("a statement that ties a validator to its peer", () => {
+  const peer = "12D3KooWExample";
+  const statement = peerBindingBytes(peer);
+
+  it("is the domain's name and the peer id with its length, as the protocol says", () => {
+    assert.deepEqual(statement, Uint8Array.of(...utf8Encode("QUORATE-PEER-1"), 0, 15, ...utf8Encode(peer)));
+  });
+
+  it("does not hold for another peer, also where its id goes on, nor for anything that consensus signs", () => {
+    const signature = ed25519Sign(seed, statement);
+    assert.equal(holds(statement, signature), true);
+    for (const other of ["", "12D3KooWExampl", "12D3KooWExample2", "12D3KooWexample"])
+      assert.equal(holds(peerBindingBytes(other), signature), false, other);
+    for (const [what, chainId, each] of VOTES)
+      assert.equal(holds(voteSignBytes(chainId, each), signature), false, what);
+    for (const [what, chainId, each] of PROPOSALS)
+      assert.equal(holds(proposalSignBytes(chainId, each), signature), false, what);
   });
 });

@@ -15,6 +15,7 @@ import {
   parseGenesis,
   priorityRoot,
   registryRoot,
+  STANDARD_DEPOSIT_CONTRACT,
   stateFromGenesis,
   timeFromMs,
   upgradesHash,
@@ -63,6 +64,33 @@ describe("a genesis document", () => {
       assert.deepEqual(JSON.parse(genesisToJson(genesis)), genesisDocument(genesis));
     });
   }
+
+  it("of stake mode holds no more power than stake can be, and with another contract it may", () => {
+    const standard = `0x${toHex(STANDARD_DEPOSIT_CONTRACT)}`;
+    const withPower = (power: bigint, contract?: string): string => {
+      const document = JSON.parse(changed("validators/1/power", String(power))) as { app_state: Json };
+      if (contract !== undefined) document.app_state["deposit_contract_address"] = contract;
+      return JSON.stringify(document);
+    };
+    const most = 9_000_000_000n;
+    assert.equal(parseGenesis(withPower(most, standard)).validators[1]?.power, most);
+    refused(
+      withPower(most + 1n, standard),
+      "validators[1].power",
+      /as many ether in stake mode: at most 9000000000/,
+    );
+    assert.equal(parseGenesis(withPower(most + 1n)).validators[1]?.power, most + 1n);
+  });
+
+  it("schedules a thousand upgrades at most", () => {
+    const many = (count: number): string =>
+      changed(
+        "app_state/upgrades",
+        Array.from({ length: count }, (_, i) => ({ height: String(i + 2), app_version: "2" })),
+      );
+    assert.equal(parseGenesis(many(1_000)).upgrades.length, 1_000);
+    refused(many(1_001), "app_state.upgrades", /has 1001 entries, at most 1000/);
+  });
 
   it("reads back with any params in their ranges", () => {
     const record = fc.record(

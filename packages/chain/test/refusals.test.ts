@@ -121,6 +121,15 @@ describe("a block", () => {
 });
 
 describe("a stored state", () => {
+  it("whose registry is not in order of its keys, or names one twice, is malformed", () => {
+    const { registry } = tip.state;
+    const [first, second] = registry.entries;
+    for (const entries of [registry.entries.toReversed(), [first!, first!], [second!, first!]])
+      refused("DECODE", null, () =>
+        decodeState(encodeState({ ...tip.state, registry: { ...registry, entries } })),
+      );
+  });
+
   it("that has a last block without its validators, or validators without it, is malformed", () => {
     for (const broken of [
       { ...tip.state, lastValidators: null },

@@ -6,6 +6,9 @@ import { parseTime } from "../time.ts";
 import type { Time } from "../types.ts";
 import { fromBase64 } from "./base64.ts";
 
+const MIN_INT64 = -(2n ** 63n);
+const MAX_UINT64 = 2n ** 64n - 1n;
+
 export type Json = Readonly<Record<string, unknown>>;
 
 export function malformed(what: string): ChainError {
@@ -26,12 +29,14 @@ export function readList(value: unknown, what: string): readonly unknown[] {
   return value;
 }
 
-/** A 64-bit integer: a decimal string, or a small JSON number; absent means 0, as Go leaves it out. */
+/** A 64-bit integer, with or without sign: a decimal string, or a small JSON number; absent means 0, as Go leaves it out. */
 export function readInteger(value: unknown, what: string): bigint {
   if (value === undefined || value === null) return 0n;
-  if (typeof value === "string" && /^-?[0-9]{1,19}$/.test(value)) return BigInt(value);
-  if (typeof value === "number" && Number.isSafeInteger(value)) return BigInt(value);
-  throw malformed(`${what} is no whole number`);
+  const written = (typeof value === "string" && /^-?[0-9]{1,20}$/.test(value)) || Number.isSafeInteger(value);
+  if (!written) throw malformed(`${what} is no whole number`);
+  const integer = BigInt(value as string | number);
+  if (integer < MIN_INT64 || integer > MAX_UINT64) throw malformed(`${what} is out of range`);
+  return integer;
 }
 
 export function readSmall(value: unknown, what: string): number {
@@ -56,7 +61,11 @@ export function readBase64(value: unknown, what: string): Uint8Array {
 
 export function readTime(value: unknown, what: string): Time {
   if (typeof value !== "string") throw malformed(`${what} is no time`);
-  return parseTime(value);
+  try {
+    return parseTime(value);
+  } catch (error) {
+    throw error instanceof ChainError ? malformed(`${what} is refused: ${error.message}`) : error;
+  }
 }
 
 export function readText(value: unknown, what: string): string {
