@@ -1,6 +1,6 @@
 /**
- * The registry against a naive model: plain maps, one unit of power moved at a time, no sharing, no early answers. The
- * model knows the rules of docs/protocol.md §3 and nothing of the code.
+ * The registry against a naive model: plain maps and lists, no sharing, no early answers. The model knows the rules of
+ * docs/protocol.md §3 and nothing of the code. The simulator's chains are held against the same one.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -8,7 +8,12 @@ import {
   changeBound,
   DEFAULT_PARAMS,
   decodeState,
+  duePayouts,
   encodeState,
+  GWEI_PER_POWER,
+  MAX_STAKE_GWEI,
+  MAX_TOTAL_POWER,
+  MIN_STAKE_GWEI,
   makeValidatorSet,
   powerChanges,
   type Registry,
@@ -18,12 +23,15 @@ import {
   validatorsHash,
 } from "@quorate/chain";
 import fc from "fast-check";
+import { registryDifference } from "../../../simulator/src/registry-model/compare.ts";
+import { type ModelBlock, RegistryModel } from "../../../simulator/src/registry-model/model.ts";
 import {
   applyAt,
   type DepositFields,
   depositRequest,
   padTo,
   person,
+  proof,
   registration,
   registryOf,
   SECOND,
@@ -36,162 +44,113 @@ const PEOPLE = 6;
 const PARAMS = { ...DEFAULT_PARAMS, evidenceMaxAgeBlocks: 3, evidenceMaxAgeMs: 2500 };
 
 type Action =
-  | { readonly do: "set"; readonly who: number; readonly power: number; readonly fault: Fault }
-  | { readonly do: "leave"; readonly who: number; readonly as: number; readonly amount: number }
+  | { readonly do: "set"; readonly who: number; readonly power: bigint; readonly fault: Fault }
+  | { readonly do: "leave"; readonly who: number; readonly as: number; readonly amount: bigint }
   | { readonly do: "punish"; readonly who: number };
 type Fault = "none" | "proof" | "index" | "padding";
 
-interface ModelEntry {
-  power: number;
-  status: 0 | 1 | 2;
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+const PROOFS: ReadonlySet<string> = new Set(
+  Array.from({ length: PEOPLE }, (_, n) => person(n)).map(
+    (who) => `${hex(who.pubKey)}${hex(who.owner)}${hex(proof(who))}`,
+  ),
+);
+
+function modelOf(registry: Registry): RegistryModel {
+  const validators = registry.entries.map(({ pubKey, owner, power }) => ({
+    key: hex(pubKey),
+    owner: hex(owner),
+    power,
+  }));
+  return new RegistryModel(registry.policy === 1, validators, PROOFS);
 }
 
-/** Heights and times at which a removal is forgotten; unknown until the next block. */
-interface ModelHold {
-  who: number;
-  height: number;
-  time: number;
-}
-
-class Model {
-  entries: Map<number, ModelEntry>;
-  queue: { who: number; leave: boolean; power: number }[] = [];
-  holds: ModelHold[] = [];
-  index = 0;
-
-  constructor(powers: readonly number[]) {
-    this.entries = new Map(powers.map((power, who) => [who, { power, status: 0 }]));
-  }
-
-  total(): number {
-    return [...this.entries.values()].reduce((sum, entry) => sum + entry.power, 0);
-  }
-
-  powerful(): number[] {
-    return [...this.entries].filter(([, entry]) => entry.power > 0).map(([who]) => who);
-  }
-
-  block(height: number, actions: readonly Action[]): void {
-    const total = this.total();
-    while (this.holds[0] && this.holds[0].height > 0) {
-      const hold = this.holds[0];
-      if (height < hold.height || (height - 1) * SECOND < hold.time) break;
-      this.holds.shift();
-      const entry = this.entries.get(hold.who);
-      const again = this.holds.some((other) => other.who === hold.who);
-      if (entry && entry.status === 1 && entry.power === 0 && !again) this.entries.delete(hold.who);
-    }
-    for (const hold of this.holds) {
-      if (hold.height > 0) continue;
-      hold.height = height + PARAMS.evidenceMaxAgeBlocks + 2;
-      hold.time = height * SECOND + PARAMS.evidenceMaxAgeMs + 1;
-    }
-    for (const action of actions) {
-      const entry = action.do === "punish" ? this.entries.get(action.who) : undefined;
-      if (!entry) continue;
-      entry.status = 2;
-      this.drop();
-    }
-    for (const action of actions) if (action.do === "set") this.set(action);
-    for (const action of actions) if (action.do === "leave") this.leave(action);
-    let units = Math.max(1, Math.floor(total / 3));
-    while (this.queue.length > 0) {
-      const { who, leave, power } = this.queue[0]!;
-      const entry = this.entries.get(who);
-      const wanted = leave ? 0 : power;
-      const current = entry?.power ?? 0;
-      if (entry?.status === 2 || wanted === current) {
-        this.queue.shift();
-        continue;
-      }
-      if (wanted === 0 && this.powerful().length === 1) {
-        if (entry?.status === 1) entry.status = 0;
-        this.queue.shift();
-        continue;
-      }
-      if (units === 0) break;
-      units--;
-      const next = entry ?? { power: 0, status: 0 };
-      this.entries.set(who, next);
-      if (wanted > current) {
-        next.power++;
-        next.status = 0;
-      } else {
-        next.power--;
-        if (next.power === 0) {
-          next.status = 1;
-          this.holds.push({ who, height: 0, time: 0 });
-        }
-      }
-    }
-    this.drop();
-  }
-
-  drop(): void {
-    const inKeyOrder = [...this.entries].sort(([a], [b]) =>
-      Buffer.compare(person(a).pubKey, person(b).pubKey),
-    );
-    for (const [, entry] of inKeyOrder) {
-      if (entry.status === 2 && entry.power > 0 && this.powerful().length > 1) entry.power = 0;
-    }
-  }
-
-  set(action: Extract<Action, { do: "set" }>): void {
-    if (action.fault === "index") return;
-    this.index++;
-    if (action.fault === "padding") return;
-    const entry = this.entries.get(action.who);
-    if (entry?.status === 2) return;
-    const known = entry !== undefined || this.queue.some((change) => change.who === action.who);
-    if (!known && (action.fault === "proof" || action.power === 0)) return;
-    this.queue.push({ who: action.who, leave: false, power: action.power });
-  }
-
-  leave(action: Extract<Action, { do: "leave" }>): void {
-    const entry = this.entries.get(action.who);
-    if (entry?.status !== 0 || action.as !== action.who || action.amount !== 0) return;
-    entry.status = 1;
-    this.queue.push({ who: action.who, leave: true, power: 0 });
-  }
+/** The same block for the model; `before` tells the next index. */
+function modelBlock(before: Registry, height: number, actions: readonly Action[]): ModelBlock {
+  return {
+    height,
+    parentTimeMs: (height - 1) * SECOND,
+    timeMs: height * SECOND,
+    maxAgeBlocks: PARAMS.evidenceMaxAgeBlocks,
+    maxAgeMs: PARAMS.evidenceMaxAgeMs,
+    offenders: actions.flatMap((each) => (each.do === "punish" ? [hex(person(each.who).pubKey)] : [])),
+    requests: requestsOf(actions, before.nextDepositIndex).map(hex),
+  };
 }
 
 const who = fc.nat({ max: PEOPLE - 1 });
-const action: fc.Arbitrary<Action> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant("set" as const),
-      who,
-      power: fc.oneof(fc.nat({ max: 60 }), fc.constant(0)),
-      fault: fc.oneof(
-        { weight: 5, arbitrary: fc.constant<Fault>("none") },
-        { weight: 1, arbitrary: fc.constantFrom<Fault>("proof", "index", "padding") },
-      ),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: who.chain((n) =>
-      fc.record({
-        do: fc.constant("leave" as const),
-        who: fc.constant(n),
-        as: fc.oneof({ weight: 5, arbitrary: fc.constant(n) }, { weight: 1, arbitrary: who }),
-        amount: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(3) }),
+/** Actions whose amounts are these; the rarer ones are at or over a limit. */
+function actionOf(amounts: fc.Arbitrary<bigint>): fc.Arbitrary<Action> {
+  return fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant("set" as const),
+        who,
+        power: amounts,
+        fault: fc.oneof(
+          { weight: 5, arbitrary: fc.constant<Fault>("none") },
+          { weight: 1, arbitrary: fc.constantFrom<Fault>("proof", "index", "padding") },
+        ),
       }),
-    ),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("punish" as const), who }) },
+    },
+    {
+      weight: 3,
+      arbitrary: who.chain((n) =>
+        fc.record({
+          do: fc.constant("leave" as const),
+          who: fc.constant(n),
+          as: fc.oneof({ weight: 5, arbitrary: fc.constant(n) }, { weight: 1, arbitrary: who }),
+          amount: fc.oneof({ weight: 4, arbitrary: fc.constant(0n) }, { weight: 2, arbitrary: amounts }),
+        }),
+      ),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("punish" as const), who }) },
+  );
+}
+
+const EDGES = [MAX_TOTAL_POWER - 1n, MAX_TOTAL_POWER, MAX_TOTAL_POWER + 1n, 2n ** 64n - 1n];
+const action = actionOf(fc.oneof(fc.bigInt({ min: 0n, max: 60n }), fc.constant(0n)));
+const large = actionOf(fc.oneof(fc.bigInt({ min: 0n, max: MAX_TOTAL_POWER }), fc.constantFrom(0n, ...EDGES)));
+const ETH = GWEI_PER_POWER;
+const staking = actionOf(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.bigInt({ min: MIN_STAKE_GWEI, max: 100n * ETH }) },
+    { weight: 2, arbitrary: fc.bigInt({ min: 1n, max: 3n * ETH }) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(0n, MIN_STAKE_GWEI - 1n, MAX_STAKE_GWEI, MAX_STAKE_GWEI + 1n, ...EDGES),
+    },
+  ),
 );
-const history = fc.record({
-  powers: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 }),
-  blocks: fc.array(fc.array(action, { maxLength: 4 }), { minLength: 1, maxLength: 12 }),
-});
+
+interface History {
+  readonly powers: readonly bigint[];
+  readonly blocks: readonly (readonly Action[])[];
+}
+
+function historyOf(least: bigint, most: bigint, act: fc.Arbitrary<Action>): fc.Arbitrary<History> {
+  return fc.record({
+    powers: fc.array(fc.bigInt({ min: least, max: most }), { minLength: 1, maxLength: 4 }),
+    blocks: fc.array(fc.array(act, { maxLength: 4 }), { minLength: 1, maxLength: 12 }),
+  });
+}
+
+const history = historyOf(1n, 40n, action);
+/** Powers that together are near what a set may have, or at it. */
+const atTheLimit = historyOf(MAX_TOTAL_POWER / 5n, MAX_TOTAL_POWER / 4n, large);
+
+function stakedOf(powers: readonly bigint[]): Registry {
+  const { entries, ...rest } = registryOf(powers);
+  const staked = entries.map((entry) => ({ ...entry, stakeGwei: entry.power * ETH }));
+  return { ...rest, policy: 1, entries: staked };
+}
 
 function requestsOf(actions: readonly Action[], nextIndex: bigint): Uint8Array[] {
   let index = nextIndex;
   const deposits = actions.flatMap((each): DepositFields[] => {
     if (each.do !== "set") return [];
-    const fields = registration(person(each.who), BigInt(each.power), index);
+    const fields = registration(person(each.who), each.power, index);
     if (each.fault === "index") return [{ ...fields, index: index + 5n }];
     index++;
     if (each.fault === "proof") return [{ ...fields, signature: new Uint8Array(96) }];
@@ -201,7 +160,7 @@ function requestsOf(actions: readonly Action[], nextIndex: bigint): Uint8Array[]
   });
   const leaves = actions.flatMap((each) =>
     each.do === "leave"
-      ? [{ source: person(each.as).owner, pubKey: person(each.who).pubKey, amount: BigInt(each.amount) }]
+      ? [{ source: person(each.as).owner, pubKey: person(each.who).pubKey, amount: each.amount }]
       : [],
   );
   return [
@@ -218,36 +177,45 @@ function blockOf(registry: Registry, height: number, actions: readonly Action[])
 }
 
 describe("the registry under any history of requests and punishments", () => {
-  it("does what the naive model does", () => {
-    fc.assert(
-      fc.property(history, ({ powers, blocks }) => {
-        const model = new Model(powers);
-        let registry = registryOf(powers.map(BigInt));
-        blocks.forEach((actions, i) => {
-          model.block(i + 1, actions);
-          registry = blockOf(registry, i + 1, actions);
-          const found = registry.entries.map((entry) => [
-            Buffer.from(entry.pubKey).toString("hex"),
-            Number(entry.power),
-            entry.status,
-          ]);
-          const expected = [...model.entries]
-            .map(([n, entry]) => [Buffer.from(person(n).pubKey).toString("hex"), entry.power, entry.status])
-            .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
-          assert.deepEqual(found, expected, `after block ${i + 1}`);
-          assert.equal(registry.changes.length, model.queue.length);
-          assert.equal(registry.payouts.length, model.holds.length);
-          assert.equal(Number(registry.nextDepositIndex), model.index);
-        });
-      }),
-      { numRuns: 150 },
-    );
-  });
+  const kinds: readonly (readonly [
+    string,
+    fc.Arbitrary<History>,
+    (powers: readonly bigint[]) => Registry,
+  ])[] = [
+    ["does what the naive model does", history, registryOf],
+    ["does so with powers around all that a set may have", atTheLimit, registryOf],
+    ["does so by stake", historyOf(1n, 90n, staking), stakedOf],
+  ];
+  for (const [name, histories, begin] of kinds) {
+    it(name, () => {
+      fc.assert(
+        fc.property(histories, ({ powers, blocks }) => {
+          let registry = begin(powers);
+          const model = modelOf(registry);
+          blocks.forEach((actions, i) => {
+            const due = duePayouts(registry, i + 1, i * SECOND).withdrawals;
+            const paid = model.block(modelBlock(registry, i + 1, actions));
+            registry = blockOf(registry, i + 1, actions);
+            assert.equal(registryDifference(registry, model), null, `after block ${i + 1}`);
+            assert.deepEqual(
+              due.map(({ index, address, amountGwei }) => ({
+                index,
+                address: hex(address),
+                gwei: amountGwei,
+              })),
+              paid,
+            );
+          });
+        }),
+        { numRuns: 60 },
+      );
+    });
+  }
 
   it("keeps a set with power, moves within the bound, and is followed by the validator set", () => {
     fc.assert(
       fc.property(history, ({ powers, blocks }) => {
-        let registry = registryOf(powers.map(BigInt));
+        let registry = registryOf(powers);
         let set = makeValidatorSet(registry.entries);
         blocks.forEach((actions, i) => {
           const punished = new Set<string>();
@@ -279,7 +247,7 @@ describe("the registry under any history of requests and punishments", () => {
   it("lets every change complete: without new requests the queue is empty after a bounded number of heights", () => {
     fc.assert(
       fc.property(history, ({ powers, blocks }) => {
-        let registry = registryOf(powers.map(BigInt));
+        let registry = registryOf(powers);
         let height = 0;
         for (const actions of blocks) registry = blockOf(registry, ++height, actions);
         const distance = 60 * (registry.changes.length + 1);
@@ -296,7 +264,7 @@ describe("the registry under any history of requests and punishments", () => {
     const state = stateFromGenesis(makeFixture("engine").genesis);
     fc.assert(
       fc.property(history, ({ powers, blocks }) => {
-        let kept = registryOf(powers.map(BigInt));
+        let kept = registryOf(powers);
         let reloaded = kept;
         blocks.forEach((actions, i) => {
           kept = blockOf(kept, i + 1, actions);
