@@ -157,7 +157,7 @@ export class NodeUnderTest {
       await initialLastCommit(store, state),
     );
     halt = () => runner.halt();
-    const replay = await recover(runner, { wal, store, privval, log });
+    const replay = await recover(runner, { wal, store, privval, log, chainId: chain.genesis.chainId });
     node = new NodeUnderTest(key.index, { runner, store, wal, privval, fatals, replay: replay.kind });
     await takeUp(runner, replay);
     return node;

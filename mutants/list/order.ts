@@ -53,8 +53,9 @@ export const ORDER_OF_EVENTS: readonly Mutant[] = [
   {
     name: "signature-before-the-log-is-synced",
     file: SIGN,
-    find: "    const [answer] = await Promise.all([request.sign(privval, cause), logged]);\n",
-    replace: "    logged.catch(() => undefined);\n    const answer = await request.sign(privval, cause);\n",
+    find: "    const [answer] = await Promise.all([request.sign(privval, intent, cause), logged]);\n",
+    replace:
+      "    logged.catch(() => undefined);\n    const answer = await request.sign(privval, intent, cause);\n",
     bug: "a vote leaves while its cause is only in memory",
     origin: "DESIGN §5.3: WAL synced up to the cause; Mainsail 1489",
     verdict: killedBy(ORDER, "a signature waits for the log also where the signer has a disk of its own"),

@@ -260,7 +260,7 @@ export const RUNNING: readonly Mutant[] = [
     replace: "    if (height < 0) await privval.raise(height, round, step, lock ?? undefined);\n",
     bug: "a rotten newest slot steps back by one signature",
     origin: "DESIGN §5.6; EIP-3076",
-    verdict: killedBy(RECOVERY, "a rotten newest slot"),
+    verdict: killedBy(PARTS, "the watermark rises"),
   },
   {
     name: "watermark-of-the-log-without-its-lock",
@@ -269,7 +269,26 @@ export const RUNNING: readonly Mutant[] = [
     replace: "    await privval.raise(height, round, step, lock === null ? undefined : undefined);\n",
     bug: "amnesia: a rotten newest slot costs the lock",
     origin: "DESIGN §5.2",
-    verdict: killedBy(RECOVERY, "a rotten newest slot"),
+    verdict: killedBy(PARTS, "the watermark rises"),
+  },
+  {
+    name: "intents-are-not-fulfilled",
+    file: WATERMARK,
+    find: "  for (const intent of replay.intents) await fulfil(privval, chainId, intent, end);\n",
+    replace:
+      "  if (chainId === end.toString()) for (const intent of replay.intents) await fulfil(privval, chainId, intent, end);\n",
+    bug: "a rotten slot of the sign state, and a vote is signed a second time with another time",
+    origin: "ADR 0005",
+    verdict: killedBy(RECOVERY, "a rotten newest slot behind a loss of power"),
+  },
+  {
+    name: "an-intent-is-not-logged",
+    file: SIGN,
+    find: "      wal.append(WalRecordType.signIntent, record);\n",
+    replace: "",
+    bug: "a prevote whose block and slot are lost is followed by another",
+    origin: "ADR 0005",
+    verdict: killedBy(RECOVERY, "is not followed by another"),
   },
   {
     name: "sign-state-has-not-the-last-word",

@@ -259,7 +259,8 @@ export class Node implements QuorateNode {
     const { parts, runner } = this;
     const state = runner.chain();
     await runner.evidence.open();
-    const replay = await recover(runner, { ...parts, log: parts.modules.log("consensus") });
+    const { chainId } = parts.genesis;
+    const replay = await recover(runner, { ...parts, chainId, log: parts.modules.log("consensus") });
     parts.execution.onStatus(() => this.gossipLayer?.roundStateChanged());
     this.executing = this.startExecution();
     // Nobody but this method tells its failure.

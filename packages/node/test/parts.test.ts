@@ -448,15 +448,25 @@ test("the watermark rises to the own signature in the stored commit and to what 
     raise: async (...place) => void raised.push(place),
     close: () => Promise.resolve(),
   });
-  const signed = [{ height: 2, round: 1, step: 1, lock: null } as const];
-  await raiseWatermark(privval(0), state, last.commit, { kind: "fresh", signed });
+  const lock = { round: 1, blockId: last.commit.blockId };
+  const signed = [
+    { height: 2, round: 1, step: 2, lock },
+    { height: 2, round: 2, step: 1, lock: null },
+  ] as const;
+  const log = (of: typeof signed | readonly []): Parameters<typeof raiseWatermark>[3] => ({
+    chainId: chain.genesis.chainId,
+    replay: { signed: of, intents: [] },
+    end: { sequence: 0n, crc: 0 },
+  });
+  await raiseWatermark(privval(0), state, last.commit, log(signed));
   assert.deepEqual(raised.splice(0), [
     [1, 0, 2],
-    [2, 1, 1, undefined],
+    [2, 1, 2, lock],
+    [2, 2, 1, undefined],
   ]);
-  await raiseWatermark(privval(3), state, last.commit, { kind: "fresh", signed: [] });
-  await raiseWatermark(privval(0), start, EMPTY_COMMIT, { kind: "fresh", signed: [] });
-  await raiseWatermark(null, state, last.commit, { kind: "fresh", signed });
+  await raiseWatermark(privval(3), state, last.commit, log([]));
+  await raiseWatermark(privval(0), start, EMPTY_COMMIT, log([]));
+  await raiseWatermark(null, state, last.commit, log(signed));
   assert.deepEqual(raised, []);
 });
 

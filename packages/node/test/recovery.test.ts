@@ -11,10 +11,19 @@ import {
 } from "@quorate/chain";
 import { CORE_VERSION, summary } from "@quorate/consensus";
 import type { Wal } from "@quorate/wal";
+import fc from "fast-check";
 import { replayHeight } from "../src/lifecycle/replay.ts";
-import { decodeEndHeight, encodeEndHeight, WalRecordType } from "../src/wal-records.ts";
+import {
+  decodeEndHeight,
+  decodeSignIntent,
+  encodeEndHeight,
+  encodeSignIntent,
+  type SignIntent,
+  WalRecordType,
+} from "../src/wal-records.ts";
 import { makeChain } from "./support/chain.ts";
 import { silent } from "./support/homes.ts";
+import { MemoryStore } from "./support/memory-store.ts";
 import { Gate, settled } from "./support/pace.ts";
 import {
   makeRig,
@@ -411,24 +420,76 @@ test("a rotten newest slot: what the log holds raises the sign state again", asy
   await rig.free();
 });
 
-test("regression: a rotten newest slot behind a loss of power: its vote is not signed again, nor taken for another instance's", async () => {
-  const { rig, blockId } = await lockedRig();
-  const disk = rig.disk.copy("synced");
-  const generation = rig.privval?.state.generation ?? 0n;
+/** Both copies of the disk of `rig` with the newest slot of its sign state made unreadable. */
+function rotten(rig: Rig, what: "written" | "synced"): ReturnType<typeof crashed> {
+  const { after } = crashed(rig, what);
   const file = "home/priv_validator_state.bin";
-  disk.bytes(file).fill(0xaa, Number(generation & 1n) * 4096, Number(generation & 1n) * 4096 + 64);
-  disk.put(file, disk.bytes(file));
-  await withRig({ after: { disk, store: rig.store.copy() } }, async (again) => {
+  const bytes = after.disk.bytes(file);
+  const at = Number((rig.privval?.state.generation ?? 0n) & 1n) * 4096;
+  bytes.fill(0xaa, at, at + 64);
+  after.disk.put(file, bytes);
+  return { after };
+}
+
+test("regression: a rotten newest slot behind a loss of power: its vote comes back to the byte, and is not taken for another instance's", async () => {
+  const { rig, blockId } = await lockedRig();
+  const sent = rig.published.votes.at(-1);
+  assert.ok(sent !== undefined && sent.type === precommit);
+  await rig.pass(10);
+  await withRig(rotten(rig, "synced"), async (again) => {
     assert.equal(again.privval?.state.lock, null, "the older slot knows no lock");
+    await again.pass(1_000);
     await again.recover();
     assert.deepEqual(again.privval?.state.lock, { height: 1, round: 0, blockId });
-    assert.deepEqual(votesOf(again), []);
-    const sent = rig.published.votes.at(-1);
-    assert.ok(sent !== undefined && sent.type === precommit);
+    assert.deepEqual(again.published.votes.at(-1), sent, "signed at another time, with the time of then");
     again.runner.submit({ kind: "vote", vote: sent });
     await again.votes(precommit, blockId, again.others.slice(0, 2));
     assert.deepEqual(again.fatals, []);
     assert.equal(again.runner.chain().lastHeight, 1);
+  });
+  await rig.free();
+});
+
+test("regression: one rotten slot of the sign state, at whatever step a single validator ended, does not stop its chain", async () => {
+  for (const held of ["body.sync", "wal.sync", "slot.sync", "store.commit"] as const) {
+    for (const what of ["written", "synced"] as const) {
+      const gate = new Gate();
+      const rig = await makeRig({ validators: 1, own: "proposer", gate });
+      gate.hold(held);
+      await rig.begin();
+      await withRig({ validators: 1, own: "proposer", ...rotten(rig, what) }, async (again) => {
+        await again.recover();
+        await again.pass(3_000);
+        assert.equal(again.runner.chain().lastHeight > 1, true, `${held} ${what}`);
+        assert.deepEqual(again.fatals, []);
+        for (const vote of [...rig.published.votes, ...again.published.votes]) {
+          const others = again.published.votes.filter(
+            (each) => each.height === vote.height && each.round === vote.round && each.type === vote.type,
+          );
+          for (const other of others) assert.deepEqual(other.signature, vote.signature);
+        }
+      });
+      await rig.free();
+    }
+  }
+});
+
+test("regression: a prevote whose block did not survive the loss of power, nor its slot the rot, is not followed by another", async () => {
+  const gate = new Gate();
+  const rig = await makeRig({ gate });
+  await rig.begin();
+  gate.hold("body.sync");
+  const block = rig.block();
+  await rig.propose(block);
+  const [sent] = rig.published.votes;
+  assert.ok(sent !== undefined && sent.type === prevote && sent.blockId !== null);
+  const { after } = rotten(rig, "synced");
+  await withRig({ after: { ...after, store: new MemoryStore() } }, async (again) => {
+    await again.recover();
+    await again.pass(60_000);
+    const prevotes = again.published.votes.filter(({ type, round }) => type === prevote && round === 0);
+    for (const vote of prevotes) assert.deepEqual(vote.signature, sent.signature);
+    assert.deepEqual(again.fatals, []);
   });
   await rig.free();
 });
@@ -505,6 +566,43 @@ test("an EndHeight record gives back height and beginning; anything else gives n
   assert.equal(decodeEndHeight(new Uint8Array(16).fill(0xff)), null);
 });
 
+test("a sign intent gives back what it was; anything else gives nothing", () => {
+  const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
+  const plain = { noNullPrototype: true };
+  const block = fc.record({ hash, parts: fc.record({ total: fc.nat(), hash }, plain) }, plain);
+  const place = {
+    height: fc.maxSafeNat(),
+    round: fc.nat(),
+    timestamp: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  };
+  const intent: fc.Arbitrary<SignIntent> = fc.oneof(
+    fc.record(
+      { ...place, step: fc.constant(0 as const), polRound: fc.integer({ min: -1 }), blockId: block },
+      plain,
+    ),
+    fc.record(
+      {
+        ...place,
+        step: fc.constantFrom(1 as const, 2 as const),
+        polRound: fc.constant(-1),
+        blockId: fc.option(block),
+      },
+      plain,
+    ),
+  );
+  fc.assert(
+    fc.property(intent, fc.nat(), (each, cut) => {
+      const bytes = encodeSignIntent(each);
+      assert.deepEqual(decodeSignIntent(bytes), each);
+      assert.equal(decodeSignIntent(bytes.subarray(0, cut % bytes.length)), null);
+      assert.equal(decodeSignIntent(Uint8Array.of(...bytes, 0)), null);
+    }),
+  );
+  const nil = encodeSignIntent({ height: 1, round: 0, step: 1, polRound: -1, blockId: null, timestamp: 5n });
+  assert.equal(decodeSignIntent(nil.with(12, 3)), null, "no such step");
+  assert.equal(decodeSignIntent(nil.with(12, 0)), null, "a proposal of nothing");
+});
+
 test("a record that nobody understands does not keep the node from starting", async () => {
   const wal = listWal([
     { type: 77, payload: new Uint8Array(3), coreVersion: CORE_VERSION, sequence: 1n, crc: 0 },
@@ -533,7 +631,7 @@ test("a record that nobody understands does not keep the node from starting", as
   const { start } = makeChain();
   const store = { getBody: () => Promise.resolve(null) };
   const replay = await replayHeight(start, { wal, store, lastCommit: null, own: null, log: silent("test") });
-  assert.deepEqual(replay, { kind: "fresh", signed: [] });
+  assert.deepEqual(replay, { kind: "fresh", signed: [], intents: [] });
 });
 
 function listWal(

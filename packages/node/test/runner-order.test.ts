@@ -53,6 +53,7 @@ test("a signature waits for the log also where the signer has a disk of its own"
     const wal: Wal = Object.create(rig.wal, {
       position: { value: rig.wal.position },
       direct: { value: true },
+      append: { value: rig.wal.append.bind(rig.wal) },
       sync: { value: () => synced.promise },
     });
     const taken: Input[] = [];

@@ -56,8 +56,6 @@ export interface PrivVal {
   readonly address: Uint8Array;
   readonly pubKey: Uint8Array;
   readonly state: SignState;
-  /** A slot could not be read at the start: one signature more than the state tells may have been given out. */
-  readonly slotLost?: boolean;
   /** Slot synced before the signature is returned. Rejects only on durability failure (fatal, exit 6). */
   signVote(chainId: string, vote: VoteToSign, dependency: SignDependency): Promise<SignAnswer<Vote>>;
   signProposal(

@@ -12,12 +12,13 @@ export interface RecoveryModules {
   readonly store: BlockStore;
   readonly privval: PrivVal | null;
   readonly log: LogPort;
+  readonly chainId: string;
 }
 
-/** Replays the log and raises the sign state to what log and stored commit prove to be signed. */
+/** Replays the log and raises the sign state to what log and stored commit show as signed, or as about to be. */
 export async function recover(
   runner: Runner,
-  { wal, store, privval, log }: RecoveryModules,
+  { wal, store, privval, log, chainId }: RecoveryModules,
 ): Promise<Replay> {
   const state = runner.chain();
   const { commit } = runner.lastCommit();
@@ -28,7 +29,7 @@ export async function recover(
     own: privval?.address ?? null,
     log,
   });
-  await raiseWatermark(privval, state, commit, replay);
+  await raiseWatermark(privval, state, commit, { chainId, replay, end: wal.position });
   return replay;
 }
 

@@ -32,13 +32,16 @@ import type { LogPort } from "@quorate/gossip";
 import { type BlockStore, StoreError } from "@quorate/store";
 import type { Wal } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
-import { decodeEndHeight, WalRecordType } from "../wal-records.ts";
+import { decodeEndHeight, decodeSignIntent, type SignIntent, WalRecordType } from "../wal-records.ts";
 
 /** Far more than the core keeps for a next height of 512 validators. */
 const MAX_EARLY = 4096;
 
-/** What the log gives back; `signed` in every case: places that the key has signed at, the highest and the highest lock. */
-export type Replay = { readonly signed: readonly OwnMessage[] } & (
+/**
+ * What the log gives back. In every case `signed`, the places that the key has signed at, the highest and the highest lock;
+ * and `intents`, what went to the signer in this height, oldest first.
+ */
+export type Replay = { readonly signed: readonly OwnMessage[]; readonly intents: readonly SignIntent[] } & (
   | /** Nothing of this height in the log: begin it. */ { readonly kind: "fresh" }
   /** The height as it was; `pending` is to be carried out, `bodies` to be held again. */
   | {
@@ -78,20 +81,21 @@ interface Found {
   /** Whether every record since the height began was written by this core version and is understood. */
   readonly replayable: boolean;
   readonly signed: readonly OwnMessage[];
+  readonly intents: readonly SignIntent[];
 }
 
 export async function replayHeight(state: ChainState, modules: ReplayModules): Promise<Replay> {
-  const { inputs, snapshot, replayable, signed } = await readLog(state, modules);
+  const { inputs, snapshot, replayable, signed, intents } = await readLog(state, modules);
   if (inputs.length > 0 && replayable) {
     const resumed = await replayInputs(state, inputs, modules);
-    if (resumed !== null) return { ...resumed, signed };
+    if (resumed !== null) return { ...resumed, signed, intents };
   }
-  if (snapshot === null) return { kind: "fresh", signed };
+  if (snapshot === null) return { kind: "fresh", signed, intents };
   modules.log.info("the height goes on from the log's last snapshot", {
     height: snapshot.height,
     round: snapshot.round,
   });
-  return { kind: "snapshot", snapshot, signed };
+  return { kind: "snapshot", snapshot, signed, intents };
 }
 
 /**
@@ -123,6 +127,7 @@ async function read(state: ChainState, from: bigint, modules: ReplayModules): Pr
   const height = state.lastHeight + 1;
   const signed = new Signed();
   let inputs: Input[] = [];
+  const intents: SignIntent[] = [];
   /** Messages for this height that came while the one before was being finished. */
   const early: Input[] = [];
   let snapshot: Snapshot | null = null;
@@ -138,6 +143,11 @@ async function read(state: ChainState, from: bigint, modules: ReplayModules): Pr
       if (record.type === WalRecordType.snapshot) {
         const found = decodeSnapshot(record.payload);
         if (found.height === height) snapshot = found;
+        continue;
+      }
+      if (record.type === WalRecordType.signIntent) {
+        const intent = inside ? decodeSignIntent(record.payload) : null;
+        if (intent?.height === height) intents.push(intent);
         continue;
       }
       if (record.type !== WalRecordType.input) continue;
@@ -171,7 +181,7 @@ async function read(state: ChainState, from: bigint, modules: ReplayModules): Pr
   for (const vote of snapshot?.votes ?? []) {
     if (own !== null && bytesEqual(vote.validatorAddress, own)) signed.add(messageOfVote(vote));
   }
-  return { inputs, snapshot, replayable, signed: signed.all() };
+  return { inputs, snapshot, replayable, signed: signed.all(), intents };
 }
 
 /** Kinds that the core keeps for the next height. */
@@ -206,7 +216,7 @@ async function replayInputs(
   state: ChainState,
   inputs: readonly Input[],
   modules: ReplayModules,
-): Promise<Omit<Extract<Replay, { readonly kind: "resumed" }>, "signed"> | null> {
+): Promise<Omit<Extract<Replay, { readonly kind: "resumed" }>, "signed" | "intents"> | null> {
   let decide: Effect | null = null;
   /** Kept only with the block of their height. */
   const equivocations: Effect[] = [];

@@ -1,11 +1,13 @@
 /**
- * One signature (DESIGN §5.3): WAL synced up to the cause -> slot synced -> signature released. A non-nil precommit also
- * waits for its block's body to be on disk (§5.4). The answer goes back to the core as an input; that input's WAL record
- * needs no sync of its own, because the slot holds the signature.
+ * One signature (DESIGN §5.3): WAL synced up to cause and intent -> slot synced -> signature released. A non-nil precommit
+ * also waits for its block's body to be on disk (§5.4). The answer goes back to the core as an input; that input's WAL
+ * record needs no sync of its own, because the slot holds the signature, and should the slot rot, the intent gives it
+ * again (ADR 0005).
  */
-import { timeFromMs, type VoteType } from "@quorate/chain";
+import { type Time, timeFromMs, type VoteType } from "@quorate/chain";
 import type { Input, UnsignedProposal, UnsignedVote } from "@quorate/consensus";
-import type { PrivVal, SignAnswer, SignDependency } from "@quorate/privval";
+import type { PrivVal, SignAnswer, SignDependency, SignState } from "@quorate/privval";
+import { encodeSignIntent, type SignIntent, WalRecordType } from "../wal-records.ts";
 import type { RunnerContext } from "./context.ts";
 import { effectError } from "./fatal.ts";
 
@@ -17,7 +19,9 @@ interface Request<T> {
   readonly what: "proposal" | "prevote" | "precommit";
   /** What else must be on disk before the signature may exist. */
   readonly durable: () => Promise<void>;
-  readonly sign: (privval: PrivVal, cause: SignDependency) => Promise<SignAnswer<T>>;
+  /** All that the signature depends on, but for chain and key. */
+  readonly intent: (now: Time) => SignIntent;
+  readonly sign: (privval: PrivVal, intent: SignIntent, cause: SignDependency) => Promise<SignAnswer<T>>;
   readonly answer: (message: T) => Input;
 }
 
@@ -29,8 +33,8 @@ export function signVote(ctx: RunnerContext, unsigned: UnsignedVote): Promise<vo
     round,
     what: precommit ? "precommit" : "prevote",
     durable: () => (precommit && blockId !== null ? bodySynced(ctx, unsigned) : Promise.resolve()),
-    sign: (privval, cause) => {
-      const timestamp = timeFromMs(ctx.modules.clock.wallMs());
+    intent: (timestamp) => ({ height, round, step: precommit ? 2 : 1, polRound: -1, blockId, timestamp }),
+    sign: (privval, { timestamp }, cause) => {
       const vote = { ...unsigned, timestamp, validatorAddress: privval.address };
       return privval.signVote(ctx.modules.genesis.chainId, vote, cause);
     },
@@ -39,13 +43,14 @@ export function signVote(ctx: RunnerContext, unsigned: UnsignedVote): Promise<vo
 }
 
 export function signProposal(ctx: RunnerContext, unsigned: UnsignedProposal): Promise<void> {
-  const { height, round } = unsigned;
+  const { height, round, polRound, blockId, timestamp } = unsigned;
   return release(ctx, {
     height,
     round,
     what: "proposal",
     durable: () => Promise.resolve(),
-    sign: (privval, cause) => privval.signProposal(ctx.modules.genesis.chainId, unsigned, cause),
+    intent: () => ({ height, round, step: 0, polRound, blockId, timestamp }),
+    sign: (privval, _intent, cause) => privval.signProposal(ctx.modules.genesis.chainId, unsigned, cause),
     answer: (proposal) => ({ kind: "signed_proposal", height, round, proposal }),
   });
 }
@@ -59,6 +64,12 @@ async function release<T>(ctx: RunnerContext, request: Request<T>): Promise<void
   try {
     await request.durable();
     if (!ctx.isCurrent(height)) return;
+    const intent = request.intent(timeFromMs(clock.wallMs()));
+    if (isNew(intent, privval.state)) {
+      const record = encodeSignIntent(intent);
+      metrics.own.walBytes.inc(record.length);
+      wal.append(WalRecordType.signIntent, record);
+    }
     const cause = wal.position;
     const { direct } = wal;
     const logged = wal.sync().then(() => metrics.own.walSync.observe(seconds()));
@@ -69,7 +80,7 @@ async function release<T>(ctx: RunnerContext, request: Request<T>): Promise<void
       await logged;
       if (!ctx.isCurrent(height)) return;
     }
-    const [answer] = await Promise.all([request.sign(privval, cause), logged]);
+    const [answer] = await Promise.all([request.sign(privval, intent, cause), logged]);
     metrics.own.signSync.observe(seconds());
     // A precommit of a height that the others decided meanwhile still belongs into its commit.
     if (!ctx.isRecent(height)) return;
@@ -88,6 +99,11 @@ async function release<T>(ctx: RunnerContext, request: Request<T>): Promise<void
   } catch (error) {
     fatal(effectError(`a ${what} could not be made durable before it was sent`, error));
   }
+}
+
+/** What the sign state has already answered, or refuses, is not intended once more: its first time is the one that counts. */
+function isNew({ height, round, step }: SignIntent, { lastSigned: last }: SignState): boolean {
+  return last === null || (height - last.height || round - last.round || step - last.step) > 0;
 }
 
 async function bodySynced(ctx: RunnerContext, vote: UnsignedVote): Promise<void> {

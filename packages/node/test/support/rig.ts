@@ -303,7 +303,8 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     },
     async recover() {
       await runner.evidence.open();
-      const replay = await recover(runner, { wal, store, privval, log: silent("test") });
+      const { chainId } = chain.genesis;
+      const replay = await recover(runner, { wal, store, privval, log: silent("test"), chainId });
       await takeUp(runner, replay);
       await settled();
       return replay;
