@@ -93,7 +93,7 @@ export async function assembleGossip(
     configured: new Set(targets.map(({ peer }) => peer)),
     validators,
     clock,
-    linksChanged: () => exchange.linksChanged(),
+    linksChanged: (lost) => exchange.linksChanged(lost),
     message: (peer, message) => node.peerMessage(peer, message),
   });
   const bodies = new BodyCollector({
@@ -249,9 +249,9 @@ class GossipNode implements Gossip {
     }
   }
 
-  roundStateChanged(): void {
+  roundStateChanged(atOnce: boolean = false): void {
     this.#roll();
-    this.#p.exchange.changed();
+    this.#p.exchange.changed(atOnce);
   }
 
   heightDecided(height: Height): void {

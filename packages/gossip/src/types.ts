@@ -137,8 +137,8 @@ export interface Gossip {
   publishCertificate(certificate: Certificate): void;
   publishEvidence(evidence: Evidence): void;
   publishTxs(raws: readonly Uint8Array[]): void;
-  /** The round state changed: coalesced, pushed to peers at most every 50 ms each, at once on a new step. */
-  roundStateChanged(): void;
+  /** The round state changed: coalesced, pushed to peers at most every 50 ms each, or before this call returns. */
+  roundStateChanged(atOnce?: boolean): void;
   /** A height was decided: status to peers, commit announcement to those behind. */
   heightDecided(height: Height): void;
   /** Asks peers for a body that a quorum wants. */

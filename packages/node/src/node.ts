@@ -572,7 +572,7 @@ export class Node implements QuorateNode {
     }
     // Peers hear that this validator leaves, so that its turn costs them only timeout_propose_absent.
     this.leaving = true;
-    this.gossipLayer?.roundStateChanged();
+    this.gossipLayer?.roundStateChanged(true);
     await this.owner.stop();
     await runner.stop();
     try {

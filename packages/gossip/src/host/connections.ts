@@ -33,7 +33,8 @@ export interface ConnectionsModules {
   readonly validators: ReadonlyMap<string, Uint8Array>;
   readonly clock: GossipClock;
   /** A peer became ready or is gone. */
-  readonly linksChanged: () => void;
+  /** `lost`: the peer that is gone; `null`: one came. */
+  readonly linksChanged: (lost: Peer | null) => void;
   /** A message other than status and goodbye; a promise holds back the next one. */
   readonly message: (peer: Peer, message: PeerMessage) => void | Promise<void>;
 }
@@ -259,7 +260,7 @@ export class Connections {
       ...(peer.validator === null ? {} : { validator: toHexUpper(peer.validator) }),
     });
     modules.events.peer(peer.info(), "connected");
-    this.#m.linksChanged();
+    this.#m.linksChanged(null);
   }
 
   /** The set of the height is another one: links to those who came are protected, those to who left no longer. */
@@ -340,7 +341,7 @@ export class Connections {
       modules.metrics?.peers(ready);
       modules.log.info("peer disconnected", { peer: peer.id });
       modules.events.peer(peer.info(), "disconnected");
-      this.#m.linksChanged();
+      this.#m.linksChanged(peer);
     }
     if (!this.#stopped) dialler.lost(peer.id);
   }

@@ -27,6 +27,8 @@ export class RoundStateExchange {
   /** Counts changes of our round state. */
   #version = 0;
   #urgent = false;
+  /** When the loss of a validator's link was last told without waiting, monotonic ms. */
+  #lossToldAtMs = Number.NEGATIVE_INFINITY;
   #lastHeight: Height = -1;
   #lastRound = 0;
   #cancelTimer: (() => void) | null = null;
@@ -45,10 +47,18 @@ export class RoundStateExchange {
     this.#cancelWake?.();
   }
 
-  /** Our round state changed. In rounds above 0, where something went wrong, the push does not wait. */
-  changed(): void {
+  /**
+   * Our round state changed. In rounds above 0, where something went wrong, the push does not wait for its interval; `atOnce`
+   * it is written before this returns, for what stops next has no later turn to say it in.
+   */
+  changed(atOnce: boolean): void {
     const { view } = this.#runtime.modules;
     this.#version++;
+    if (atOnce) {
+      this.#urgent = true;
+      this.#pump();
+      return;
+    }
     if (view.round > 0 && (view.round !== this.#lastRound || view.height !== this.#lastHeight))
       this.#urgent = true;
     this.#lastHeight = view.height;
@@ -67,9 +77,18 @@ export class RoundStateExchange {
     else if (due < Number.POSITIVE_INFINITY) this.#waitUntil(due);
   }
 
-  /** A peer is ready or gone: all learn our direct links, a new one learns our state at once. */
-  linksChanged(): void {
+  /**
+   * A peer is ready or gone: all learn our direct links, a new one learns our state at once. That a validator's link is lost
+   * does not wait for the next push: when all have said so, its turn costs a round `timeout_propose_absent` only. One that
+   * comes and goes all the time makes no more pushes than that of one round state.
+   */
+  linksChanged(lost: Peer | null): void {
     this.#version++;
+    const now = this.#runtime.now();
+    if (lost?.validator != null && now - this.#lossToldAtMs >= LIMITS.roundStateIntervalMs) {
+      this.#lossToldAtMs = now;
+      this.#urgent = true;
+    }
     this.wake();
   }
 
