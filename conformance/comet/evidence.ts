@@ -8,6 +8,7 @@ import {
   encodeEvidence,
   encodeEvidenceList,
   evidenceExpired,
+  evidenceFromJson,
   evidenceHash,
   evidenceId,
   evidenceJson,
@@ -160,6 +161,7 @@ function judgeDoubleVoteOfProduct(
   if (!takes) return;
   equal(decodeEvidence(wrapped), ours, "evidence decoded by the product");
   equal(evidenceJson(ours), doubleVoteJson(of), "JSON of the product");
+  equal(evidenceFromJson(doubleVoteJson(of)), ours, "evidence that the product reads in JSON");
   if (reason !== null) return;
   const [first, second] = said.seen;
   if (!first || !second || ![first, second].every(product.takes.vote)) return;
@@ -271,6 +273,7 @@ function judgeAttackOfProduct(
   equal(hex(encodeBareEvidence(ours)), hex(bareAttack(of)), "bytes of the product");
   equal(hex(evidenceId(ours)), hex(attackHash(of)), "hash of the product");
   equal(render.withoutNil(evidenceJson(ours)), render.withoutNil(attackJson(of)), "JSON of the product");
+  equal(evidenceFromJson(attackJson(of)), ours, "evidence that the product reads in JSON");
   if (ours.kind !== "light_client_attack") fail("the product takes an attack for something else");
   const { common, trusted } = chain;
   const reason = product.reasonOf("evidence", () =>

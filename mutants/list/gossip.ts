@@ -16,9 +16,8 @@ export const GOSSIP: readonly Mutant[] = [
   {
     name: "signatures-are-not-asked",
     file: ADMISSION,
-    find: "          for (const check of found.checks) if (!verdict(check)) good = false;\n",
-    replace:
-      "          for (const check of found.checks) verdict(check);\n          if (found.checks.length < 0) good = false;\n",
+    find: "          if (!holds(found)) {\n",
+    replace: "          if (!holds(found) && found.checks.length === 0) {\n",
     bug: "anybody votes for everybody",
     origin: "DESIGN §6: every message is validated",
     verdict: killedBy(ADMITTED, "that is forged reaches nobody"),
@@ -131,6 +130,15 @@ export const GOSSIP: readonly Mutant[] = [
     bug: "a certificate of a minority is verified, forwarded and handed to consensus",
     origin: "Malachite 961fa4e0, 974",
     verdict: killedBy("packages/chain/test/commit.test.ts", "two of four are no quorum"),
+  },
+  {
+    name: "made-up-evidence-costs-two-checks",
+    file: "packages/gossip/src/admission/other.ts",
+    find: "    firstAlone: true,\n",
+    replace: "    firstAlone: false,\n",
+    bug: "whoever makes up evidence costs every node twice the time that it has to",
+    origin: "cometbft: evidence is verified in full before it is refused",
+    verdict: killedBy(ADMITTED, "costs one signature each"),
   },
   {
     name: "one-bad-item-costs-the-pack",

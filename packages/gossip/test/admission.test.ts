@@ -10,7 +10,13 @@ import {
   type Vote,
   VoteType,
 } from "@quorate/chain";
-import { inlineVerifier, type SignatureCheck, type Verifier } from "@quorate/crypto";
+import {
+  inlineVerifier,
+  type SignatureCheck,
+  toHex,
+  type Verifier,
+  type VerifierBackend,
+} from "@quorate/crypto";
 import { Admission, type Outcome } from "../src/admission/admission.ts";
 import type { Source } from "../src/admission/context.ts";
 import { HeldMessages } from "../src/admission/held.ts";
@@ -38,7 +44,20 @@ interface Bench {
   readonly source: Source;
   readonly gone: AbortController;
   receive(...items: Item[]): Promise<Outcome>;
+  receiveFrom(source: Source, ...items: Item[]): Promise<Outcome>;
 }
+
+/** A peer with as much of every rate as it may use at once. */
+const peer = (id: string, gone: AbortSignal): Source => ({
+  id,
+  verifications: 0,
+  observedHeight: 0,
+  txItems: new TokenBucket(8, 8, 0),
+  txBytes: new TokenBucket(1000, 1000, 0),
+  evidence: new TokenBucket(LIMITS.evidencePerSecond, LIMITS.evidencePerSecond, 0),
+  useless: new TokenBucket(LIMITS.uselessBurst, LIMITS.uselessPerSecond, 0),
+  gone,
+});
 
 /** At height 5, round 0. `verifier`: instead of one that answers at once. */
 function bench(verifier: Verifier = inlineVerifier()): Bench {
@@ -73,6 +92,10 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
         checked.push(check);
         return verifier.verifyNow(check);
       },
+      verify(checks, options) {
+        checked.push(...checks);
+        return verifier.verify(checks, options);
+      },
     },
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     metrics: null,
@@ -87,16 +110,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     onProposal: quiet,
   });
   const gone = new AbortController();
-  const source: Source = {
-    id: "peer",
-    verifications: 0,
-    observedHeight: 0,
-    txItems: new TokenBucket(8, 8, 0),
-    txBytes: new TokenBucket(1000, 1000, 0),
-    evidence: new TokenBucket(8, 8, 0),
-    useless: new TokenBucket(LIMITS.uselessBurst, LIMITS.uselessPerSecond, 0),
-    gone: gone.signal,
-  };
+  const source = peer("peer", gone.signal);
   return {
     view,
     votes,
@@ -108,6 +122,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     source,
     gone,
     receive: async (...items) => admission.receive(items, source),
+    receiveFrom: async (from, ...items) => admission.receive(items, from),
   };
 }
 
@@ -389,8 +404,55 @@ describe("evidence", () => {
       offences.set(String(offence), (offences.get(String(offence)) ?? 0) + 1);
     }
     assert.deepEqual(Object.fromEntries(offences), { bad_signature: 8, flood: 992 });
-    assert.ok(at.checked.length <= 16);
+    assert.equal(at.checked.length, 8, "one signature for each that was looked at");
     assert.deepEqual(at.evidence, []);
+  });
+
+  for (const [way, now] of [
+    ["at once", true],
+    ["in the pool", false],
+  ] as const) {
+    it(`made up by the thousand by many peers in one second costs one signature each, verified ${way}, and true evidence among it comes in`, async () => {
+      const made = pair();
+      assert.ok(made.kind === "duplicate_vote");
+      // Counted is what is asked: telling a thousand forged signatures by Ed25519 would take seconds.
+      const good = new Set([made.voteA.signature, made.voteB.signature].map(toHex));
+      const verify = ({ signature }: SignatureCheck): boolean => good.has(toHex(signature));
+      const told: VerifierBackend = {
+        name: "native",
+        verify,
+        verifyBatch: (checks) => checks.map(verify),
+      };
+      const at = bench({ ...inlineVerifier(told), suitsNow: () => now });
+      const liars = Array.from({ length: 125 }, (_, i) => peer(`liar ${i}`, at.gone.signal));
+      const bogus = (round: number): Item =>
+        item({
+          ...made,
+          voteA: forged({ ...made.voteA, round }),
+          voteB: forged({ ...made.voteB, round }),
+        });
+      const outcomes = await Promise.all(
+        liars.flatMap((liar, i) =>
+          Array.from({ length: 8 }, (_, k) => at.receiveFrom(liar, bogus(8 * i + k))),
+        ),
+      );
+      assert.equal(outcomes.filter(({ offence }) => offence === "bad_signature").length, 1000);
+      assert.equal(at.checked.length, 1000);
+      assert.deepEqual(at.evidence, []);
+      const taken = await at.receiveFrom(peer("honest", at.gone.signal), item(made));
+      assert.deepEqual([taken.offence, taken.spread, at.evidence.length], [null, true, 1]);
+      assert.equal(at.checked.length, 1002);
+    });
+  }
+
+  it("with one true vote and a forged one costs two signatures and its sender the same", async () => {
+    for (const suitsNow of [true, false]) {
+      const at = bench({ ...inlineVerifier(), suitsNow: () => suitsNow });
+      const made = pair();
+      assert.ok(made.kind === "duplicate_vote");
+      const { offence } = await at.receive(item({ ...made, voteB: forged(made.voteB) }));
+      assert.deepEqual([offence, at.checked.length, at.evidence.length], ["bad_signature", 2, 0]);
+    }
   });
 
   it("that only the past can judge is handed up unverified, not forwarded, and costs its sender's rate", async () => {

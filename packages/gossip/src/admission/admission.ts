@@ -1,5 +1,4 @@
 import type { Certificate, Evidence, Height, Proposal, Vote } from "@quorate/chain";
-import type { SignatureCheck } from "@quorate/crypto";
 import { reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { OFFENCES } from "../scoring/table.ts";
@@ -10,7 +9,7 @@ import type { Offence } from "../types.ts";
 import { idKey } from "../wire/keys.ts";
 import { certificateKey, examineCertificate } from "./certificate.ts";
 import type { AdmissionContext, Source } from "./context.ts";
-import type { Examination } from "./examination.ts";
+import type { Examination, Verify } from "./examination.ts";
 import { evidenceKey, examineEvidence, examineTx, txKey } from "./other.ts";
 import { examineBody, examinePart } from "./parts.ts";
 import { examineProposal } from "./proposal.ts";
@@ -86,7 +85,8 @@ export class Admission {
       return { ...NOTHING, offence: "flood" };
     }
     if (checks === 0 || this.#context.verifier.suitsNow(checks)) {
-      return this.#conclude(examined, (check) => this.#context.verifier.verifyNow(check));
+      const { verifier } = this.#context;
+      return this.#conclude(examined, (found) => found.checks.every((check) => verifier.verifyNow(check)));
     }
     return this.#verifyInPool(examined, checks, source);
   }
@@ -155,15 +155,13 @@ export class Admission {
       release(examined);
       return { ...NOTHING, offence: source.verifications >= LIMITS.verificationsPerPeer ? "flood" : null };
     }
-    const checks = examined.flatMap((found) => (found.kind === "verify" ? found.checks : []));
     source.verifications++;
     try {
-      const verdicts = await verifier.verify(checks, {
-        priority: PRIORITY_LIVE,
-        signal: source.gone,
-      });
-      let next = 0;
-      return this.#conclude(examined, () => verdicts[next++] === true);
+      const good = await this.#good(
+        examined.filter((found) => found.kind === "verify"),
+        source.gone,
+      );
+      return this.#conclude(examined, (found) => good.has(found));
     } catch (error) {
       release(examined);
       log.debug("verification given up", { peer: source.id, reason: reasonOf(error) });
@@ -173,7 +171,24 @@ export class Admission {
     }
   }
 
-  #conclude(examined: readonly Examination[], verdict: (check: SignatureCheck) => boolean): Outcome {
+  /** Those of which all signatures hold, in one batch but for the checks that wait for a first one. */
+  async #good(asked: readonly Verify[], signal: AbortSignal): Promise<ReadonlySet<Verify>> {
+    const good = new Set(asked);
+    const first = ({ checks, firstAlone }: Verify) => (firstAlone ? checks.slice(0, 1) : checks);
+    const rest = ({ checks, firstAlone }: Verify) => (firstAlone ? checks.slice(1) : []);
+    for (const part of [first, rest]) {
+      const batch = [...good].flatMap((found) => part(found).map((check) => ({ found, check })));
+      if (batch.length === 0) continue;
+      const verdicts = await this.#context.verifier.verify(
+        batch.map(({ check }) => check),
+        { priority: PRIORITY_LIVE, signal },
+      );
+      for (const [index, { found }] of batch.entries()) if (verdicts[index] !== true) good.delete(found);
+    }
+    return good;
+  }
+
+  #conclude(examined: readonly Examination[], holds: (found: Verify) => boolean): Outcome {
     let offence: Offence | null = null;
     let fresh = 0;
     let spread = false;
@@ -194,10 +209,7 @@ export class Admission {
           else origins.push(found.origin);
           break;
         case "verify": {
-          // All are asked even after a failure: their verdicts come in order.
-          let good = true;
-          for (const check of found.checks) if (!verdict(check)) good = false;
-          if (!good) {
+          if (!holds(found)) {
             found.release();
             worse(found.offence);
             break;

@@ -44,6 +44,7 @@ export function examineCertificate(
   return {
     kind: "verify",
     checks,
+    firstAlone: false,
     offence: "bad_commit",
     origin: null,
     accept() {

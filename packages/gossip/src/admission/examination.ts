@@ -13,6 +13,8 @@ export type Examination =
 export interface Verify {
   readonly kind: "verify";
   readonly checks: readonly SignatureCheck[];
+  /** Nothing is spent on the other checks before the first one holds: what is made up costs one. */
+  readonly firstAlone: boolean;
   /** Of the sender if a check fails. */
   readonly offence: Offence;
   /** Validator (by set index) that made the message, `null` = it has no single origin. */

@@ -38,6 +38,7 @@ export function examineEvidence(context: AdmissionContext, evidence: Evidence, s
   return {
     kind: "verify",
     checks,
+    firstAlone: true,
     offence: "bad_signature",
     origin: null,
     accept() {

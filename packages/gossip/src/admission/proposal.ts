@@ -45,6 +45,7 @@ export function examineProposal(
   const index = set?.validators.findIndex((validator) => bytesEqual(validator.pubKey, publicKey)) ?? -1;
   return {
     kind: "verify",
+    firstAlone: false,
     checks: [
       {
         publicKey,

@@ -46,6 +46,7 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
   ofHeight.pending.add(pendingKey);
   return {
     kind: "verify",
+    firstAlone: false,
     checks: [
       {
         publicKey: validator.pubKey,
