@@ -9,12 +9,13 @@ export const FIGURES = {
     rows: [{ metric: "latency", unit: "ms", goals: [ours("at most", 15)] }] as readonly Row[],
   },
   P6: {
-    title: "transfers per second, blocks of 60 M gas, a block per second, four Geths",
+    title:
+      "transfers per second, blocks of 60 M gas, a block per second, four Geths with transfers of their own each",
     opponent: "the same Geths under a bare stub",
     rows: [{ metric: "txs_per_s", unit: "tx/s", goals: [ratio("at least", 0.9)] }] as readonly Row[],
   },
   P7: {
-    title: "replay of that chain into a wiped Geth",
+    title: "replay of 500 blocks of a few transfers each into a wiped Geth",
     opponent: "the same payloads called into a Geth one after the other",
     rows: [{ metric: "blocks_per_s", unit: "blocks/s", goals: [ratio("at least", 0.9)] }] as readonly Row[],
   },

@@ -15,8 +15,12 @@ const START_MS = 60_000;
 /** As the local network of the product starts them. */
 const CACHE_MB = 128;
 
+export interface GethEndpoint extends Endpoint {
+  readonly jwtFile: string;
+}
+
 export interface Geths {
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: readonly GethEndpoint[];
   stop(): Promise<void>;
 }
 
@@ -43,7 +47,7 @@ export async function startGeths(options: GethsOptions): Promise<Geths> {
   }
 }
 
-async function startOne(options: GethsOptions, index: number, children: Children): Promise<Endpoint> {
+async function startOne(options: GethsOptions, index: number, children: Children): Promise<GethEndpoint> {
   const { binary, chainId, gasLimit, genesis } = options;
   const home = join(options.dir, `geth${index}`);
   await mkdir(home, { recursive: true });
@@ -60,7 +64,8 @@ async function startOne(options: GethsOptions, index: number, children: Children
   const log = openSync(join(home, "geth.log"), "a");
   children.add(index, spawn(binary, [...args], { stdio: ["ignore", log, log] }));
   closeSync(log);
-  const endpoint = { eth: `http://127.0.0.1:${httpPort}`, engine: `http://127.0.0.1:${enginePort}`, secret };
+  const url = (port: number): string => `http://127.0.0.1:${port}`;
+  const endpoint = { eth: url(httpPort), engine: url(enginePort), secret, jwtFile };
   for (const end = performance.now() + START_MS; ; await pause(50)) {
     try {
       await rpc(endpoint.eth, "eth_chainId", []);

@@ -1,11 +1,16 @@
-/** Our side: the local network that `validator testnet --el geth` runs, watched through its events. */
-import { type ChildProcess, spawn } from "node:child_process";
+/** Our side: the local network that `validator testnet --el geth` runs, watched through its events; and a node alone. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { homePaths } from "@quorate/node";
 import { freePort } from "../../packages/node/test/support/homes.ts";
 import { pause } from "../vs-cometbft/rpc.ts";
 import { type Endpoint, readSecret } from "./engine.ts";
+import type { GethEndpoint } from "./geths.ts";
 
 const CLI = new URL("../../packages/cli/src/main.ts", import.meta.url).pathname;
 
@@ -44,26 +49,28 @@ export interface Testnet {
 export interface TestnetOptions {
   readonly home: string;
   readonly geth: string;
-  /** Of a new network; one that lies there goes on as it is. */
-  readonly fresh: { readonly gasLimit: number; readonly intervalMs: number } | null;
+  readonly validators: number;
+  readonly gasLimit: number;
+  readonly intervalMs: number;
   /** Transfers per second of the network's own load. */
   readonly load: number;
 }
 
+/** A new network, as the command makes it but for what is no part of a figure: no trace of votes, no spreading of transactions. */
 export async function startTestnet(options: TestnetOptions): Promise<Testnet> {
-  const { home, geth, fresh, load } = options;
-  const flags =
-    fresh === null
-      ? []
-      : [
-          ...["--el", geth, "--gas-limit", String(fresh.gasLimit)],
-          ...["--block-interval", String(fresh.intervalMs), "--base-port", String(await freeBase())],
-        ];
+  const { home, geth, validators, gasLimit, intervalMs, load } = options;
+  const command = [...process.execArgv, CLI, "testnet"];
+  await promisify(execFile)(process.execPath, [
+    ...[...command, "init", "--home", home, "--validators", String(validators), "--el", geth],
+    ...["--gas-limit", String(gasLimit), "--block-interval", String(intervalMs)],
+    ...["--base-port", String(await freeBase())],
+  ]);
+  for (let index = 0; index < validators; index++) await configure(join(home, `node${index}`));
   const child = spawn(
     process.execPath,
     [
-      ...[...process.execArgv, CLI, "testnet", "--home", home, "--json", "--log-level", "warn"],
-      ...["--load", String(load), "--timeout", "3600", ...flags],
+      ...[...command, "--home", home, "--json", "--log-level", "warn"],
+      ...["--load", String(load), "--timeout", "3600"],
     ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
@@ -86,6 +93,46 @@ export async function startTestnet(options: TestnetOptions): Promise<Testnet> {
       }
     },
     stop: () => stop(child),
+  };
+}
+
+async function configure(home: string): Promise<void> {
+  const file = homePaths(home).config;
+  let text = await readFile(file, "utf8");
+  for (const [key, value] of [
+    ["gossip_txs", "false"],
+    ["vote_trace", '""'],
+  ] as const) {
+    const line = new RegExp(`^${key} = .*$`, "m");
+    if (!line.test(text)) throw new Error(`${file} has no ${key}`);
+    text = text.replace(line, `${key} = ${value}`);
+  }
+  await writeFile(file, text);
+}
+
+/**
+ * A node of a network that has ended, alone on its home and over another Geth. Without its key it takes no part in anything:
+ * it feeds what it holds to its client.
+ */
+export async function startAlone(home: string, client: GethEndpoint): Promise<{ stop(): Promise<void> }> {
+  await rm(homePaths(home).validatorKey, { force: true });
+  const log = openSync(join(home, "alone.log"), "a");
+  const child = spawn(
+    process.execPath,
+    [
+      ...[...process.execArgv, CLI, "start", "--home", home, "--log-level", "warn"],
+      ...["--el", client.engine, "--el-rpc", client.eth, "--jwt", client.jwtFile],
+    ],
+    { stdio: ["ignore", log, log] },
+  );
+  closeSync(log);
+  const killed = (): void => void child.kill("SIGKILL");
+  process.once("exit", killed);
+  return {
+    async stop() {
+      await stop(child);
+      process.off("exit", killed);
+    },
   };
 }
 
