@@ -1,6 +1,6 @@
 import { orGivenUp } from "./aborts.ts";
 import type { EngineApi, PayloadStatus } from "./engine/api.ts";
-import { type Answer, failed } from "./engine/failure.ts";
+import { type Answer, answered, failed } from "./engine/failure.ts";
 import { LIMITS } from "./limits.ts";
 import { BoundedSet } from "./lru.ts";
 import { fingerprint } from "./payload/to-engine.ts";
@@ -49,7 +49,10 @@ export class PayloadChecks {
     this.#valid.clear();
   }
 
-  /** `aborted` when the signal came first; a call that has begun goes on, and its VALID is remembered. */
+  /**
+   * VALID without a call for what this EL called VALID. `aborted` when the signal came first; a call that has begun goes on,
+   * and its VALID is remembered.
+   */
   async check(
     payload: ExecutionPayload,
     parentBeaconBlockRoot: Uint8Array,
@@ -57,6 +60,7 @@ export class PayloadChecks {
   ): Promise<Answer<PayloadStatus>> {
     if (signal?.aborted === true) return failed({ kind: "aborted" });
     const key = fingerprint(payload, parentBeaconBlockRoot);
+    if (this.#valid.has(key)) return answered({ status: "VALID", error: "" });
     const check = this.#running.get(key) ?? this.#send(key, payload, parentBeaconBlockRoot);
     check.wanted++;
     if (signal === null) return check.answer;

@@ -329,3 +329,22 @@ test("waiting for a height ends when it is executed, aborted, or the adapter clo
   await bench.client.close();
   await assert.rejects(closed, { code: "CLOSED" });
 });
+
+test("a replay reads the next decided block while the EL executes one", async (t) => {
+  const bench = await openBench(t);
+  bench.decide(8);
+  const read = bench.store.block.bind(bench.store);
+  let highest = 0;
+  bench.store.block = (height) => {
+    highest = Math.max(highest, height);
+    return read(height);
+  };
+  const ahead: number[] = [];
+  bench.el.gate = (method) => {
+    if (method === "engine_newPayloadV4") ahead.push(highest);
+    return undefined;
+  };
+  await bench.ready();
+  await atTip(bench);
+  assert.deepEqual(ahead, [2, 3, 4, 5, 6, 7, 8, 8]);
+});

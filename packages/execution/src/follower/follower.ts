@@ -11,7 +11,8 @@ import { Wake } from "../wake.ts";
 import { type Cursor, finalityBreach } from "./finality.ts";
 import { type Handshake, statusOf } from "./handshake.ts";
 import { type Climb, climb, describe, NO_CLIMB, OPERATOR_ACTION, type Trouble } from "./ladder.ts";
-import { type DecidedPayload, decidedPayload, locate } from "./locate.ts";
+import { type DecidedPayload, locate } from "./locate.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { HeightWaiters } from "./waiters.ts";
 
 export interface FollowerPorts {
@@ -38,6 +39,7 @@ export class Follower {
   readonly #ports: FollowerPorts;
   readonly #wake: Wake;
   readonly #waiters = new HeightWaiters();
+  readonly #blocks: ReadAhead;
   #cursor: Cursor;
   #head: ElHead | null = null;
   /** Highest block known on the EL's own chain at the last handshake; above the cursor when it is ahead of the store. */
@@ -54,6 +56,7 @@ export class Follower {
     const { genesis, clock } = ports.modules;
     this.#ports = ports;
     this.#wake = new Wake(clock);
+    this.#blocks = new ReadAhead(ports.modules.store);
     this.#cursor = { height: genesis.anchorNumber, hash: genesis.anchorHash };
   }
 
@@ -283,8 +286,8 @@ export class Follower {
   }
 
   async #feed(height: number): Promise<Step> {
-    const { api, modules } = this.#ports;
-    const decided = await decidedPayload(modules.store, height);
+    const { api } = this.#ports;
+    const decided = await this.#blocks.take(height);
     if (decided === null) return { kind: "pruned", needed: height };
     const { envelope } = decided.payload;
     if (height <= this.#elHead) {
@@ -305,7 +308,6 @@ export class Follower {
   async #judge(decided: DecidedPayload, height: number): Promise<Step | null> {
     const { checks } = this.#ports;
     const { payload, parentBeaconBlockRoot } = decided;
-    if (checks.isValid(payload, parentBeaconBlockRoot)) return null;
     const answer = await checks.check(payload, parentBeaconBlockRoot, null);
     if (!answer.ok) return stepOf(answer.failure);
     const { status, error } = answer.value;
@@ -327,7 +329,7 @@ export class Follower {
     // Far behind: adopt the head once per step. A failure in between leaves the blocks before it adopted.
     const last = modules.store.height - height > LIMITS.replayStep ? height + LIMITS.replayStep - 1 : height;
     for (let ahead = height + 1; ahead <= last && !this.#closed; ahead++) {
-      const next = await decidedPayload(modules.store, ahead);
+      const next = await this.#blocks.take(ahead);
       if (next === null || (await this.#judge(next, ahead)) !== null) break;
       top = next;
       number = ahead;
