@@ -111,17 +111,19 @@ export const LIMITS = {
   repairItems: 512,
   repairBytes: 524_288,
   /**
-   * Round state pushes to one peer: 20 per second, and repair is not the fast path. Beyond so many peers each is told less
-   * often, down to the longest interval: what a crowd is told per second must not fill the processor.
+   * Round state pushes to one peer: 20 per second at most, and repair is not the fast path. Beyond so many peers each is
+   * told less often: what a crowd is told per second must not fill the processor. A state that has rested for so long is
+   * told, one that goes on changing is told at the longest interval.
    */
+  roundStateRestMs: 50,
   roundStateIntervalMs: 50,
   roundStatePeers: 25,
   roundStateIntervalMaxMs: 250,
   /** What a peer lacks for less than this, and the round trip to it, is on its way by gossip. */
   repairGraceMs: 20,
   /**
-   * A peer that got an item tells so within its push interval, of which this has the shortest, and a round trip; lacking it
-   * after this long on top, it never got it.
+   * A peer that got an item tells so when it comes to rest, which takes the shortest push interval, and a round trip;
+   * lacking it after this long on top, it never got it.
    */
   repairSettleMs: 80,
   /** Round trips above this are those of a peer that answers late on purpose, or of one frozen for a while. */

@@ -137,7 +137,10 @@ export interface Gossip {
   publishCertificate(certificate: Certificate): void;
   publishEvidence(evidence: Evidence): void;
   publishTxs(raws: readonly Uint8Array[]): void;
-  /** The round state changed: coalesced, pushed to peers at most every 50 ms each, or before this call returns. */
+  /**
+   * The round state changed: told to peers when it has come to rest, and now and then while it has not; or before this call
+   * returns.
+   */
   roundStateChanged(atOnce?: boolean): void;
   /** A height was decided: status to peers, commit announcement to those behind. */
   heightDecided(height: Height): void;

@@ -11,13 +11,15 @@ import type { RoundState } from "../types.ts";
 import { countBits } from "./bits.ts";
 import { itemsFrame, roundStateFrame, statusFrame } from "./messages.ts";
 import { planRepair, type Repair, repairKey } from "./plan.ts";
+import { Rest } from "./rest.ts";
 import { Snapshots } from "./snapshots.ts";
 
 /** Between two lots of evidence to one peer, ms: the unit in which it counts what it takes. */
 const EVIDENCE_INTERVAL_MS = 1_000;
 
 /**
- * Tells every peer our round state, at most every 50 ms each (in a crowd less often), and sends every peer what its own state lacks. Driven
+ * Tells every peer our round state once it has come to rest, and sends every peer what its own state lacks. A state that
+ * goes on changing needs no help and is told now and then only: most of what would be told is outdated on arrival. Driven
  * by events; one timer waits for whatever is due next.
  */
 export class RoundStateExchange {
@@ -27,6 +29,7 @@ export class RoundStateExchange {
   /** Counts changes of our round state. */
   #version = 0;
   #urgent = false;
+  readonly #rest = new Rest();
   /** When the loss of a validator's link was last told without waiting, monotonic ms. */
   #lossToldAtMs = Number.NEGATIVE_INFINITY;
   #lastHeight: Height = -1;
@@ -48,17 +51,20 @@ export class RoundStateExchange {
   }
 
   /**
-   * Our round state changed. In rounds above 0, where something went wrong, the push does not wait for its interval; `atOnce`
-   * it is written before this returns, for what stops next has no later turn to say it in.
+   * Our round state changed. In rounds above 0, where something went wrong, the push does not wait for rest; `atOnce` it is
+   * written before this returns, for what stops next has no later turn to say it in.
    */
   changed(atOnce: boolean): void {
     const { view } = this.#runtime.modules;
+    const now = this.#runtime.now();
     this.#version++;
+    this.#rest.changed(now, false);
     if (atOnce) {
       this.#urgent = true;
       this.#pump();
       return;
     }
+    this.#keepSnapshot(now);
     if (view.round > 0 && (view.round !== this.#lastRound || view.height !== this.#lastHeight))
       this.#urgent = true;
     this.#lastHeight = view.height;
@@ -68,12 +74,19 @@ export class RoundStateExchange {
 
   /** Our state changes far more often than it is pushed: most changes only have to know that a timer runs. */
   #waitForPush(): void {
+    if (this.#urgent) {
+      this.wake();
+      return;
+    }
+    const now = this.#runtime.now();
+    // A timer that fires before the state has come to rest is set anew: cheaper than to set it at every change.
+    if (this.#timerAtMs <= now + LIMITS.roundStateIntervalMs) return;
     let due = Number.POSITIVE_INFINITY;
     const interval = pushIntervalMs(this.#runtime.peers.size);
     for (const peer of this.#runtime.peers.values()) {
-      if (peer.ready) due = Math.min(due, peer.pushedAtMs + interval);
+      if (peer.ready) due = Math.min(due, this.#rest.due(peer.pushedAtMs, interval));
     }
-    if (this.#urgent || due <= this.#runtime.now()) this.wake();
+    if (due <= now) this.wake();
     else if (due < Number.POSITIVE_INFINITY) this.#waitUntil(due);
   }
 
@@ -85,6 +98,7 @@ export class RoundStateExchange {
   linksChanged(lost: Peer | null): void {
     this.#version++;
     const now = this.#runtime.now();
+    this.#rest.changed(now, true);
     if (lost?.validator != null && now - this.#lossToldAtMs >= LIMITS.roundStateIntervalMs) {
       this.#lossToldAtMs = now;
       this.#urgent = true;
@@ -144,7 +158,7 @@ export class RoundStateExchange {
     for (const peer of this.#runtime.peers.values()) {
       if (!peer.ready) continue;
       if (peer.pushedVersion !== this.#version) {
-        const due = this.#urgent ? now : peer.pushedAtMs + interval;
+        const due = this.#urgent ? now : this.#rest.due(peer.pushedAtMs, interval);
         // A peer that does not drain gets the newest state when it does, not every state in between.
         const blocked = peer.stream?.writableNeedsDrain === true;
         if (due <= now && !blocked) {
@@ -181,11 +195,23 @@ export class RoundStateExchange {
     this.#runtime.write(peer, statusFrame(this.#runtime.modules.status()));
   }
 
-  #ownState(now: number): RoundState {
+  #takeSnapshot(now: number): RoundState {
     const { modules, links } = this.#runtime;
     const given = modules.view.roundState();
     const state: RoundState = { ...given, direct: links.direct(given.height) };
     this.#snapshots.take(state, now);
+    return state;
+  }
+
+  /** What was held at which time is known also of times at which nothing was told. */
+  #keepSnapshot(now: number): void {
+    if (now - (this.#snapshots.latestAt() ?? Number.NEGATIVE_INFINITY) >= LIMITS.roundStateIntervalMs) {
+      this.#takeSnapshot(now);
+    }
+  }
+
+  #ownState(now: number): RoundState {
+    const state = this.#takeSnapshot(now);
     // Whatever is new here may be what a peer waits for.
     for (const peer of this.#runtime.peers.values()) {
       if (peer.ready && peer.roundState !== null) {
@@ -212,18 +238,26 @@ export class RoundStateExchange {
       peer.repairAtMs = now + LIMITS.roundStateIntervalMs;
       return;
     }
-    const before = Math.max(peer.toldAtMs - LIMITS.repairGraceMs - peer.roundTripMs, now - settleMs(peer));
+    const settle = this.#settleMs(peer, now);
+    const before = Math.max(peer.toldAtMs - LIMITS.repairGraceMs - peer.roundTripMs, now - settle);
     const own = this.#snapshots.newest(before);
     if (own === null || own.height !== height) {
       const newest = this.#snapshots.latestAt();
-      if (newest !== null) peer.repairAtMs = Math.max(now + 1, newest + settleMs(peer));
+      if (newest !== null) peer.repairAtMs = Math.max(now + 1, newest + settle);
       return;
     }
     const plan = planRepair(own, theirs, peer.sent, now);
-    if (this.#snapshots.latestAt()! > before) peer.repairAtMs = now + settleMs(peer);
+    if (this.#snapshots.latestAt()! > before) peer.repairAtMs = now + settle;
     if (plan.length === 0) return;
     const sent = this.#send(peer, plan, now);
     peer.repairAtMs ??= now + (sent < plan.length ? LIMITS.roundStateIntervalMs : LIMITS.repairAgainMs);
+  }
+
+  /** As long as our state goes on changing, so may the peer's: it may not have told of what it got. */
+  #settleMs(peer: Peer, now: number): number {
+    const settle = settleMs(peer);
+    if (this.#rest.lasts(now) >= settle) return settle;
+    return settle + LIMITS.roundStateIntervalMaxMs - LIMITS.roundStateIntervalMs;
   }
 
   /** Sends a plan up to the bound of bytes; answers how many items were dealt with. */
@@ -344,7 +378,7 @@ export function pushIntervalMs(peers: number): number {
   return Math.min(LIMITS.roundStateIntervalMaxMs, crowded);
 }
 
-/** How long an item must be held here before a peer that is silent about it surely never got it. */
+/** How long an item must be held here before a peer that tells its state as it comes to rest surely never got it. */
 function settleMs(peer: Peer): number {
   const slower = pushIntervalMs(peer.links) - LIMITS.roundStateIntervalMs;
   return LIMITS.repairSettleMs + slower + peer.roundTripMs;

@@ -20,7 +20,7 @@ export interface LinkFacts {
 }
 
 /**
- * A peer tells its state at each step: one that has told nothing for so long, ms, and stands at a height that is decided, is
+ * A peer tells its state four times a second as long as it changes: one that has told nothing for so long, ms, and stands at a height that is decided, is
  * frozen or cut off, long before its connection is known to be dead.
  */
 const SILENT_MS = 1_000;
@@ -42,13 +42,17 @@ export function isAbsent(facts: LinkFacts, address: Uint8Array): boolean {
   return !isReached(facts, address);
 }
 
-/** A peer says that it has a link to this validator. What it said of the height before still counts for the next. */
+/**
+ * A peer says that it has a link to this validator. What it said a moment ago or of the height before still counts: a
+ * peer that goes from height to height tells its state now and then only, and its links when they change.
+ */
 function isReached(facts: LinkFacts, address: Uint8Array): boolean {
   const { validators } = facts.validators;
   const index = validators.findIndex((v) => bytesEqual(v.address, address));
-  return facts.peers.some(({ roundState: said }) => {
+  return facts.peers.some(({ roundState: said, toldAtMs }) => {
     if (said === null || said.direct.size !== validators.length) return false;
-    const fresh = said.height === facts.height || said.height === facts.height - 1;
+    const near = said.height === facts.height || said.height === facts.height - 1;
+    const fresh = near || facts.nowMs - toldAtMs <= SILENT_MS;
     return fresh && hasBit(said.direct, index);
   });
 }
