@@ -73,7 +73,13 @@ export class Judge implements ClusterWatch {
     this.#honest = honest;
     this.heights.push(...cluster.members.map(() => 0));
     this.#laws = Object.entries(LAWS).map(([law, make]) =>
-      make({ cluster, honest, framed, violated: (text, nodes) => this.violated(law, text, nodes) }),
+      make({
+        cluster,
+        honest,
+        framed,
+        violated: (text, nodes) => this.violated(law, text, nodes),
+        measured: (figure, value) => this.witness.measured(figure, value),
+      }),
     );
   }
 

@@ -30,6 +30,12 @@ export interface Summary {
     readonly lock_change: number;
     readonly restart_mid_round: number;
   };
+  /** Of all seeds: blocks' double votes, the most heights that one took (R37: 10), the most bytes a node held (R37: 1 MiB). */
+  readonly evidence: {
+    readonly convictions: number;
+    readonly most_heights: number;
+    readonly most_bytes: number;
+  };
   /** Hits of each rule of Algorithm 1 over all seeds. */
   readonly lines: Witness["lines"];
 }
@@ -58,6 +64,11 @@ export function summarise(results: readonly SimResult[]): Summary {
       hidden_lock: share(({ hiddenLocks }) => hiddenLocks > 0),
       lock_change: share(({ lockChanges }) => lockChanges > 0),
       restart_mid_round: share(({ restartsMidRound }) => restartsMidRound > 0),
+    },
+    evidence: {
+      convictions: sum(({ witness }) => witness.convictions),
+      most_heights: Math.max(0, ...results.map(({ witness }) => witness.evidenceHeights)),
+      most_bytes: Math.max(0, ...results.map(({ witness }) => witness.evidenceBytes)),
     },
     lines: lines as Witness["lines"],
   };
@@ -96,7 +107,7 @@ export function runText(result: SimResult): string {
 }
 
 export function summaryText(summary: Summary, wallMs: number): string {
-  const { seen } = summary;
+  const { seen, evidence } = summary;
   const back = ({ seeds, p50, p99, max, slowest }: Recovery): string =>
     `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms (${seeds} seeds, slowest ${slowest ?? "none"})`;
   const lines = [
@@ -105,6 +116,7 @@ export function summaryText(summary: Summary, wallMs: number): string {
     `three heights after healing: ${back(summary.recovery_ms)}`,
     `  at timeouts of 300/150/150 ms: ${back(summary.recovery_300_ms)}`,
     `seeds with round 2 or later ${seen.round_2} %, hidden lock ${seen.hidden_lock} %, lock change ${seen.lock_change} %, restart in a begun height ${seen.restart_mid_round} %`,
+    `${evidence.convictions} convictions, each within ${evidence.most_heights} heights of catch and healing; at most ${evidence.most_bytes} bytes of evidence held`,
     ...Object.entries(summary.lines).map(([line, hits]) => `  ${String(hits).padStart(8)}  ${line}`),
   ];
   return `${lines.join("\n")}\n`;

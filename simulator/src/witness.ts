@@ -1,6 +1,7 @@
 /** Counters that show what a run went through: a run in which nothing went wrong proves nothing. */
 import { type Block, blockIdEquals, VoteType } from "@quorate/chain";
 import { type ConsensusState, type Input, proposalOf, type StepResult } from "@quorate/consensus";
+import type { Figure } from "./invariants/law.ts";
 
 /** Lines of Algorithm 1 (arXiv:1807.04938) as the round machine's arms have them. */
 export const RULE_LINES = [
@@ -40,6 +41,10 @@ export interface Witness {
   readonly setChanges: number;
   /** Double votes in decided blocks, each block once. */
   readonly convictions: number;
+  /** Most heights from a catch, or the end of the faults if that was later, to the block that convicts. */
+  readonly evidenceHeights: number;
+  /** Most encoded bytes of evidence that an honest node held. */
+  readonly evidenceBytes: number;
   readonly duplicateVotes: number;
   readonly duplicateProposals: number;
   readonly refusedSignatures: number;
@@ -57,6 +62,7 @@ export class WitnessCounter {
   #crashes = 0;
   #restarts = 0;
   readonly #convictions = new Map<number, number>();
+  readonly #figures: Record<Figure, number> = { evidenceHeights: 0, evidenceBytes: 0 };
   #duplicateVotes = 0;
   #duplicateProposals = 0;
   #refused = 0;
@@ -94,6 +100,10 @@ export class WitnessCounter {
     if (length > 0) this.#convictions.set(height, length);
   }
 
+  measured(figure: Figure, value: number): void {
+    this.#figures[figure] = Math.max(this.#figures[figure], value);
+  }
+
   result(): Witness {
     const lines = Object.fromEntries(RULE_LINES.map((line) => [line, this.#lines.get(line) ?? 0]));
     return {
@@ -108,6 +118,7 @@ export class WitnessCounter {
         ([height, powers]) => (this.#powers.get(height - 1) ?? powers) !== powers,
       ).length,
       convictions: [...this.#convictions.values()].reduce((sum, count) => sum + count, 0),
+      ...this.#figures,
       duplicateVotes: this.#duplicateVotes,
       duplicateProposals: this.#duplicateProposals,
       refusedSignatures: this.#refused,

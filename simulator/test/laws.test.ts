@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import {
   type BlockId,
+  encodeEvidence,
   makeValidatorSet,
   proposerOf,
   type ValidatorPower,
@@ -13,14 +14,18 @@ import {
 import { type ConsensusState, type Effect, type Input, initialState } from "@quorate/consensus";
 import { CHAIN_ID } from "../src/cluster/genesis.ts";
 import { LAWS } from "../src/invariants/index.ts";
-import type { Law } from "../src/invariants/law.ts";
+import type { Figure, Law } from "../src/invariants/law.ts";
 import { cluster, type Heard, heard, KEYS } from "./support.ts";
 
 const LIAR = 3;
 
 /** A law over four nodes of which the last may lie, and what it found. */
-function law(name: string, over = cluster()): { readonly law: Law; readonly found: string[] } {
+function law(
+  name: string,
+  over = cluster(),
+): { readonly law: Law; readonly found: string[]; readonly figures: Map<Figure, number> } {
   const found: string[] = [];
+  const figures = new Map<Figure, number>();
   const make = LAWS[name];
   assert.ok(make !== undefined, name);
   return {
@@ -29,8 +34,10 @@ function law(name: string, over = cluster()): { readonly law: Law; readonly foun
       honest: (node) => node !== LIAR,
       framed: () => false,
       violated: (text) => void found.push(text),
+      measured: (figure, value) => void figures.set(figure, Math.max(value, figures.get(figure) ?? 0)),
     }),
     found,
+    figures,
   };
 }
 
@@ -263,6 +270,35 @@ describe("conviction", () => {
     }
   });
 
+  it("that comes more than ten heights after catch and healing is a violation; its heights are counted", () => {
+    for (const [healed, at, needed] of [
+      [5, 6, 1],
+      [5, 15, 10],
+      [5, 16, 11],
+      [40, 50, 10],
+      [40, 51, 11],
+      [null, 60, 0],
+    ] as const) {
+      const { law: conviction, found, figures } = law("convicted");
+      conviction.step?.(0, input, initialState(), { state: initialState(), effects });
+      if (healed !== null) conviction.healed?.(healed);
+      conviction.stored?.(0, convicting(at));
+      assert.equal(figures.get("evidenceHeights"), needed, `healed at ${healed}`);
+      if (needed > 10)
+        assert.match(found.join(), new RegExp(`block ${at} convicts node 3, ${needed} heights`));
+      else assert.deepEqual(found, []);
+    }
+  });
+
+  it("counts from the chain's height where a node that lags catches what is over", () => {
+    const { law: conviction, found, figures } = law("convicted");
+    conviction.healed?.(1);
+    conviction.stored?.(1, { ...convicting(30), block: chain.stored[0]!.batch.block });
+    conviction.step?.(0, input, initialState(), { state: initialState(), effects });
+    conviction.stored?.(1, convicting(33));
+    assert.deepEqual([figures.get("evidenceHeights"), found], [3, []]);
+  });
+
   it("comes once, and twice is a violation", () => {
     const { law: conviction, found } = law("convicted");
     conviction.step?.(0, input, initialState(), { state: initialState(), effects });
@@ -424,9 +460,43 @@ describe("changes of the set", () => {
   });
 });
 
+describe("bounded evidence", () => {
+  it("is broken by an honest node that holds more than 1 MiB, and tells the most that any held", () => {
+    const [first] = chain.stored;
+    assert.ok(first !== undefined);
+    const proof = {
+      kind: "duplicate_vote",
+      voteA: prevote(LIAR, 0, A),
+      voteB: prevote(LIAR, 0, B),
+      totalVotingPower: 40n,
+      validatorPower: 10n,
+      timestamp: 0n,
+    } as const;
+    const { length: size } = encodeEvidence(proof);
+    const fits = Math.floor(1_048_576 / size);
+    for (const [node, count, broken] of [
+      [0, fits, false],
+      [0, fits + 1, true],
+      [LIAR, fits + 1, false],
+    ] as const) {
+      const over = cluster();
+      const held = new Array(count).fill(proof);
+      Object.defineProperty(over.member(node), "process", {
+        value: { rpc: { evidence: { pending: () => held } } },
+      });
+      const { law: bounded, found, figures } = law("bounded-evidence", over);
+      bounded.stored?.(node, first.batch);
+      bounded.ended?.(9);
+      assert.equal(figures.get("evidenceBytes") ?? 0, node === LIAR ? 0 : count * size);
+      assert.equal(found.length > 0, broken, `${count} items of node ${node}: ${found.join()}`);
+    }
+  });
+});
+
 it("there is a test here for every law", () => {
   assert.deepEqual(Object.keys(LAWS).sort(), [
     "agreement",
+    "bounded-evidence",
     "clean-exits",
     "convicted",
     "executed-once",

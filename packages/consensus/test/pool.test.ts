@@ -4,9 +4,13 @@ import { describe, it } from "node:test";
 import {
   type BlockId,
   type ChainState,
+  CommitFlag,
   DEFAULT_PARAMS,
   type DuplicateVoteEvidence,
+  type Evidence,
+  encodeEvidence,
   evidenceListSize,
+  type LightClientAttackEvidence,
   makeDuplicateVoteEvidence,
   type PastHeight,
   punish,
@@ -77,6 +81,49 @@ function double(index: number, height: number, round = 0, tag = 7): DuplicateVot
     set,
     timeOf(height),
   );
+}
+
+/** As large as its validators are many; nothing of it is verified here. */
+function attackBy(validators: number): LightClientAttackEvidence {
+  const [first] = set.validators;
+  const members = Array.from({ length: validators }, () => first!);
+  const hash = new Uint8Array(32).fill(1);
+  const header = {
+    version: { block: 11n, app: 1n },
+    chainId: start.chainId,
+    height: 3,
+    time: timeOf(3),
+    lastBlockId: id(1),
+    lastCommitHash: hash,
+    dataHash: hash,
+    validatorsHash: hash,
+    nextValidatorsHash: hash,
+    consensusHash: hash,
+    appHash: hash,
+    lastResultsHash: hash,
+    evidenceHash: hash,
+    proposerAddress: first!.address,
+  };
+  const signature = {
+    flag: CommitFlag.commit,
+    validatorAddress: first!.address,
+    timestamp: timeOf(3),
+    signature: new Uint8Array(64),
+  };
+  return {
+    kind: "light_client_attack",
+    conflictingBlock: {
+      signedHeader: {
+        header,
+        commit: { height: 3, round: 0, blockId: id(1), signatures: members.map(() => signature) },
+      },
+      validators: { validators: members, proposer: first!, totalPower: 10n * BigInt(validators) },
+    },
+    commonHeight: 3,
+    byzantineValidators: members,
+    totalVotingPower: set.totalPower,
+    timestamp: timeOf(3),
+  };
 }
 
 function take(pool: EvidencePool, state: ChainState, ...list: DuplicateVoteEvidence[]): EvidencePool {
@@ -182,6 +229,78 @@ describe("the evidence pool", () => {
       [7],
     );
     assert.deepEqual(evidenceOfDecided(after, pastOf(8)).pool.waiting, []);
+  });
+
+  it("law: never holds more than 1 MiB or 1,024 items, whatever comes, goes, is convicted or stored over a restart", () => {
+    // From 300 bytes to 300 kB: sixteen of the largest, which the limit of their number allows, would be far above 1 MiB.
+    const attacks = [1, 300, 1_000].map((validators) => attackBy(validators));
+    const step = fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          kind: fc.constant("attack" as const),
+          which: fc.nat({ max: attacks.length - 1 }),
+          time: fc.bigInt({ min: 0n, max: 40n }),
+        }),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          kind: fc.constant("double" as const),
+          index: fc.nat({ max: SIZE - 1 }),
+          round: fc.nat({ max: 9 }),
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constant("convict" as const), index: fc.nat({ max: 2 }) }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
+    );
+    const judged = (pool: EvidencePool): void => {
+      assert.ok(pool.bytes <= 1_048_576, `${pool.bytes} bytes`);
+      assert.ok(pool.held.length <= 1024);
+      assert.equal(
+        pool.bytes,
+        pool.held.reduce((sum, { size }) => sum + size, 0),
+      );
+    };
+    let full = 0;
+    const flood = Array.from({ length: 6 }, (_, i) => ({
+      kind: "attack" as const,
+      which: attacks.length - 1,
+      time: BigInt(i),
+    }));
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10, maxLength: 30 }), (steps) => {
+        let state = stateAt(6);
+        let pool = EMPTY_POOL;
+        const takeOne = (evidence: Evidence): void => {
+          const taken = takeEvidence(pool, state, evidence, pastOf(3));
+          if ("held" in taken) assert.equal(taken.held.size, encodeEvidence(evidence).length);
+          else if (taken.refused === "full") full++;
+          ({ pool } = taken);
+          judged(pool);
+        };
+        for (const each of steps) {
+          if (each.kind === "attack") takeOne({ ...attacks[each.which]!, timestamp: each.time });
+          else if (each.kind === "double") takeOne(double(each.index, 3, each.round));
+          else if (each.kind === "convict") {
+            const { registry } = state;
+            state = { ...state, registry: punish(registry, set.validators[each.index]!.pubKey) };
+            ({ pool } = settlePool(pool, state, { evidence: [double(each.index, 3)] }));
+            judged(pool);
+          } else {
+            const stored = pool.held.map(({ evidence }) => evidence);
+            pool = EMPTY_POOL;
+            for (const evidence of stored.toReversed()) takeOne(evidence);
+            assert.equal(pool.held.length, stored.length, "what was held fits again");
+          }
+        }
+      }),
+      { numRuns: 8, examples: [[flood]] },
+    );
+    assert.ok(full > 0, "the limit was met");
   });
 
   it("law: commits each validator's evidence once, whatever order it comes, repeats and restarts in", () => {

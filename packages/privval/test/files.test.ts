@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { test } from "node:test";
-import { VoteType } from "@quorate/chain";
+import { peerBindingBytes, possessionBytes, VoteType } from "@quorate/chain";
+import { nativeBackend } from "@quorate/crypto";
 import {
+  bindPeer,
   createKeyAndState,
   exportState,
   importState,
   initState,
   PrivvalError,
+  provePossession,
   readPublicKey,
 } from "../src/index.ts";
 import { writeKeyFile } from "../src/key-file.ts";
@@ -73,6 +76,38 @@ test("a key file that is missing, not JSON, or whose halves do not belong togeth
     }
     await rm(home.keyFile);
     await assert.rejects(open(home), isCode("KEY_MISSING"));
+  });
+});
+
+test("a key file gives its proof of possession for one chain and owner, and its word for one peer, and touches no sign state", async () => {
+  await withHome(async (home) => {
+    const before = await readFile(home.stateFile);
+    const bound = { chainId: CHAIN, elGenesisHash: Buffer.alloc(32, 3), owner: Buffer.alloc(20, 4) };
+    const { publicKey, proof } = await provePossession(home.keyFile, bound);
+    const { publicKey: same, signature } = await bindPeer(home.keyFile, "peer-1");
+    assert.deepEqual([publicKey, same], Array(2).fill((await readPublicKey(home.keyFile)).publicKey));
+    const proves = (changes: Partial<typeof bound>): boolean =>
+      nativeBackend.verify({
+        publicKey,
+        message: possessionBytes({ ...bound, ...changes, pubKey: publicKey }),
+        signature: proof,
+      });
+    assert.equal(proves({}), true);
+    const others = [
+      { chainId: `${CHAIN}2` },
+      { elGenesisHash: Buffer.alloc(32, 5) },
+      { owner: Buffer.alloc(20, 5) },
+    ];
+    for (const other of others) assert.equal(proves(other), false, Object.keys(other).join());
+    const speaksFor = (peer: string): boolean =>
+      nativeBackend.verify({ publicKey, message: peerBindingBytes(peer), signature });
+    assert.deepEqual([speaksFor("peer-1"), speaksFor("peer-2")], [true, false]);
+    assert.deepEqual(await readFile(home.stateFile), before);
+    for (const run of [provePossession(`${home.keyFile}x`, bound), bindPeer(`${home.keyFile}x`, "peer-1")])
+      await assert.rejects(run, isCode("KEY_MISSING"));
+    await chmod(home.keyFile, 0o644);
+    await assert.rejects(provePossession(home.keyFile, bound), isCode("KEY_MODE"));
+    await assert.rejects(bindPeer(home.keyFile, "peer-1"), isCode("KEY_MODE"));
   });
 });
 

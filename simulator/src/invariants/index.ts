@@ -1,4 +1,5 @@
 import { agreement } from "./agreement.ts";
+import { boundedEvidence } from "./bounded-evidence.ts";
 import { cleanExits } from "./clean-exits.ts";
 import { convicted } from "./convicted.ts";
 import { executedOnce } from "./executed-once.ts";
@@ -19,6 +20,7 @@ export const LAWS: Readonly<Record<string, MakeLaw>> = {
   "sync-before-send": syncBeforeSend,
   "never-accused": neverAccused,
   convicted,
+  "bounded-evidence": boundedEvidence,
   "set-changes": setChanges,
   "executed-once": executedOnce,
   "clean-exits": cleanExits,

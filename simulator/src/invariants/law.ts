@@ -24,6 +24,9 @@ export interface Law {
   clientLost?(node: number): void;
 }
 
+/** What laws measure by the way: heights that a conviction took, encoded bytes of evidence held by one node. */
+export type Figure = "evidenceHeights" | "evidenceBytes";
+
 export interface LawModules {
   readonly cluster: Cluster;
   /** Nodes that keep to the protocol. */
@@ -31,6 +34,8 @@ export interface LawModules {
   /** Nodes that keep to the protocol and whose keys sign twice elsewhere: blocks may convict them. */
   readonly framed: (node: number) => boolean;
   readonly violated: (text: string, nodes: readonly number[]) => void;
+  /** The largest of a run counts. */
+  readonly measured: (figure: Figure, value: number) => void;
 }
 
 export type MakeLaw = (modules: LawModules) => Law;
