@@ -109,6 +109,22 @@ test("a segment that is missing in the middle is damage", async () => {
   assert.equal(outcome.condition.kind, "damaged");
 });
 
+test("a segment that is empty before others is damage, cut to nothing or full of zeros, and named", async () => {
+  const from = await specimen({ count: 24, payload: 500, depends: 0 });
+  const [first, second] = from.disk.files() as [string, string];
+  for (const file of [first, second]) {
+    for (const blank of [new Uint8Array(0), new Uint8Array(from.disk.content(file).length)]) {
+      const disk = from.disk.clone();
+      disk.put(file, blank);
+      const { condition, replayed } = await reopen(from, disk);
+      assert.ok(condition.kind === "damaged", `${file} of ${blank.length} bytes: ${condition.kind}`);
+      assert.match(condition.reason, /a segment in the middle is empty/);
+      assert.equal(condition.file, file);
+      assert.equal(replayed.length, 0);
+    }
+  }
+});
+
 test("a damaged log is set aside whole, and its successor is found again at the next start", async () => {
   const from = await specimen({ count: 24, payload: 500, depends: 20 });
   const disk = from.disk.clone();
