@@ -37,7 +37,7 @@ import type { LastCommit } from "./runner/last-commit.ts";
 import { Runner } from "./runner/runner.ts";
 import { TxRelay } from "./tx-relay.ts";
 import type { NodeConfig, NodeExit, NodeModules, NodePhase, QuorateNode, StartedInfo } from "./types.ts";
-import { requireSupported, unknownUpgrade } from "./upgrades.ts";
+import { isUpgradeNeeded, requireSupported, unknownUpgrade } from "./upgrades.ts";
 import type { VoteTrace } from "./vote-trace.ts";
 
 /** The whole stop takes this long at most, ms: the host ends a process after 10 s. */
@@ -142,8 +142,7 @@ export class Node implements QuorateNode {
         verifySignatures: (checks) => parts.verifier.verify(checks),
         state: () => this.runner.chain(),
         past: (height) => pastHeight(parts.store, this.runner.chain(), height),
-        apply: (block, bytes, blockId, commit) => this.owner.applySynced(block, bytes, blockId, commit),
-        expect: (block, bytes, blockId) => this.owner.expectSynced(block, bytes, blockId),
+        apply: (run) => this.owner.applySynced(run),
         report: (peerId, offence) => this.gossip().report(peerId, offence),
         log: parts.modules.log("sync"),
         metrics: null,
@@ -157,6 +156,7 @@ export class Node implements QuorateNode {
       sync: this.sync,
       privval: parts.privval,
       executing: () => this.hasExecution(),
+      endsAfter: (state) => this.isHaltHeight(state.lastHeight) || isUpgradeNeeded(state),
       fatal,
       onPhase: (phase) => this.tellPhase(phase),
     });
@@ -447,10 +447,13 @@ export class Node implements QuorateNode {
   }
 
   private halts(height: number): boolean {
-    const { haltHeight } = this.parts.config;
-    if (haltHeight === undefined || height < haltHeight) return false;
+    if (!this.isHaltHeight(height)) return false;
     this.log.info("halt height reached", { height });
     return true;
+  }
+
+  private isHaltHeight(height: number): boolean {
+    return height >= (this.parts.config.haltHeight ?? Number.POSITIVE_INFINITY);
   }
 
   private warnOfUpgrade(): void {

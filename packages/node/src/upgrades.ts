@@ -16,6 +16,12 @@ export function unknownUpgrade(state: ChainState): Upgrade | null {
     : { height: state.lastHeight + 1, appVersion, params: {} };
 }
 
+/** Whether the height after `state` needs rules that this version does not know. */
+export function isUpgradeNeeded(state: ChainState): boolean {
+  const upgrade = unknownUpgrade(state);
+  return upgrade !== null && upgrade.height <= state.lastHeight + 1;
+}
+
 /**
  * An upgrade that this version does not know and that is in force at the next height ends the run cleanly. One that is
  * still to come does not: until then the node follows.
@@ -23,7 +29,7 @@ export function unknownUpgrade(state: ChainState): Upgrade | null {
  */
 export function requireSupported(state: ChainState): void {
   const upgrade = unknownUpgrade(state);
-  if (upgrade === null || upgrade.height > state.lastHeight + 1) return;
+  if (upgrade === null || !isUpgradeNeeded(state)) return;
   throw new NodeError({
     exitCode: 8,
     code: "UPGRADE_NEEDED",

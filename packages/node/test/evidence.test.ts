@@ -18,7 +18,7 @@ import {
   verifyDuplicateVote,
 } from "@quorate/chain";
 import { nativeBackend, toHexUpper } from "@quorate/crypto";
-import { nextBlock, Signers } from "./support/chain.ts";
+import { nextBlock, Signers, syncedBlock } from "./support/chain.ts";
 import { settled } from "./support/pace.ts";
 import { makeRig, type Rig, withRig } from "./support/rig.ts";
 
@@ -347,10 +347,9 @@ test("a full node, outside the votes, catches who precommitted otherwise in the 
     await rig.begin();
     rig.runner.pause();
     const sync = async (made: ReturnType<Rig["block"]>): Promise<void> => {
-      const body = rig.runner.bodies.add(made.block.header.height, made.blockId, made.bytes);
-      assert.ok(body !== null);
       const everybody = rig.chain.keys.seeds.map((_, i) => i);
-      await rig.runner.commitBlock(body, rig.signers.commit(0, made.blockId, everybody), "sync");
+      const commit = rig.signers.commit(0, made.blockId, everybody);
+      await rig.runner.commitSynced([syncedBlock(rig.runner.chain(), made, commit)]);
       await settled();
     };
     const block = rig.block();

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Commit, timeFromMs } from "@quorate/chain";
-import { type BlockSync, SyncError } from "@quorate/sync";
+import { type BlockSync, SyncError, type SyncedBlock } from "@quorate/sync";
 import type { NodeError } from "../src/errors.ts";
 import { Owner } from "../src/lifecycle/owner.ts";
 import type { NodePhase } from "../src/types.ts";
-import { decidedChain } from "./support/chain.ts";
+import { decidedChain, syncedBlock } from "./support/chain.ts";
 import { silent } from "./support/homes.ts";
 import { settled } from "./support/pace.ts";
 import { type Rig, withRig } from "./support/rig.ts";
@@ -35,6 +35,16 @@ class FakeSync implements BlockSync {
   }
 }
 
+/** The node ends after this height. */
+const END = 4;
+
+/** The first `count` heights, as block sync hands them on. */
+function syncedRun(rig: Rig, count: number): readonly SyncedBlock[] {
+  return decidedChain(rig.chain, count).map(({ made, commit }, i, all) =>
+    syncedBlock(all[i - 1]?.state ?? rig.chain.start, made, commit),
+  );
+}
+
 async function withOwner(
   run: (parts: {
     /** Resolves when the execution client was started; at once unless it is replaced. */
@@ -61,6 +71,7 @@ async function withOwner(
       sync,
       privval: rig.privval,
       executing: () => client.started,
+      endsAfter: ({ lastHeight }) => lastHeight === END,
       fatal: (error) => void fatals.push(error),
       onPhase: (phase) => void phases.push(phase),
     });
@@ -68,8 +79,8 @@ async function withOwner(
     const bring = async (height: number): Promise<void> => {
       const made = blocks[height - 1];
       assert.ok(made !== undefined);
-      const { block, bytes, blockId } = made.made;
-      await owner.applySynced(block, bytes, blockId, made.commit);
+      const before = blocks[height - 2]?.state ?? rig.chain.start;
+      await owner.applySynced([syncedBlock(before, made.made, made.commit)]);
     };
     await rig.begin();
     owner.enterConsensus();
@@ -169,6 +180,71 @@ test("an own signature in a synced commit raises the sign state before the block
   });
 });
 
+test("heights that block sync verified together become durable as one group: bodies, one write of the store, one of the sign state", async () => {
+  await withOwner(async ({ rig, owner, sync }) => {
+    sync.target = 3;
+    owner.peerChanged();
+    const generation = rig.privval?.state.generation ?? 0n;
+    const blocks = syncedRun(rig, 3);
+    const from = rig.journal.length;
+    await owner.applySynced(blocks);
+    const disk = rig.journal.slice(from).filter((event) => /^(body|store)/.test(event));
+    assert.deepEqual(
+      disk.map((event) => event.replace(/ [0-9a-f]{8}$/, "")),
+      ["body.sync", "body.sync", "body.sync", "store.commit 1 2 3"],
+    );
+    assert.equal(rig.privval?.state.generation, generation + 1n);
+    assert.equal(rig.privval?.state.lastSigned?.height, 3);
+    assert.deepEqual(
+      rig.commits.map(({ height, source }) => [height, source]),
+      [1, 2, 3].map((height) => [height, "sync"]),
+    );
+    const last = blocks[2];
+    assert.ok(last !== undefined);
+    assert.deepEqual(rig.runner.chain(), last.state);
+    assert.deepEqual(rig.runner.lastCommit().commit, last.commit);
+    assert.ok(rig.runner.bodies.get(last.blockId) !== null, "for peers one height behind");
+  });
+});
+
+test("a group that reaches beyond where the node is to end is taken up to there: no height is stored by rules that are not known", async () => {
+  await withOwner(async ({ rig, owner, sync }) => {
+    sync.target = 6;
+    owner.peerChanged();
+    await owner.applySynced(syncedRun(rig, 6));
+    assert.equal(rig.store.height, END);
+    assert.equal(rig.runner.chain().lastHeight, END);
+  });
+});
+
+test("a group whose heights the node decided itself meanwhile is taken from the tip on, and one that does not follow it not at all", async () => {
+  await withOwner(async ({ rig }) => {
+    const blocks = syncedRun(rig, 3);
+    rig.runner.pause();
+    await rig.runner.commitSynced(blocks.slice(1));
+    assert.equal(rig.store.height, 0);
+    await rig.runner.commitSynced(blocks.slice(0, 2));
+    await rig.runner.commitSynced(blocks);
+    assert.equal(rig.store.height, 3);
+    assert.deepEqual(
+      rig.commits.map(({ height }) => height),
+      [1, 2, 3],
+    );
+    assert.deepEqual(rig.fatals, []);
+  });
+});
+
+test("a group that cannot be stored is a durability failure, and none of it counts", async () => {
+  await withOwner(async ({ rig }) => {
+    const blocks = syncedRun(rig, 3);
+    rig.runner.pause();
+    rig.store.break();
+    await rig.runner.commitSynced(blocks);
+    assert.deepEqual([rig.runner.chain().lastHeight, rig.commits.length], [0, 0]);
+    assert.deepEqual(new Set(rig.fatals.map(({ exitCode }) => exitCode)), new Set([6]));
+  });
+});
+
 test("an own signature in a synced commit that is newer than this process, and not its own, stops the node: another one signs", async () => {
   await withOwner(async ({ rig, owner, fatals }) => {
     const [made] = decidedChain(rig.chain, 1);
@@ -225,7 +301,7 @@ test("a block that the node decided itself meanwhile is skipped without leaving 
     assert.ok(first !== undefined);
     const body = rig.runner.bodies.add(1, first.made.blockId, first.made.bytes);
     assert.ok(body !== null);
-    await rig.runner.commitBlock(body, first.commit, "consensus");
+    await rig.runner.commitBlock(body, first.commit);
     await bring(1);
     assert.deepEqual(phases, ["consensus"]);
     assert.equal(rig.commits.length, 1);

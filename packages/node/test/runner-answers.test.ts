@@ -15,7 +15,7 @@ import {
 import { summary } from "@quorate/consensus";
 import { toHexUpper } from "@quorate/crypto";
 import { forkProof } from "../src/runner/fatal.ts";
-import { Signers } from "./support/chain.ts";
+import { Signers, syncedBlock } from "./support/chain.ts";
 import { Gate, settled } from "./support/pace.ts";
 import { nameOf, type Rig, shortId, withRig } from "./support/rig.ts";
 
@@ -382,9 +382,7 @@ test("a second block with a valid commit at a decided height ends the process wi
     await rig.propose(one);
     await decide(rig, one);
     const commit = signers.commit(0, two.blockId, [0, 1, 2, 3]);
-    const body = rig.runner.bodies.add(1, two.blockId, two.bytes);
-    assert.ok(body !== null);
-    await rig.runner.commitBlock(body, commit, "sync");
+    await rig.runner.commitSynced([syncedBlock(rig.chain.start, two, commit)]);
     assert.deepEqual(
       rig.fatals.map(({ exitCode, code }) => [exitCode, code]),
       [[7, "FORK"]],
@@ -460,9 +458,8 @@ test("block sync takes over: the round is left, nothing is signed, the node come
     await rig.votes(prevote, one.blockId, rig.others);
     await rig.advance(60_000);
     assert.equal(rig.published.votes.length, sent);
-    const body = rig.runner.bodies.add(1, two.blockId, two.bytes);
-    assert.ok(body !== null);
-    await rig.runner.commitBlock(body, rig.signers.commit(0, two.blockId, [0, 1, 2, 3]), "sync");
+    const commit = rig.signers.commit(0, two.blockId, [0, 1, 2, 3]);
+    await rig.runner.commitSynced([syncedBlock(rig.chain.start, two, commit)]);
     assert.equal(rig.runner.chain().lastHeight, 1);
     rig.runner.start();
     await rig.advance(0);
@@ -481,9 +478,7 @@ test("sync and consensus may bring the same block at once: it is committed once"
     const commit = rig.signers.commit(0, block.blockId, [0, 1, 2, 3]);
     await decide(rig, block);
     rig.runner.pause();
-    const body = rig.runner.bodies.get(block.blockId);
-    assert.ok(body !== null);
-    const synced = rig.runner.commitBlock(body, commit, "sync");
+    const synced = rig.runner.commitSynced([syncedBlock(rig.chain.start, block, commit)]);
     gate.release("store.commit");
     await synced;
     assert.deepEqual(

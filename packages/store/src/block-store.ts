@@ -15,7 +15,7 @@ import {
 } from "@quorate/chain";
 import { toHexUpper } from "@quorate/crypto";
 import type { BodyLog } from "./body-log.ts";
-import { commitOperations, pendingKey, type Tip } from "./commit-batch.ts";
+import { pendingKey, runOperations, type Tip } from "./commit-batch.ts";
 import { at, corrupt, decoded } from "./damage.ts";
 import { StoreError } from "./errors.ts";
 import { del, type Index, type Operation, put } from "./index-db.ts";
@@ -91,18 +91,26 @@ export class SegmentedBlockStore implements BlockStore {
     return this.#bodies.read(meta.body, blockId);
   }
 
-  commit(batch: CommitBatch): Promise<void> {
+  commit(...run: readonly CommitBatch[]): Promise<void> {
     return this.#inTurn(async () => {
-      const { height } = batch;
-      const tip = this.#tip;
-      if (tip !== null && height <= tip.meta.height) return this.#checkDecided(batch);
-      this.#checkOrder(batch);
-      const next = commitOperations(batch, tip);
-      await this.#write(next.operations, true);
-      this.#tip = next.tip;
-      this.#newest = batch.block;
-      if (tip === null) this.#base = height;
-      this.#bodies.advance(height);
+      const before = this.#tip;
+      const known = before?.meta.height ?? 0;
+      for (const batch of run) if (batch.height <= known) await this.#checkDecided(batch);
+      const fresh = run.filter(({ height }) => height > known);
+      const [first] = fresh;
+      const last = fresh.at(-1);
+      if (first === undefined || last === undefined) return;
+      let height = before?.meta.height;
+      for (const batch of fresh) {
+        this.#checkOrder(batch, height);
+        height = batch.height;
+      }
+      const { operations, tip } = runOperations(fresh, before);
+      await this.#write(operations, true);
+      this.#tip = tip;
+      this.#newest = last.block;
+      if (before === null) this.#base = first.height;
+      this.#bodies.advance(last.height);
     });
   }
 
@@ -322,12 +330,12 @@ export class SegmentedBlockStore implements BlockStore {
     if (meta !== null && !blockIdEquals(meta.blockId, blockId)) throw conflict(meta, blockId);
   }
 
-  #checkOrder(batch: CommitBatch): void {
+  /** `tip`: the height below it; `undefined`: it is the first. */
+  #checkOrder(batch: CommitBatch, tip: Height | undefined): void {
     const { height, blockId, state, seenCommit, body } = batch;
-    const tip = this.#tip?.meta;
     const order = (what: string): StoreError =>
-      new StoreError("STORE_ORDER", `cannot commit ${at(height)}: ${what}`, { height, tip: tip?.height });
-    if (tip !== undefined && height !== tip.height + 1) throw order(`the store is at ${tip.height}`);
+      new StoreError("STORE_ORDER", `cannot commit ${at(height)}: ${what}`, { height, tip });
+    if (tip !== undefined && height !== tip + 1) throw order(`the store is at ${tip}`);
     if (state.lastHeight !== height || !blockIdEquals(state.lastBlockId, blockId)) {
       throw order("the state is not the one after this block");
     }

@@ -24,22 +24,36 @@ export interface Tip {
   readonly fullHeight: Height;
 }
 
-/** What goes into the index, in one write, when `batch` is committed on top of `tip`. */
-export function commitOperations(
-  batch: CommitBatch,
-  tip: Tip | null,
+/** What goes into the index, in one write, when the heights of `run`, at least one, are committed on top of `before`. */
+export function runOperations(
+  run: readonly CommitBatch[],
+  before: Tip | null,
 ): { readonly operations: Operation[]; readonly tip: Tip } {
-  const { height, blockId, block, body, seenCommit, state } = batch;
+  const known = before?.meta.height ?? 0;
+  const last = run.at(-1)?.height ?? known;
+  const operations = before === null ? [put(FORMAT_KEY, Uint8Array.of(FORMAT))] : [];
+  let tip = before;
+  for (const batch of run) {
+    const { height, seenCommit } = batch;
+    tip = addHeight(operations, batch, tip);
+    // A seen commit that this very run makes superfluous is not written.
+    if (height > last - SEEN_KEPT) operations.push(put(heightKey("s", height), encodeCommit(seenCommit)));
+    const old = height - SEEN_KEPT;
+    if (old > 0 && old <= known) operations.push(del(heightKey("s", old)));
+  }
+  return { operations, tip: tip as Tip };
+}
+
+function addHeight(operations: Operation[], batch: CommitBatch, before: Tip | null): Tip {
+  const { height, blockId, block, body, state } = batch;
   const numTxs = Math.max(0, block.txs.length - 1);
   const meta: BlockMeta = { height, blockId, body, numTxs, blockBytes: body.length };
-  const stored = storeState(state, tip);
-  const operations = [
+  const stored = storeState(state, before);
+  operations.push(
     put(heightKey("m", height), encodeMeta(meta)),
     put(hashKey(blockId.hash), encodeHeight(height)),
-    put(heightKey("s", height), encodeCommit(seenCommit)),
     put(heightKey("t", height), stored.bytes),
-  ];
-  if (tip === null) operations.push(put(FORMAT_KEY, Uint8Array.of(FORMAT)));
+  );
   if (block.lastCommit.height === height - 1 && block.lastCommit.signatures.length > 0) {
     operations.push(put(heightKey("c", height - 1), encodeCommit(block.lastCommit)));
   }
@@ -48,8 +62,7 @@ export function commitOperations(
     operations.push(put(evidenceKey("v", height, evidenceId(evidence)), encodeEvidence(evidence)));
     operations.push(del(pendingKey(evidence)));
   }
-  if (height > SEEN_KEPT) operations.push(del(heightKey("s", height - SEEN_KEPT)));
-  return { operations, tip: { meta, state, fullHeight: stored.fullHeight } };
+  return { meta, state, fullHeight: stored.fullHeight };
 }
 
 /** Key of evidence that waits for a block. */

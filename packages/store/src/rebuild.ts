@@ -14,7 +14,7 @@ import {
 import { nativeBackend, type VerifierBackend } from "@quorate/crypto";
 import { fsBodyDisk } from "./body-disk.ts";
 import { BodyLog } from "./body-log.ts";
-import { commitOperations, type Tip } from "./commit-batch.ts";
+import { runOperations, type Tip } from "./commit-batch.ts";
 import { at } from "./damage.ts";
 import { codeOf, StoreError, storageError } from "./errors.ts";
 import { IndexDb } from "./index-db.ts";
@@ -139,7 +139,7 @@ export async function rebuildIndex(
         const { ref: body, blockId } = candidate;
         const height = block.header.height;
         state = applyBlock(state, block, blockId);
-        const made = commitOperations({ height, block, blockId, body, seenCommit: commit, state }, tip);
+        const made = runOperations([{ height, block, blockId, body, seenCommit: commit, state }], tip);
         await db.write(made.operations, { sync: true });
         tip = made.tip;
       }

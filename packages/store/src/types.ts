@@ -16,7 +16,7 @@ export interface BlockMeta {
   readonly blockBytes: number;
 }
 
-/** What `commit` makes durable in one synced batch (DESIGN §5.5). */
+/** A decided height, for `commit` (DESIGN §5.5). */
 export interface CommitBatch {
   readonly height: Height;
   readonly blockId: BlockId;
@@ -47,7 +47,11 @@ export interface BlockStore {
   putBody(blockId: BlockId, bytes: Uint8Array): Promise<BodyRef>;
   /** A body put earlier, decided or not (undecided ones of the current height survive a restart). */
   getBody(blockId: BlockId): Promise<Uint8Array | null>;
-  commit(batch: CommitBatch): Promise<void>;
+  /**
+   * Makes decided heights durable, the bodies of which were put: one after the other from the tip on, all in one synced
+   * write that is there whole or not at all after a crash. Heights that are decided already are only compared.
+   */
+  commit(...run: readonly CommitBatch[]): Promise<void>;
   /** Raw encoded block of a decided height. */
   blockBytes(height: Height): Promise<Uint8Array | null>;
   block(height: Height): Promise<Block | null>;

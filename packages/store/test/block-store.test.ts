@@ -9,13 +9,14 @@ import {
   type Vote,
   VoteType,
 } from "@quorate/chain";
+import { toHex } from "@quorate/crypto";
 import fc from "fast-check";
 import { SegmentedBlockStore } from "../src/block-store.ts";
 import { BodyLog } from "../src/body-log.ts";
 import { openStore, rebuildIndex, StoreError, type StoreOptions } from "../src/index.ts";
-import { IndexDb } from "../src/index-db.ts";
+import { type Index, IndexDb } from "../src/index-db.ts";
 import { BodyFaultDisk } from "./body-fault-disk.ts";
-import { chain, commitFor, type Decided, decide, genesisState, store, withDir } from "./fixture.ts";
+import { chain, commitFor, type Decided, decide, genesisState, store, storeRun, withDir } from "./fixture.ts";
 
 const SMALL: Partial<StoreOptions> = { segmentBytes: 16 * 1024, stepBytes: 4096 };
 
@@ -88,6 +89,78 @@ test("a decided block goes into the index in one write, which is synced; the cur
     );
     assert.ok(written.slice(0, 2).every(({ operations }) => operations >= 4));
     await opened.close();
+  });
+});
+
+/** Everything in the index of a store below `dir`, as text. */
+async function indexOf(dir: string): Promise<readonly string[]> {
+  const db = await IndexDb.open(join(dir, "db"));
+  const all = await db.entries({ gte: new Uint8Array(0), lt: new Uint8Array(16).fill(255) });
+  await db.close();
+  return all.map(([key, value]) => `${toHex(key)} ${toHex(value)}`);
+}
+
+test("heights that are committed together leave the same index as one after the other, whatever the groups", async () => {
+  const blocks = chain(140);
+  await withDir(async (single) => {
+    const one = await openStore({ dir: single });
+    for (const decided of blocks) await store(one, decided);
+    await one.close();
+    const expected = await indexOf(single);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 50 }), { maxLength: 20 }), (sizes) =>
+        withDir(async (dir) => {
+          const used = await openStore({ dir });
+          let at = 0;
+          for (const size of [...sizes, blocks.length]) {
+            await storeRun(used, blocks.slice(at, at + size));
+            at = Math.min(blocks.length, at + size);
+          }
+          await used.close();
+          assert.deepEqual(await indexOf(dir), expected);
+        }),
+      ),
+      { numRuns: 6 },
+    );
+  });
+});
+
+test("a group of heights is one synced write, after all of its bodies; lost, it leaves the tip below, and the group is taken again", async () => {
+  await withDir(async (dir) => {
+    const blocks = chain(9);
+    const db = await IndexDb.open(join(dir, "index"));
+    const disk = new BodyFaultDisk();
+    const writes: boolean[] = [];
+    const power = { off: false };
+    const index: Index = {
+      get: (key) => db.get(key),
+      entries: (range) => db.entries(range),
+      write: async (operations, { sync }) => {
+        if (power.off) throw new StoreError("STORE_IO", "EIO: injected");
+        writes.push(sync);
+        await db.write(operations, { sync });
+      },
+      close: async () => undefined,
+    };
+    const first = await openStore({ dir, ...SMALL, disk, index });
+    await storeRun(first, blocks.slice(0, 4));
+    assert.deepEqual(writes, [true]);
+    power.off = true;
+    await assert.rejects(storeRun(first, blocks.slice(4, 8)), isCode("STORE_IO"));
+    assert.equal(first.height, 4);
+    power.off = false;
+    const again = await openStore({ dir, ...SMALL, disk: disk.afterPowerLoss(() => false), index });
+    assert.equal(again.height, 4);
+    for (const { blockId, bytes } of blocks.slice(4, 8))
+      assert.deepEqual(await again.getBody(blockId), bytes);
+    await storeRun(again, blocks.slice(3, 9));
+    assert.equal(again.height, 9);
+    for (const [i, { bytes, state }] of blocks.entries()) {
+      assert.deepEqual(await again.blockBytes(i + 1), bytes);
+      assert.deepEqual(await again.stateAt(i + 1), state);
+    }
+    await again.close();
+    await db.close();
   });
 });
 

@@ -130,11 +130,20 @@ export function chain(
 }
 
 export async function store(into: BlockStore, decided: Decided): Promise<CommitBatch> {
-  const { blockId, bytes, block, seenCommit, state } = decided;
-  const body = await into.putBody(blockId, bytes);
-  const batch = { height: block.header.height, blockId, body, block, seenCommit, state };
-  await into.commit(batch);
-  return batch;
+  const [batch] = await storeRun(into, [decided]);
+  return batch!;
+}
+
+/** All of them as one group. */
+export async function storeRun(into: BlockStore, run: readonly Decided[]): Promise<readonly CommitBatch[]> {
+  const batches = await Promise.all(
+    run.map(async ({ blockId, bytes, block, seenCommit, state }) => {
+      const body = await into.putBody(blockId, bytes);
+      return { height: block.header.height, blockId, body, block, seenCommit, state };
+    }),
+  );
+  await into.commit(...batches);
+  return batches;
 }
 
 export async function withDir(run: (dir: string) => Promise<void>): Promise<void> {

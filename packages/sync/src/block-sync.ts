@@ -94,7 +94,7 @@ class Syncer implements BlockSync {
       while (!signal.aborted) {
         this.#ranges = movedTo(this.#ranges, this.#modules.state().lastHeight + 1);
         const useful = this.#useful();
-        const items = fetchedRun(this.#ranges, this.#limits.verifyHeights);
+        const items = this.#nextRun(this.#ranges);
         if (useful.length === 0 && items.length === 0) break;
         if (!said) this.#modules.log.info("block sync starts", { height: from, target: this.target });
         said = true;
@@ -146,7 +146,11 @@ class Syncer implements BlockSync {
     this.#ranges = asked(this.#ranges, range);
     this.#request(range, signal).then(
       (outcome) => {
-        if (!signal.aborted) this.#settle(range, outcome);
+        if (!signal.aborted) {
+          this.#settle(range, outcome);
+          // Not only when the group being stored is: the peer would stand idle meanwhile.
+          this.#dispatch(this.#useful(), signal);
+        }
         this.#notify();
       },
       (error: unknown) => {
@@ -210,28 +214,34 @@ class Syncer implements BlockSync {
   async #advance(items: readonly Fetched[], signal: AbortSignal): Promise<void> {
     const modules = this.#modules;
     const { good, fault, state } = await this.#verified(items);
-    for (const [index, { height, block, bytes, blockId, commit, peerId }] of good.entries()) {
-      if (signal.aborted) return;
-      // The node may have decided this height by itself meanwhile.
-      if (modules.state().lastHeight !== height - 1) return;
-      const next = good[index + 1];
-      const applied = modules.apply(block, bytes, blockId, commit);
-      // While the disk works on this height its successor's body joins the queue.
-      if (next !== undefined) modules.expect?.(next.block, next.bytes, next.blockId);
-      if (fault === null) this.#verifyAhead(state);
+    if (signal.aborted) return;
+    const [first] = good;
+    if (first !== undefined) {
+      // The node may have decided heights by itself meanwhile.
+      if (modules.state().lastHeight !== first.height - 1) return;
+      const applied = modules.apply(good);
+      if (fault === null) this.#verifyAhead(state, good);
       await applied;
-      modules.metrics?.synced(height, bytes.length);
-      this.#credits.delivered(peerId);
+      const { lastHeight } = modules.state();
+      for (const { height, bytes, peerId } of good) {
+        if (height > lastHeight) return;
+        modules.metrics?.synced(height, bytes.length);
+        this.#credits.delivered(peerId);
+      }
     }
     if (fault !== null) this.#blame(fault);
   }
 
+  #nextRun(ranges: Ranges): readonly Fetched[] {
+    return fetchedRun(ranges, this.#limits.verifyHeights, this.#limits.verifyBytes);
+  }
+
   /** The threads verify the next run while this one is being applied. */
-  #verifyAhead(on: ChainState): void {
+  #verifyAhead(on: ChainState, below: VerifiedRun["good"]): void {
     if (this.#ahead !== null) return;
-    const items = fetchedRun(movedTo(this.#ranges, on.lastHeight + 1), this.#limits.verifyHeights);
+    const items = this.#nextRun(movedTo(this.#ranges, on.lastHeight + 1));
     if (items.length === 0) return;
-    const result = verifyRun(on, items, this.#limits.verifySignatures, this.#modules);
+    const result = verifyRun(on, items, this.#limits.verifySignatures, this.#modules, below);
     // Whoever takes the result has its failure; nobody may.
     result.catch(() => undefined);
     this.#ahead = { on, items, result };

@@ -18,9 +18,10 @@ export interface SyncLimits {
   readonly responseBytes: number;
   /** Fetched bytes that may wait; above it only the next height is asked for. */
   readonly bufferedBytes: number;
-  /** Heights and signatures that are verified as one batch. */
+  /** Heights, signatures and bytes that are verified as one batch and stored as one group; one height always is. */
   readonly verifyHeights: number;
   readonly verifySignatures: number;
+  readonly verifyBytes: number;
   /** ms for one response. */
   readonly requestTimeoutMs: number;
   /** ms after which another peer is asked for the range that everything waits for. */
@@ -45,6 +46,7 @@ export const DEFAULT_LIMITS: SyncLimits = {
   bufferedBytes: 67_108_864,
   verifyHeights: 32,
   verifySignatures: 2_048,
+  verifyBytes: 4_194_304,
   requestTimeoutMs: 10_000,
   hedgeMs: 1_000,
   strikes: 3,

@@ -115,12 +115,15 @@ export function movedTo(ranges: Ranges, next: Height): Ranges {
   return next === ranges.next ? ranges : { ...keep(ranges, (item) => item.height >= next), next };
 }
 
-/** Fetched heights from `next` on without a gap, at most `limit`. */
-export function run(ranges: Ranges, limit: number): readonly Fetched[] {
+/** Fetched heights from `next` on without a gap: at most `heights`, and `bytes` unless the first alone has more. */
+export function run(ranges: Ranges, heights: number, bytes: number): readonly Fetched[] {
   const items: Fetched[] = [];
-  for (let height = ranges.next; items.length < limit; height++) {
+  let size = 0;
+  for (let height = ranges.next; items.length < heights; height++) {
     const item = ranges.fetched.get(height);
     if (item === undefined) break;
+    size += sizeOf(item);
+    if (items.length > 0 && size > bytes) break;
     items.push(item);
   }
   return items;

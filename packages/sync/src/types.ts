@@ -1,5 +1,15 @@
 import type { Block, BlockId, ChainState, Commit, Height, PastHeight } from "@quorate/chain";
 
+/** A height whose commit holds and whose block keeps every rule of the chain. */
+export interface SyncedBlock {
+  readonly block: Block;
+  readonly bytes: Uint8Array;
+  readonly blockId: BlockId;
+  readonly commit: Commit;
+  /** The chain after it. */
+  readonly state: ChainState;
+}
+
 /** Everything block sync needs, as ports. */
 export interface SyncModules {
   /** Peers that have blocks, with the heights they serve. */
@@ -18,10 +28,11 @@ export interface SyncModules {
   state(): ChainState;
   /** A decided height at or below the tip, which evidence in a later block may be of; `null` = not kept here. */
   past(height: Height): Promise<PastHeight | null>;
-  /** Stores body and commit batch, moves the state. Resolves when durable. */
-  apply(block: Block, bytes: Uint8Array, blockId: BlockId, commit: Commit): Promise<void>;
-  /** The height after the one being applied will come next: its body may be stored already. */
-  expect?(block: Block, bytes: Uint8Array, blockId: BlockId): void;
+  /**
+   * Stores consecutive heights, verified on top of the tip, as one group, and moves the state. Resolves when they are
+   * durable. It may take fewer of them, from the first on, when the chain is to end there.
+   */
+  apply(run: readonly SyncedBlock[]): Promise<void>;
   report(peerId: string, offence: "bad_block" | "bad_commit" | "malformed" | "timeout"): void;
   readonly log: {
     info(message: string, facts?: Readonly<Record<string, unknown>>): void;

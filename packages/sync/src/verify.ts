@@ -11,20 +11,16 @@ import {
   decodeBlock,
   decodeCommit,
   evidenceHeight,
+  type Height,
   type PastHeight,
   validateBlock,
 } from "@quorate/chain";
 import type { SignatureCheck } from "@quorate/crypto";
 import type { Fetched } from "./ranges.ts";
-import type { SyncModules } from "./types.ts";
+import type { SyncedBlock, SyncModules } from "./types.ts";
 
-/** A height whose commit holds and whose block keeps every rule of the chain. */
-export interface Verified {
+export interface Verified extends SyncedBlock {
   readonly height: number;
-  readonly block: Block;
-  readonly bytes: Uint8Array;
-  readonly blockId: BlockId;
-  readonly commit: Commit;
   readonly peerId: string;
 }
 
@@ -53,13 +49,15 @@ export interface VerifiedRun {
   readonly fault: Fault | null;
 }
 
-interface Candidate extends Verified {
+interface Candidate extends Omit<Verified, "state"> {
   readonly commitSignatures: readonly SignatureCheck[];
   /** Signatures of the last commit and the evidence inside the block. */
   readonly blockSignatures: readonly SignatureCheck[];
   readonly broken: string | null;
   /** The chain before this height. */
   readonly before: ChainState;
+  /** The chain after it; the one before where its block breaks a rule. */
+  readonly after: ChainState;
 }
 
 /**
@@ -67,27 +65,30 @@ interface Candidate extends Verified {
  * is not absent) against the height's own set, each block against every rule of the chain, last commit and evidence
  * included. The sets of later heights come from applying the blocks before them, which is pure; nothing of it is kept.
  * @param most signatures after which the run is cut; the first height is always taken.
+ * @param below verified heights that lead to `state` and are perhaps not stored yet: evidence may be of them.
  */
 export async function verifyRun(
   state: ChainState,
   items: readonly Fetched[],
   most: number,
   { verifySignatures, past }: Pick<SyncModules, "verifySignatures" | "past">,
+  below: readonly SyncedBlock[] = [],
 ): Promise<VerifiedRun> {
-  const { candidates, fault, after } = await prepare(state, items, most, past);
+  const known = new Map(below.flatMap(pastOf));
+  const { candidates, fault, after: reached } = await prepare(state, items, most, known, past);
   const batch = new Batch();
   const wanted = candidates.map((candidate) => ({
     candidate,
-    commit: batch.add(candidate.commitSignatures),
+    checks: batch.add(candidate.commitSignatures),
     inBlock: batch.add(candidate.blockSignatures),
   }));
   const verdicts = batch.checks.length === 0 ? [] : await verifySignatures(batch.checks);
   const hold = (indexes: readonly number[]): boolean => indexes.every((index) => verdicts[index] === true);
 
   const good: Verified[] = [];
-  for (const { candidate, commit, inBlock } of wanted) {
-    const { height, peerId, blockId, broken, before } = candidate;
-    if (!hold(commit)) {
+  for (const { candidate, checks, inBlock } of wanted) {
+    const { height, peerId, block, bytes, blockId, broken, before, after } = candidate;
+    if (!hold(checks)) {
       const reason = "a signature of the commit does not hold";
       return { good, state: before, fault: { kind: "peer", height, peerId, offence: "bad_commit", reason } };
     }
@@ -96,15 +97,17 @@ export async function verifyRun(
     if (reason !== null) {
       return { good, state: before, fault: { kind: "diverged", height, blockId, reason } };
     }
-    good.push(candidate);
+    good.push({ height, peerId, block, bytes, blockId, commit: candidate.commit, state: after });
   }
-  return { good, state: after, fault };
+  return { good, state: reached, fault };
 }
 
 async function prepare(
   first: ChainState,
   items: readonly Fetched[],
   most: number,
+  /** Heights that evidence may be of: those below and of this run, and from the store what is asked for. */
+  known: Map<Height, PastHeight>,
   stored: SyncModules["past"],
 ): Promise<{
   readonly candidates: readonly Candidate[];
@@ -112,8 +115,6 @@ async function prepare(
   readonly after: ChainState;
 }> {
   const candidates: Candidate[] = [];
-  /** Heights that evidence may be of: those of this run, and from the store what is asked for. */
-  const known = new Map<number, PastHeight>();
   let state = first;
   let signatures = 0;
   for (const item of items) {
@@ -125,15 +126,25 @@ async function prepare(
     }
     const result = candidateOf(state, item, read, (height) => known.get(height) ?? null);
     if ("kind" in result) return { candidates, fault: result, after: state };
-    candidates.push(result);
     signatures += result.commitSignatures.length + result.blockSignatures.length;
-    if (result.broken !== null) break;
+    if (result.broken !== null) {
+      candidates.push({ ...result, after: state });
+      break;
+    }
     const { height, time } = result.block.header;
     known.set(height, { height, time, validators: state.validators });
     state = applyBlock(state, result.block, result.blockId);
+    candidates.push({ ...result, after: state });
     if (signatures >= most) break;
   }
   return { candidates, fault: null, after: state };
+}
+
+/** What evidence of a height is judged by, with its height. */
+function pastOf({ block, state }: SyncedBlock): readonly (readonly [Height, PastHeight])[] {
+  const { height, time } = block.header;
+  const { lastValidators: validators } = state;
+  return validators === null ? [] : [[height, { height, time, validators }]];
 }
 
 interface ReadItem {
@@ -161,7 +172,7 @@ function candidateOf(
   item: Fetched,
   { block, blockId, commit }: ReadItem,
   past: ChainPast,
-): Candidate | Fault {
+): Omit<Candidate, "after"> | Fault {
   const { height, peerId, block: bytes } = item;
   const checks = attempt(() =>
     commitChecks(state.chainId, state.validators, blockId, state.lastHeight + 1, commit, "all"),

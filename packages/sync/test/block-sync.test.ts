@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type Commit, decodeCommit, encodeCommit, makeValidatorSet } from "@quorate/chain";
 import { ed25519PublicKey } from "@quorate/crypto";
 import { SyncError } from "../src/errors.ts";
-import { nextBlock, type Served, testChain } from "./support/chain.ts";
+import { doubleVote, nextBlock, type Served, testChain } from "./support/chain.ts";
 import { honest, never, peer, TestNode, VirtualClock } from "./support/network.ts";
 
 const LENGTH = 60;
@@ -72,6 +72,30 @@ test("the next run is verified while the one before it is applied", async () => 
   );
 });
 
+test("heights that were verified together are stored as one group, of bounded heights and bytes", async () => {
+  const late = node(() => [honest("a", chain)], { batch: 32, window: 64 });
+  await late.drive();
+  assert.ok(late.groups.length <= 4 && Math.max(...late.groups) <= 32, late.groups.join(" "));
+  const size = Math.max(...chain.blocks.map(({ block, commit }) => block.length + commit.length));
+  const few = node(() => [honest("a", chain)], { verifyBytes: 3 * size });
+  await few.drive();
+  assert.ok(Math.max(...few.groups) <= 4, few.groups.join(" "));
+  const large = node(() => [honest("a", chain)], { verifyBytes: 1 });
+  await large.drive();
+  assert.deepEqual(new Set(large.groups), new Set([1]));
+});
+
+test("regression: evidence may be of a height that is still being stored when its block is verified", async () => {
+  const accusing = testChain(24, "sync-test", (height, states) =>
+    height === 17 ? [doubleVote(states[15]!, states[16]!.lastTime)] : [],
+  );
+  const clock = new VirtualClock();
+  const peers = ["a", "b", "c"].map((id) => honest(id, accusing));
+  const late = new TestNode(accusing.genesis, peers, clock, { ...SMALL, verifyHeights: 8 });
+  assert.equal(await late.drive(), 24);
+  assert.deepEqual(late.groups, [8, 8, 8]);
+});
+
 test("a node at the tip asks nobody", async () => {
   const late = node(() => [honest("a", chain)]);
   late.state = chain.states[LENGTH]!;
@@ -92,14 +116,17 @@ test("it starts from the height the node has", async () => {
   assert.equal(late.applied[0], 26);
 });
 
-test("abort ends the run with the height reached, and a later run goes on", async () => {
+test("abort ends the run with the height that the group under way reached, and a later run goes on", async () => {
   const late = node(() => [honest("a", chain)]);
   const stop = new AbortController();
   late.onApply = (height) => {
     if (height === 10) stop.abort();
   };
-  assert.equal(await late.drive(stop.signal), 10);
+  const reached = await late.drive(stop.signal);
+  assert.ok(reached >= 10 && reached < LENGTH);
+  assert.equal(late.applied.at(-1), reached);
   assert.equal(await late.drive(), LENGTH);
+  assert.equal(late.applied.length, LENGTH);
 });
 
 test("a height decided by the node itself meanwhile is not applied again", async () => {

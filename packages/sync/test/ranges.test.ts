@@ -92,7 +92,7 @@ test("whatever peers do, no height is asked for twice at once, lost, or kept bey
             assert.ok(![...ranges.fetched.values()].some(({ peerId }) => peerId === `p${step.peer}`));
             break;
           case "advance": {
-            const ready = run(ranges, step.most);
+            const ready = run(ranges, step.most, Number.POSITIVE_INFINITY);
             assert.deepEqual(
               ready.map(({ height }) => height),
               ready.map((_, index) => ranges.next + index),
@@ -112,7 +112,7 @@ test("whatever peers do, no height is asked for twice at once, lost, or kept bey
       }
       // Liveness: with nothing in flight the lowest missing height is always given out.
       const idle = { ...ranges, inFlight: [] };
-      const missing = idle.next + run(idle, LIMITS.window).length;
+      const missing = idle.next + run(idle, LIMITS.window, Number.POSITIVE_INFINITY).length;
       if (
         missing < idle.next + LIMITS.window &&
         (missing === idle.next || idle.bytes < LIMITS.bufferedBytes)

@@ -3,12 +3,12 @@
  * syncs; it leaves the round only when a synced block proved itself by its commit, so that a peer's empty claim costs
  * nothing; it comes back by itself at the tip (DESIGN §6).
  */
-import type { Block, BlockId, Commit } from "@quorate/chain";
+import type { ChainState, Commit } from "@quorate/chain";
 import { CommitFlag, timeToMs } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import type { LogPort } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
-import { type BlockSync, SyncError } from "@quorate/sync";
+import { type BlockSync, SyncError, type SyncedBlock } from "@quorate/sync";
 import { type Clock, within } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
 import type { Metrics } from "../metrics/index.ts";
@@ -32,6 +32,8 @@ export interface OwnerModules {
   readonly privval: PrivVal | null;
   /** Resolves when the execution client was asked for the first time; false: it could not be started, the node ends. */
   readonly executing: () => Promise<boolean>;
+  /** Whether the node is to end with this state as its tip: at the halt height, or before rules that it does not know. */
+  readonly endsAfter: (state: ChainState) => boolean;
   readonly fatal: (error: NodeError) => void;
   readonly onPhase: (phase: NodePhase) => void;
 }
@@ -89,31 +91,25 @@ export class Owner {
     if (this.current === "consensus" && this.behind() > SYNC_AT_ONCE) this.startSync();
   }
 
-  /** Port of block sync: a block whose commit is verified. */
-  async applySynced(block: Block, bytes: Uint8Array, blockId: BlockId, commit: Commit): Promise<void> {
-    const { runner } = this.modules;
-    const { height } = block.header;
+  /** Port of block sync: blocks verified on top of the tip. Those after which the node ends are the last it takes. */
+  async applySynced(given: readonly SyncedBlock[]): Promise<void> {
+    const { runner, endsAfter } = this.modules;
     if (this.stopped) throw new Error("the node is stopping");
-    if (height <= runner.chain().lastHeight) return;
+    const end = given.findIndex(({ state }) => endsAfter(state));
+    const run = (end < 0 ? given : given.slice(0, end + 1)).filter(
+      ({ block }) => block.header.height > runner.chain().lastHeight,
+    );
+    const last = run.at(-1);
+    if (last === undefined) return;
     if (this.current !== "syncing") {
       runner.pause();
       this.setPhase("syncing");
     }
-    await this.raise(commit);
+    await this.raise(...run.map(({ commit }) => commit));
     if (this.stopped) throw new Error("the node is stopping");
-    const body = runner.bodies.add(height, blockId, bytes, block);
-    if (body === null) throw new Error(`the synced block ${height} is not what its id says`);
-    await runner.commitBlock(body, commit, "sync");
+    await runner.commitSynced(run);
+    const { height } = last.block.header;
     if (runner.chain().lastHeight < height) throw new Error(`the synced block ${height} was not committed`);
-  }
-
-  /** Port of block sync: the block after the one that is being stored. Its body is on its way to disk beside that. */
-  expectSynced(block: Block, bytes: Uint8Array, blockId: BlockId): void {
-    const { runner } = this.modules;
-    const { height } = block.header;
-    // The store keeps a body that is not decided for two heights.
-    if (this.current !== "syncing" || height !== runner.chain().lastHeight + 2) return;
-    runner.bodies.add(height, blockId, bytes, block);
   }
 
   /** From now on nothing is begun and no synced block is taken any more. */
@@ -130,26 +126,32 @@ export class Owner {
 
   /**
    * An own signature in a commit is one we must never contradict (DESIGN §3a, watermark). One that is newer than all we
-   * signed, and made while this process was running, was made by somebody else (§5.7).
+   * signed, and made while this process was running, was made by somebody else (§5.7). `commits` ascend by height; the sign
+   * state is raised once, to the last of them.
    */
-  async raise(commit: Commit): Promise<void> {
+  async raise(...commits: readonly Commit[]): Promise<void> {
     const { privval } = this.modules;
     if (privval === null) return;
-    const mine = commit.signatures.find(
-      (s) => s.flag !== CommitFlag.absent && bytesEqual(s.validatorAddress, privval.address),
-    );
-    if (mine === undefined) return;
-    const { height, round } = commit;
-    if (isAbove(privval, height, round) && timeToMs(mine.timestamp) > this.startedAtMs) {
-      this.modules.fatal(
-        foreignSignatureError(
-          `block sync brought a precommit of this validator's key for height ${height} round ${round} that was signed while this node ran, and not by this node`,
-        ),
+    let highest: Commit | null = null;
+    for (const commit of commits) {
+      const { height, round } = commit;
+      const mine = commit.signatures.find(
+        (s) => s.flag !== CommitFlag.absent && bytesEqual(s.validatorAddress, privval.address),
       );
-      return;
+      if (mine === undefined) continue;
+      if (isAbove(privval, height, round) && timeToMs(mine.timestamp) > this.startedAtMs) {
+        this.modules.fatal(
+          foreignSignatureError(
+            `block sync brought a precommit of this validator's key for height ${height} round ${round} that was signed while this node ran, and not by this node`,
+          ),
+        );
+        return;
+      }
+      highest = commit;
     }
+    if (highest === null) return;
     try {
-      await privval.raise(commit.height, commit.round, 2);
+      await privval.raise(highest.height, highest.round, 2);
     } catch (error) {
       this.modules.fatal(effectError("the sign state could not be raised to a synced commit", error));
     }

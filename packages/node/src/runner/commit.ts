@@ -1,6 +1,6 @@
 /**
  * Commit (DESIGN §5.5): body synced -> commit, next state, indexes in one synced batch -> WAL EndHeight -> the EL follows.
- * The same path serves decisions of consensus and blocks of block sync.
+ * What block sync brings goes in groups (commit-synced.ts).
  */
 import {
   applyBlock,
@@ -32,7 +32,6 @@ export async function commitBlock(
   ctx: RunnerContext,
   body: HeldBody,
   commit: Commit,
-  source: "consensus" | "sync",
   checked: ChainCheck | null,
 ): Promise<Committed | null> {
   const { store, wal, clock, metrics, fatal } = ctx.modules;
@@ -98,7 +97,7 @@ export async function commitBlock(
       elHash: state.el.blockHash,
       txs: Math.max(0, block.txs.length - 1),
       proposer: block.header.proposerAddress,
-      source,
+      source: "consensus",
     },
   };
 }

@@ -87,5 +87,5 @@ export interface RunnerContext {
   heightSignal(): AbortSignal;
   /** From memory, or read back from the store. */
   findBody(height: number, blockId: BlockId): Promise<HeldBody | null>;
-  commitBlock(body: HeldBody, commit: Commit, source: "consensus" | "sync"): Promise<void>;
+  commitBlock(body: HeldBody, commit: Commit): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
   commitConflicts,
   type Evidence,
   earliestTime,
+  type Height,
   type Proposal,
   proposerOf,
   timeToMs,
@@ -27,6 +28,7 @@ import {
   step,
 } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
+import type { SyncedBlock } from "@quorate/sync";
 import type { WalPosition } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
 import { EvidenceKeeper, type Reception } from "../evidence/keeper.ts";
@@ -35,8 +37,9 @@ import { recordVoteDelays } from "../metrics/vote-delays.ts";
 import { WalRecordType } from "../wal-records.ts";
 import { Bodies, type HeldBody } from "./bodies.ts";
 import { buildProposal, type Prepared, prepareBuild } from "./build.ts";
-import { type Committed, commitBlock } from "./commit.ts";
-import type { RunnerContext, RunnerModules } from "./context.ts";
+import { commitBlock } from "./commit.ts";
+import { commitSynced } from "./commit-synced.ts";
+import type { CommittedBlock, RunnerContext, RunnerModules } from "./context.ts";
 import { effectError, foreignSignatureError } from "./fatal.ts";
 import { Inbox } from "./inbox.ts";
 import type { LastCommit } from "./last-commit.ts";
@@ -268,8 +271,17 @@ export class Runner implements RunnerContext {
   }
 
   /** One commit at a time; a block that is committed already is skipped. */
-  commitBlock(body: HeldBody, commit: Commit, source: "consensus" | "sync"): Promise<void> {
-    const task = this.committing.then(() => this.commitNow(body, commit, source));
+  commitBlock(body: HeldBody, commit: Commit): Promise<void> {
+    return this.inTurn(() => this.commitNow(body, commit));
+  }
+
+  /** Heights that block sync verified in full on top of the tip, as one group; what is committed already is skipped. */
+  commitSynced(run: readonly SyncedBlock[]): Promise<void> {
+    return this.inTurn(() => this.commitRun(run));
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const task = this.committing.then(work);
     this.committing = task.catch((error: unknown) =>
       this.modules.fatal(effectError("committing a block failed", error)),
     );
@@ -417,42 +429,80 @@ export class Runner implements RunnerContext {
   private async decide(height: number, blockId: BlockId, commit: Commit): Promise<void> {
     const body = await this.findBody(height, blockId);
     if (body === null) throw new Error(`the body of the decided block of height ${height} is gone`);
-    await this.commitBlock(body, commit, "consensus");
+    await this.commitBlock(body, commit);
   }
 
-  private async commitNow(body: HeldBody, commit: Commit, source: "consensus" | "sync"): Promise<void> {
+  private async commitNow(body: HeldBody, commit: Commit): Promise<void> {
     if (this.mode === "stopped") return;
     const before = this.chainState;
     const checked = this.validation.checked(body.height, body.blockId);
-    const done = await commitBlock(this, body, commit, source, checked);
+    const done = await commitBlock(this, body, commit, checked);
     if (done === null || this.chainState !== before) return;
     const seen = this.last.commit.commit;
-    this.chainState = done.state;
-    const proposal = proposalsOfRound(this.coreState, commit.round).find((p) =>
-      blockIdEquals(p.blockId, body.blockId),
-    );
-    this.last.decided(done.state, commit, {
-      blockId: body.blockId,
-      txs: done.block.txs,
-      proposal: proposal ?? null,
-    });
+    const { block } = done;
+    this.leap(done.state, commit, body.blockId, block.txs);
     this.background(this.evidence.decided(done.state, body.block));
     this.background(this.noteConflicts(seen, body.block.lastCommit));
     this.background(this.keeper.ended(done.endHeight));
-    this.heightAbort.abort(HEIGHT_OVER);
-    this.timers.clear(body.height + 1);
-    this.measure(before, body, done);
+    this.measure(before, done.state, body, block);
     this.modules.log.info("committed", {
-      height: done.block.height,
-      round: done.block.round,
-      txs: done.block.txs,
+      height: block.height,
+      round: block.round,
+      txs: block.txs,
       block: body.blockId.hash,
-      source,
+      source: block.source,
     });
     this.modules.execution.decided(body.height);
-    this.modules.onCommit(done.block);
+    this.modules.onCommit(block);
+    this.goOn(body.height);
+  }
+
+  private async commitRun(run: readonly SyncedBlock[]): Promise<void> {
+    if (this.mode === "stopped") return;
+    const start = this.chainState;
+    const done = await commitSynced(this, run);
+    const last = done?.run.at(-1);
+    if (done === null || last === undefined || this.chainState !== start) return;
+    let seen = this.last.commit.commit;
+    this.leap(last.state, last.commit, last.blockId, done.blocks.at(-1)?.txs ?? 0);
+    let before = start;
+    for (const [index, { block, bytes, commit, state }] of done.run.entries()) {
+      this.background(this.evidence.decided(state, block));
+      this.background(this.noteConflicts(seen, block.lastCommit));
+      const told = done.blocks[index];
+      if (told !== undefined) this.measure(before, state, { block, bytes }, told);
+      before = state;
+      seen = commit;
+    }
+    this.background(this.keeper.ended(done.endHeight));
+    const { height } = last.block.header;
+    this.bodies.startHeight(height + 1, last.blockId);
+    this.modules.log.info("committed", {
+      height,
+      blocks: done.run.length,
+      txs: done.blocks.reduce((sum, { txs }) => sum + txs, 0),
+      block: last.blockId.hash,
+      source: "sync",
+    });
+    this.modules.execution.decided(height);
+    for (const block of done.blocks) this.modules.onCommit(block);
+    this.goOn(height);
+  }
+
+  /** The tip is another one: what belongs to the height that was being decided ends. */
+  private leap(state: ChainState, commit: Commit, blockId: BlockId, txs: number): void {
+    this.chainState = state;
+    const proposal = proposalsOfRound(this.coreState, commit.round).find((p) =>
+      blockIdEquals(p.blockId, blockId),
+    );
+    this.last.decided(state, commit, { blockId, txs, proposal: proposal ?? null });
+    this.heightAbort.abort(HEIGHT_OVER);
+    this.timers.clear(state.lastHeight + 1);
+  }
+
+  private goOn(height: Height): void {
     if (this.running) this.startHeight();
-    if (!this.halted) this.modules.publisher.heightDecided(body.height);
+    if (!this.halted) this.modules.publisher.heightDecided(height);
   }
 
   /** Convicts nobody: no block can carry it. People see it, and whoever did it loses its good name as a peer. */
@@ -475,21 +525,17 @@ export class Runner implements RunnerContext {
     for (const pair of commitConflicts(seen, carried)) await this.evidence.caught(pair.first, pair.second);
   }
 
-  private measure(before: ChainState, body: HeldBody, done: Committed): void {
+  private measure(
+    before: ChainState,
+    after: ChainState,
+    { block, bytes }: Pick<HeldBody, "block" | "bytes">,
+    { txs, source, latencyMs }: CommittedBlock,
+  ): void {
     const { metrics, privval } = this.modules;
-    const { txs, source, latencyMs } = done.block;
-    recordCommit(metrics, {
-      before,
-      after: done.state,
-      block: body.block,
-      bytes: body.bytes.length,
-      txs,
-      source,
-      latencyMs,
-      own: privval?.address ?? null,
-    });
+    const own = privval?.address ?? null;
+    recordCommit(metrics, { before, after, block, bytes: bytes.length, txs, source, latencyMs, own });
     if (source === "consensus" && this.last.proposal !== null) {
-      recordVoteDelays(metrics, this.coreState, before.validators, this.last.proposal, body.block);
+      recordVoteDelays(metrics, this.coreState, before.validators, this.last.proposal, block);
     }
   }
 

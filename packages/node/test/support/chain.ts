@@ -29,6 +29,7 @@ import {
   ZERO_TIME,
 } from "@quorate/chain";
 import { addressOf, bytesEqual, type Ed25519Signer, ed25519Signer } from "@quorate/crypto";
+import type { SyncedBlock } from "@quorate/sync";
 
 export const GENESIS_MS = 1_767_225_600_000;
 const ZERO32 = new Uint8Array(32);
@@ -98,6 +99,11 @@ export function makeChain(
     start,
     keys: { seeds: ordered, addresses: start.validators.validators.map(({ address }) => address) },
   };
+}
+
+/** As block sync hands on a block on `before` that it verified. */
+export function syncedBlock(before: ChainState, made: MadeBlock, commit: Commit): SyncedBlock {
+  return { ...made, commit, state: applyBlock(before, made.block, made.blockId) };
 }
 
 /** Index of the proposer of a round of the height after `state`. */

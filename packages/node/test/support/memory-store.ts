@@ -79,12 +79,14 @@ export class MemoryStore implements BlockStore {
     return this.bodies.get(blockIdKey(blockId)) ?? null;
   }
 
-  async commit(batch: CommitBatch): Promise<void> {
+  async commit(...run: readonly CommitBatch[]): Promise<void> {
     await this.pace("store.commit");
     if (this.failure !== null) throw this.failure;
-    this.decided.push({ batch, seenCommit: batch.seenCommit });
-    await this.dropEvidence(batch.block.evidence);
-    this.note(`store.commit ${batch.height}`);
+    for (const batch of run) {
+      this.decided.push({ batch, seenCommit: batch.seenCommit });
+      await this.dropEvidence(batch.block.evidence);
+    }
+    this.note(`store.commit ${run.map(({ height }) => height).join(" ")}`);
   }
 
   async blockBytes(height: number): Promise<Uint8Array | null> {

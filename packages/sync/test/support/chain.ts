@@ -6,6 +6,7 @@ import {
   type Commit,
   CommitFlag,
   DEFAULT_PARAMS,
+  type Evidence,
   earliestTime,
   encodeBlock,
   encodeCommit,
@@ -13,8 +14,11 @@ import {
   type Genesis,
   type Height,
   makeBlock,
+  makeDuplicateVoteEvidence,
   stateFromGenesis,
+  type Time,
   timeFromMs,
+  type Vote,
   VoteType,
   voteSignBytes,
 } from "@quorate/chain";
@@ -37,14 +41,19 @@ export interface TestChain {
 
 const SEEDS = [1, 2, 3, 4].map((byte) => new Uint8Array(32).fill(byte));
 
-export function testChain(length: number, name = "sync-test"): TestChain {
+export function testChain(
+  length: number,
+  name = "sync-test",
+  evidenceAt: (height: Height, states: readonly ChainState[]) => readonly Evidence[] = () => [],
+): TestChain {
   const genesis = stateFromGenesis(testGenesis(name));
   const states = [genesis];
   const blocks: Served[] = [];
   let state = genesis;
   let lastCommit: Commit | null = null;
   for (let height = 1; height <= length; height++) {
-    const made = nextBlock(state, lastCommit, [new Uint8Array([height & 255, height >> 8])]);
+    const txs = [new Uint8Array([height & 255, height >> 8])];
+    const made = nextBlock(state, lastCommit, txs, undefined, evidenceAt(height, states));
     blocks.push({ height, block: made.bytes, commit: encodeCommit(made.commit) });
     lastCommit = made.commit;
     state = made.state;
@@ -59,6 +68,7 @@ export function nextBlock(
   lastCommit: Commit | null,
   txs: readonly Uint8Array[],
   change: (block: ReturnType<typeof makeBlock>) => ReturnType<typeof makeBlock> = (block) => block,
+  evidence: readonly Evidence[] = [],
 ): { readonly bytes: Uint8Array; readonly commit: Commit; readonly state: ChainState } {
   const block = change(
     makeBlock(state, {
@@ -66,7 +76,7 @@ export function nextBlock(
       txs: [encodeEnvelope({ version: 0 }), ...txs],
       proposerAddress: state.validators.proposer.address,
       lastCommit,
-      evidence: [],
+      evidence,
     }),
   );
   const bytes = encodeBlock(block);
@@ -78,10 +88,30 @@ export function nextBlock(
   };
 }
 
+/** Two precommits of a validator for the height after `state`, one of them for nil. `time`: that of its block. */
+export function doubleVote(state: ChainState, time: Time): Evidence {
+  const height = state.lastHeight + 1;
+  const hash = new Uint8Array(32).fill(9);
+  const vote = (blockId: BlockId | null): Vote => {
+    const unsigned = { type: VoteType.precommit, height, round: 0, blockId, timestamp: time };
+    const { address } = state.validators.validators[0]!;
+    const signature = ed25519Sign(seedOf(address), voteSignBytes(state.chainId, unsigned));
+    return { ...unsigned, validatorAddress: address, validatorIndex: 0, signature };
+  };
+  return makeDuplicateVoteEvidence(
+    vote(null),
+    vote({ hash, parts: { total: 1, hash } }),
+    state.validators,
+    time,
+  );
+}
+
+function seedOf(address: Uint8Array): Uint8Array {
+  return SEEDS.find((seed) => compareBytes(addressOf(ed25519PublicKey(seed)), address) === 0)!;
+}
+
 export function signCommit(state: ChainState, height: Height, blockId: BlockId): Commit {
-  const signers = SEEDS.map((seed) => ({ seed, address: addressOf(ed25519PublicKey(seed)) }));
   const signatures = state.validators.validators.map((validator, index) => {
-    const signer = signers.find(({ address }) => compareBytes(address, validator.address) === 0)!;
     const timestamp = timeFromMs(1_800_000_000_000 + height * 1000 + index);
     const message = voteSignBytes(state.chainId, {
       type: VoteType.precommit,
@@ -94,7 +124,7 @@ export function signCommit(state: ChainState, height: Height, blockId: BlockId):
       flag: CommitFlag.commit,
       validatorAddress: validator.address,
       timestamp,
-      signature: ed25519Sign(signer.seed, message),
+      signature: ed25519Sign(seedOf(validator.address), message),
     };
   });
   return { height, round: 0, blockId, signatures };

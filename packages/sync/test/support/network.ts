@@ -76,6 +76,8 @@ export class TestNode {
   readonly applied: Height[] = [];
   readonly past = new Map<Height, PastHeight>();
   readonly batches: number[] = [];
+  /** Heights of each group that was stored. */
+  readonly groups: number[] = [];
   readonly warnings: string[] = [];
   state: ChainState;
   peers: TestPeer[];
@@ -125,12 +127,20 @@ export class TestNode {
         return this.state;
       },
       past: async (height) => this.past.get(height) ?? null,
-      apply: async (block, _bytes, blockId) => {
-        const { height, time } = block.header;
-        this.onApply(height);
-        this.past.set(height, { height, time, validators: this.state.validators });
-        this.state = applyBlock(this.state, block, blockId);
-        this.applied.push(height);
+      apply: async (run) => {
+        this.groups.push(run.length);
+        // The disk.
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const { block, blockId, state } of run) {
+          const { height, time } = block.header;
+          this.onApply(height);
+          await Promise.resolve();
+          if (this.state.lastHeight !== height - 1) return;
+          this.past.set(height, { height, time, validators: this.state.validators });
+          assert.deepEqual(state, applyBlock(this.state, block, blockId));
+          this.state = state;
+          this.applied.push(height);
+        }
       },
       report: (id, offence) => this.reports.push({ peer: id, offence }),
       log: { info: () => undefined, warn: (message) => this.warnings.push(message) },
