@@ -108,8 +108,8 @@ export const ORDER_OF_EVENTS: readonly Mutant[] = [
   {
     name: "commit-batch-without-sync",
     file: STORE,
-    find: "      await this.#write(next.operations, true);\n      this.#tip = next.tip;\n",
-    replace: "      await this.#write(next.operations, false);\n      this.#tip = next.tip;\n",
+    find: "      await this.#write(operations, true);\n      this.#tip = tip;\n",
+    replace: "      await this.#write(operations, false);\n      this.#tip = tip;\n",
     bug: "EndHeight is in the log, the block is not in the store: the height is lost in a power loss",
     origin: "DESIGN §5.5: in one synced batch",
     verdict: killedBy(STORE_TEST, "a decided block goes into the index in one write, which is synced"),

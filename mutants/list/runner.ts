@@ -311,7 +311,7 @@ export const RUNNING: readonly Mutant[] = [
   {
     name: "synced-signature-does-not-raise",
     file: OWNER,
-    find: "    await this.raise(commit);\n",
+    find: "    await this.raise(...run.map(({ commit }) => commit));\n",
     replace: "",
     bug: "a key whose home was restored from a backup signs again what a synced commit shows signed",
     origin: "DESIGN §5.6",

@@ -18,8 +18,8 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
   {
     name: "sync-without-commit-signatures",
     file: VERIFY,
-    find: "    if (!hold(commit)) {\n",
-    replace: "    if (commit.length === 0) {\n",
+    find: "    if (!hold(checks)) {\n",
+    replace: "    if (checks.length === 0) {\n",
     bug: "a peer feeds a syncing node a chain that nobody signed",
     origin: "DESIGN §6; CometBFT block sync advisories",
     verdict: killedBy(
@@ -142,7 +142,7 @@ export const SYNC_AND_COMMITS: readonly Mutant[] = [
   {
     name: "sync-over-an-own-decision",
     file: SYNC,
-    find: "      if (modules.state().lastHeight !== height - 1) return;\n",
+    find: "      if (modules.state().lastHeight !== first.height - 1) return;\n",
     replace: "",
     bug: "a height that the node decided meanwhile is applied again",
     origin: "Malachite ee57b7ba, fc2e63dd; Mainsail 1438",

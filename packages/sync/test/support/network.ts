@@ -82,7 +82,9 @@ export class TestNode {
   state: ChainState;
   peers: TestPeer[];
   #looks = 0;
-  /** Runs before each apply. */
+  /** Runs while signatures are verified. */
+  onVerify: () => void = () => undefined;
+  /** Runs before each height of a group. */
   onApply: (height: Height) => void = () => undefined;
 
   constructor(genesis: ChainState, peers: TestPeer[], clock: VirtualClock, limits: Partial<SyncLimits> = {}) {
@@ -120,6 +122,7 @@ export class TestNode {
       },
       verifySignatures: async (checks) => {
         this.batches.push(checks.length);
+        this.onVerify();
         return nativeBackend.verifyBatch(checks);
       },
       state: () => {
@@ -129,6 +132,7 @@ export class TestNode {
       past: async (height) => this.past.get(height) ?? null,
       apply: async (run) => {
         this.groups.push(run.length);
+        assert.equal(run[0]?.block.header.height, this.state.lastHeight + 1, "a group begins at the tip");
         // The disk.
         await new Promise((resolve) => setImmediate(resolve));
         for (const { block, blockId, state } of run) {
