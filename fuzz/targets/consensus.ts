@@ -82,7 +82,12 @@ const KINDS: readonly ((random: Random) => Input)[] = [
     kind: "built",
     height: values.height(random),
     round: values.round(random),
-    value: random.oneIn(3) ? null : { blockId: values.blockId(random), time: values.storedTime(random) },
+    value: random.oneIn(3)
+      ? null
+      : {
+          ...{ blockId: values.blockId(random), time: values.storedTime(random) },
+          ...(random.oneIn(2) ? { open: true as const } : {}),
+        },
   }),
   (random) => ({
     kind: "signed_vote",

@@ -340,8 +340,9 @@ function takeBuilt(work: Work, { round, value }: InputOf<"built">): void {
   if (proposing !== "building" || machine.step !== "Propose" || round !== machine.round) return;
   change(work, { proposing: "idle" });
   if (value === null || address === null || !mayPropose(work)) return;
-  const { blockId, time } = value;
-  setValue(work, blockId, { body: { time, proposer: address }, verdict: "valid", asking: false });
+  const { blockId, time, open } = value;
+  const body = { time, proposer: address };
+  setValue(work, blockId, open ? { body } : { body, verdict: "valid", asking: false });
   change(work, { proposing: "signing" });
   requestProposal(work, { height, round, polRound: -1, blockId, timestamp: time });
 }

@@ -107,13 +107,18 @@ export type Input =
     }
   /**
    * Answer to `build`: bound to the (height, round) captured before the await. `null`: nothing could be built. A value
-   * says that its body is held here, names this key as the header's proposer, and was found VALID by the own EL.
+   * says that its body is held here, names this key as the header's proposer, and was found VALID by the own EL; `open`:
+   * that one has not answered yet. Then the value is proposed all the same, and prevoted here when its verdict comes.
    */
   | {
       readonly kind: "built";
       readonly height: Height;
       readonly round: Round;
-      readonly value: { readonly blockId: BlockId; readonly time: Time } | null;
+      readonly value: {
+        readonly blockId: BlockId;
+        readonly time: Time;
+        readonly open?: true;
+      } | null;
     }
   /** Answer to `sign_vote` / `sign_proposal`. `refused`: the guard said no; the core abstains. */
   | { readonly kind: "signed_vote"; readonly height: Height; readonly round: Round; readonly vote: Vote }

@@ -60,6 +60,7 @@ const INPUTS: readonly Input[] = [
   { kind: "body", height: HEIGHT, blockId: A, time: TIME, proposerAddress: set.validators[0]!.address },
   { kind: "verdict", height: HEIGHT, blockId: A, verdict: "invalid" },
   { kind: "built", height: HEIGHT, round: 1, value: { blockId: A, time: TIME } },
+  { kind: "built", height: HEIGHT, round: 1, value: { blockId: A, time: TIME, open: true } },
   { kind: "built", height: HEIGHT, round: 1, value: null },
   { kind: "signed_vote", height: HEIGHT, round: 4, vote: prevote(set, 1, 4, A) },
   { kind: "signed_proposal", height: HEIGHT, round: 0, proposal: proposal(0, A) },

@@ -282,6 +282,20 @@ test("a value built for an earlier round is not proposed in a later round of the
   assert.equal(name(core.last("sign_proposal").proposal.blockId), name(B));
 });
 
+test("a value built ahead of its verdict is proposed at once and prevoted when the verdict comes", () => {
+  for (const verdict of ["valid", "invalid"] as const) {
+    const core = Core.inRound0(0);
+    core.feed({ kind: "built", height: HEIGHT, round: 0, value: { blockId: A, time: TIME, open: true } });
+    const signed = { ...core.last("sign_proposal").proposal, signature: new Uint8Array(64) };
+    core.feed({ kind: "signed_proposal", height: HEIGHT, round: 0, proposal: signed });
+    assert.equal(core.all("broadcast_proposal").length, 1);
+    assert.equal(name(core.last("validate").blockId), name(A));
+    assert.deepEqual(core.asked, []);
+    core.feed({ kind: "verdict", height: HEIGHT, blockId: A, verdict });
+    assert.deepEqual(core.asked, [verdict === "valid" ? `prevote 0 ${name(A)}` : "prevote 0 nil"]);
+  }
+});
+
 test("a proposer that could build nothing stays silent and prevotes nil with the timer", () => {
   const core = Core.inRound0(0);
   core.feed({ kind: "built", height: HEIGHT, round: 0, value: null });

@@ -11,6 +11,7 @@ import { mismatch } from "./payload/from-engine.ts";
 import { readNumber } from "./payload/hex.ts";
 import { refusal } from "./payload/to-engine.ts";
 import type { EngineModules, EngineOptions, EngineTiming } from "./ports.ts";
+import { TrackRecord } from "./track-record.ts";
 import type { BuiltPayload, ExecutionPayload, Verdict } from "./types.ts";
 import { pause } from "./wake.ts";
 
@@ -51,7 +52,7 @@ interface Started {
 
 /** Whether the proposer must rebuild (DESIGN §7): its own check took more than half of timeoutPropose. */
 export function needsRebuild(built: BuiltPayload, timeoutProposeMs: number): boolean {
-  return built.validationMs > timeoutProposeMs / 2;
+  return built.validationMs !== null && built.validationMs > timeoutProposeMs / 2;
 }
 
 /** Starts builds right after commit, takes payloads as late as asked, never offers what others would refuse. */
@@ -61,6 +62,7 @@ export class Builder {
   #windowMs: number;
   /** Height that must be built without a window, because the pool holds what a block must not. */
   #emptyAt = -1;
+  readonly #record = new TrackRecord();
 
   constructor(ports: BuilderPorts) {
     this.#ports = ports;
@@ -201,16 +203,34 @@ export class Builder {
       });
       return null;
     }
-    if (!atOnce) await this.#fitWindow(payload, signal);
+    const { gasUsed } = payload.envelope;
+    const quick = this.#record.isQuick(gasUsed, build.state.params.timeoutProposeMs);
     const from = modules.clock.monotonicMs();
-    const verdict = await judge(payload, build.attributes.parentBeaconBlockRoot, signal);
-    if (verdict.kind === "invalid") {
-      modules.log.error("the execution client calls its own payload invalid", {
-        height,
-        reason: verdict.reason,
-      });
-    }
-    return verdict.kind === "valid" ? { txs, validationMs: modules.clock.monotonicMs() - from } : null;
+    const validated = async (): Promise<BuiltPayload | null> => {
+      const verdict = await judge(payload, build.attributes.parentBeaconBlockRoot, signal);
+      const validationMs = modules.clock.monotonicMs() - from;
+      this.#record.note(verdict.kind, gasUsed, validationMs);
+      if (verdict.kind === "invalid") {
+        modules.log.error("the execution client calls its own payload invalid", {
+          height,
+          reason: verdict.reason,
+        });
+      }
+      return verdict.kind === "valid" ? { txs, validationMs } : null;
+    };
+    // What the pool holds matters for later builds alone.
+    if (!atOnce) this.#beside(this.#fitWindow(payload, signal));
+    const checked = validated();
+    if (!quick) return checked;
+    this.#beside(checked);
+    return { txs, validationMs: null };
+  }
+
+  #beside(task: Promise<unknown>): void {
+    task.catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#ports.modules.log.error("what the execution client said beside a build is of no use", { reason });
+    });
   }
 
   /** An empty payload beside a filled pool means that it was taken too early (geth-verified §14.4). */

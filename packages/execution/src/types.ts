@@ -10,8 +10,11 @@ export type Verdict =
 /** What a build yields: the transactions of the block to propose, envelope first. */
 export interface BuiltPayload {
   readonly txs: readonly Uint8Array[];
-  /** Milliseconds our own newPayload took; above timeoutPropose / 2 the proposer rebuilds (DESIGN §7). */
-  readonly validationMs: number;
+  /**
+   * Milliseconds our own newPayload took; above timeoutPropose / 2 the proposer rebuilds (DESIGN §7). `null`: it is under way,
+   * and the EL has shown on the last payloads that it will be quick; the verdict is asked for like any other.
+   */
+  readonly validationMs: number | null;
 }
 
 /** State of the connection to the EL, changed by the adapter alone; every change is logged once. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { decodeEnvelope } from "@quorate/chain";
 import { needsRebuild } from "../src/builder.ts";
+import { TrackRecord } from "../src/track-record.ts";
 import type { BuiltPayload } from "../src/types.ts";
 import { fakeBlock, openBench } from "./support/bench.ts";
 
@@ -86,6 +88,54 @@ test("an immediate build takes the EL's empty block", async (t) => {
 test("a payload whose own check takes more than half of timeoutPropose asks for a rebuild", () => {
   assert.equal(needsRebuild({ txs: [], validationMs: 500 }, 1_000), false);
   assert.equal(needsRebuild({ txs: [], validationMs: 501 }, 1_000), true);
+  assert.equal(needsRebuild({ txs: [], validationMs: null }, 1_000), false);
+});
+
+test("after three own payloads found VALID quickly the next is offered while its newPayload is under way", async (t) => {
+  const bench = await openBench(t);
+  await bench.ready();
+  const take = (): Promise<BuiltPayload | null> =>
+    bench.client.getBuilt(bench.store.state, bench.store.attributes(), patient);
+  const forward = async (): Promise<void> => {
+    bench.decide(1);
+    bench.client.decided(bench.store.height);
+    await bench.client.whenExecuted(bench.store.height, patient);
+  };
+  for (let height = 1; height <= 3; height++) {
+    assert.equal(typeof (await take())?.validationMs, "number");
+    await forward();
+  }
+  const judged = Promise.withResolvers<void>();
+  bench.el.gate = (method) => (method === "engine_newPayloadV4" ? judged.promise : undefined);
+  assert.equal((await take())?.validationMs, null);
+  judged.resolve();
+  await forward();
+
+  bench.el.script = (method) =>
+    method === "engine_newPayloadV4"
+      ? { result: { status: "INVALID", latestValidHash: null, validationError: "bad" } }
+      : undefined;
+  assert.equal((await take())?.validationMs, null);
+  while (!bench.log.some(({ message }) => message.includes("calls its own payload invalid"))) await delay(5);
+  bench.el.script = () => undefined;
+  bench.decide(1);
+  bench.client.decided(bench.store.height);
+  await bench.client.whenExecuted(bench.store.height, patient);
+  assert.equal(typeof (await take())?.validationMs, "number", "trust is earned anew");
+});
+
+test("how quick an EL was says nothing about a payload of much more gas", () => {
+  const record = new TrackRecord();
+  assert.equal(record.isQuick(0n, 1_000), false);
+  for (let run = 0; run < 3; run++) record.note("valid", 1_000_000n, 5);
+  assert.equal(record.isQuick(50_000_000n, 1_000), true);
+  assert.equal(record.isQuick(50_100_000n, 1_000), false);
+  record.note("valid", 21_000n, 251);
+  assert.equal(record.isQuick(0n, 1_000), false);
+  for (let run = 0; run < 3; run++) record.note("valid", 0n, 5);
+  assert.equal(record.isQuick(0n, 1_000), true);
+  record.note("unknown", 0n, 5);
+  assert.equal(record.isQuick(0n, 1_000), false);
 });
 
 test("-38001 Unknown payload: the build is started once more", async (t) => {

@@ -592,6 +592,22 @@ test("an execution client that builds nothing costs a round, not the node", asyn
   });
 });
 
+test("a payload that its client is still judging is proposed, and prevoted here when the client says VALID", async () => {
+  const gate = new Gate();
+  await withRig({ gate, own: "proposer" }, async (rig) => {
+    rig.execution.validationMs = null;
+    gate.hold("validate");
+    await rig.begin();
+    assert.equal(rig.published.proposals.length, 1);
+    assert.equal(rig.execution.validated, 1);
+    assert.deepEqual(rig.published.votes, []);
+    gate.release("validate");
+    await rig.advance(0);
+    const [sent] = rig.published.proposals;
+    assert.deepEqual(rig.published.votes.map(nameOf), [`prevote 0 ${shortId(sent!.proposal.blockId)}`]);
+  });
+});
+
 test("a proposer whose execution client is behind stays silent", async () => {
   await withRig({ own: "proposer" }, async (rig) => {
     rig.execution.status = { kind: "offline", reason: "refused", action: "start it" };

@@ -42,6 +42,7 @@ import { readSnapshot, writeSnapshot } from "./snapshot.ts";
 const VERSION = 1;
 const ADDRESS_BYTES = 20;
 const TIMEOUTS = ["new_height", "propose", "prevote", "precommit"] as const;
+const BUILT = ["nothing", "valid", "open"] as const;
 const VERDICTS = ["valid", "invalid"] as const;
 const REFUSALS = ["proposal", "prevote", "precommit"] as const;
 
@@ -110,10 +111,11 @@ function writeFields(writer: ByteWriter, input: Input): void {
       break;
     case "built":
       writer.u64(input.height).u32(input.round);
-      writeOptional(writer, input.value, ({ blockId, time }) => {
-        writeBlockId(writer, blockId);
-        writer.i64(time);
-      });
+      writeChoice(writer, BUILT, input.value === null ? "nothing" : input.value.open ? "open" : "valid");
+      if (input.value !== null) {
+        writeBlockId(writer, input.value.blockId);
+        writer.i64(input.value.time);
+      }
       break;
     case "signed_vote":
       writer.u64(input.height).u32(input.round).bytes32(encodeVote(input.vote));
@@ -173,7 +175,7 @@ function readFields(reader: ByteReader, kind: (typeof KINDS)[number]): Input {
         kind,
         height: reader.safeU64(),
         round: readRound(reader),
-        value: readOptional(reader, () => ({ blockId: readBlockId(reader), time: reader.i64() })),
+        value: readBuilt(reader),
       };
     case "signed_vote":
       return { kind, height: reader.safeU64(), round: readRound(reader), vote: readVote(reader) };
@@ -239,4 +241,11 @@ function readVote(reader: ByteReader): ReturnType<typeof decodeVote> {
 
 function readProposal(reader: ByteReader): ReturnType<typeof decodeProposal> {
   return decodeProposal(reader.bytes32(MAX_MESSAGE_BYTES));
+}
+
+function readBuilt(reader: ByteReader): Extract<Input, { readonly kind: "built" }>["value"] {
+  const kind = readChoice(reader, BUILT);
+  if (kind === "nothing") return null;
+  const value = { blockId: readBlockId(reader), time: reader.i64() };
+  return kind === "open" ? { ...value, open: true } : value;
 }

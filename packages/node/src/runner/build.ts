@@ -1,11 +1,10 @@
 /**
  * Builds a block to propose. The proposer fixes t when it starts the build and does not propose before t on its clock;
- * what it sends passed its own EL's newPayload. Nothing but the timestamp may vary in a rebuild (DESIGN §7).
+ * what it sends passed its own EL's newPayload, or is with an EL that was quick and right before. Nothing but the timestamp may vary in a rebuild (DESIGN §7).
  */
 import {
   type Block,
   type BlockContent,
-  type BlockId,
   blockIdOf,
   type ChainState,
   encodeBlock,
@@ -16,6 +15,8 @@ import {
   timeToMs,
   validateBlock,
 } from "@quorate/chain";
+import type { Input } from "@quorate/consensus";
+import type { BuiltPayload } from "@quorate/execution";
 import { sleep } from "../clock.ts";
 import { reasonOf } from "../errors.ts";
 import type { RunnerContext } from "./context.ts";
@@ -51,7 +52,7 @@ export async function buildProposal(
   prepared: Promise<Prepared | null>,
 ): Promise<void> {
   const { height, round } = request;
-  const answer = (value: { readonly blockId: BlockId; readonly time: Time } | null): void => {
+  const answer = (value: Extract<Input, { kind: "built" }>["value"]): void => {
     if (ctx.isCurrent(height)) ctx.submit({ kind: "built", height, round, value });
   };
   const { log, clock, privval, execution } = ctx.modules;
@@ -82,12 +83,12 @@ export async function buildProposal(
     const early = round === 0 ? await prepared : null;
     let time = early?.height === height ? early.time : laterOf(timeFromMs(clock.wallMs()), request.notBefore);
     let payload = await takePayload(ctx, state, time, signal);
-    if (payload !== null && payload.validationMs > budgetMs / 2) {
+    if (payload !== null && (payload.validationMs ?? 0) > budgetMs / 2) {
       const next = timeFromMs((Math.floor(timeToMs(time) / 1000) + 1) * 1000);
       log.warn("own payload is slow to validate: rebuilding for the next second", {
         height,
         round,
-        ms: payload.validationMs,
+        ms: payload.validationMs ?? 0,
       });
       const spentMs = clock.monotonicMs() - startedAt;
       const waitMs = Math.max(0, timeToMs(next) - clock.wallMs());
@@ -125,6 +126,11 @@ export async function buildProposal(
       return;
     }
     ctx.submit({ kind: "body", height, blockId, time, proposerAddress: privval.address });
+    if (payload.validationMs === null) {
+      // Its verdict is asked for when it is proposed, as that of a block of anybody else.
+      answer({ blockId, time, open: true });
+      return;
+    }
     ctx.submit({ kind: "verdict", height, blockId, verdict: "valid" });
     answer({ blockId, time });
   } catch (error) {
@@ -181,7 +187,7 @@ async function takePayload(
   state: ChainState,
   time: Time,
   signal: AbortSignal,
-): Promise<{ readonly txs: readonly Uint8Array[]; readonly validationMs: number } | null> {
+): Promise<BuiltPayload | null> {
   const { privval, execution } = ctx.modules;
   if (privval === null) return null;
   const attributes = payloadAttributes(state, time, privval.address);

@@ -10,6 +10,8 @@ export class FakeExecution implements ExecutionClient {
   verdict: (block: Block) => Verdict = () => ({ kind: "valid" });
   /** Transactions of the next payload, without the envelope; `null`: nothing can be built. */
   payload: readonly Uint8Array[] | null = [];
+  /** Of its next payload; `null`: it offers it while it is still judging it. */
+  validationMs: number | null = 0;
   pool: Uint8Array[] = [];
   readonly submitted: Uint8Array[] = [];
   validated = 0;
@@ -33,7 +35,7 @@ export class FakeExecution implements ExecutionClient {
   async getBuilt(): Promise<BuiltPayload | null> {
     await this.pace("build");
     if (this.payload === null) return null;
-    return { txs: [encodeEnvelope({ version: 0 }), ...this.payload], validationMs: 0 };
+    return { txs: [encodeEnvelope({ version: 0 }), ...this.payload], validationMs: this.validationMs };
   }
 
   async validate(block: Block): Promise<Verdict> {
