@@ -4,9 +4,9 @@ import type { Commit, Testnet } from "./ours.ts";
 
 /** Heights of the latency, and those before it that do not count. */
 const HEIGHTS = 30;
-const WARM_HEIGHTS = 5;
+const WARM_HEIGHTS = 16;
 
-/** p50 over heights of the commit on the last node, less getPayload, the builder's newPayload and the others'. */
+/** p50 over heights of the commit on the last node, less getPayload and newPayload, which all clients work on at once. */
 export async function latency(
   { ready, commits, until }: Testnet,
   limitMs: number,
@@ -29,7 +29,7 @@ export async function latency(
     });
     return (sums.seconds * 1000) / sums.count;
   };
-  const engine = meanMs(/getPayload/) + 2 * meanMs(/newPayload/);
+  const engine = meanMs(/getPayload/) + meanMs(/newPayload/);
   const byHeight = Map.groupBy(
     commits.filter(({ height }) => height > WARM_HEIGHTS && height <= WARM_HEIGHTS + HEIGHTS),
     ({ height }) => height,

@@ -73,7 +73,9 @@ release that is the fastest there.`;
 
 const GETH = `The same Geths twice: under our validators, and driven by a bare stub that only calls the Engine API (no consensus, no
 network, no disk). P5 is the time from a proposal's own timestamp to its commit on all nodes, less what the Geths took for
-the calls on that way.`;
+the calls on that way: getPayload, and newPayload, on which the proposer's client works at the same time as the others'. For P6
+each client is fed transfers of its own, which neither side spreads. For P7 a node that takes no part in consensus feeds the
+chain in its store to a new Geth, and the stub feeds another the same payloads from memory; the first fifty blocks do not count.`;
 
 const LIMITS = `## How to read a disturbed run
 
