@@ -20,7 +20,6 @@ import type { BitArray, PeerInfo } from "@quorate/gossip";
 import { PrivvalError } from "@quorate/privval";
 import { StoreError } from "@quorate/store";
 import { WalError } from "@quorate/wal";
-import { serveBlocks } from "../src/compose/gossip.ts";
 import { openPrivVal } from "../src/compose/storage.ts";
 import { createConsensusView, emptyBits } from "../src/consensus-view.ts";
 import { NodeError } from "../src/errors.ts";
@@ -40,7 +39,6 @@ import { decidedChain, GENESIS_MS, makeChain, Signers, syncedBlock } from "./sup
 import { FakeExecution } from "./support/fake-execution.ts";
 import { silent } from "./support/homes.ts";
 import { MemoryDisk } from "./support/memory-disk.ts";
-import { MemoryStore } from "./support/memory-store.ts";
 import { Gate, settled } from "./support/pace.ts";
 import { withRig } from "./support/rig.ts";
 import { VirtualClock } from "./support/virtual-clock.ts";
@@ -408,30 +406,6 @@ test("ready: in consensus with the execution client at most one block behind; el
   assert.equal(ask({ catchingUp: true }).length, 1);
   assert.match(ask({ status: { kind: "offline", reason: "refused", action: "start it" } }).join(), /refused/);
   assert.deepEqual(ask({ status: { kind: "replaying", head: 9, target: 10 } }), []);
-});
-
-// --- serving ----------------------------------------------------------------------------------------------------
-
-test("blocks are served in a row with a commit for each, within count and bytes, the first one always", async () => {
-  const store = new MemoryStore();
-  for (const { made, commit, state } of decidedChain(chain, 5)) {
-    const body = await store.putBody(made.blockId, made.bytes);
-    await store.commit({
-      height: state.lastHeight,
-      blockId: made.blockId,
-      body,
-      block: made.block,
-      seenCommit: commit,
-      state,
-    });
-  }
-  const heights = async (from: number, count: number, bytes = 1e9): Promise<readonly number[]> =>
-    (await serveBlocks(store, from, count, bytes)).blocks.map(({ height }) => height);
-  assert.deepEqual(await heights(1, 3), [1, 2, 3]);
-  assert.deepEqual(await heights(4, 10), [4, 5]);
-  assert.deepEqual(await heights(6, 10), []);
-  assert.deepEqual(await heights(0, 3), [], "below the base");
-  assert.deepEqual(await heights(2, 5, 1), [2]);
 });
 
 // --- watermark --------------------------------------------------------------------------------------------------

@@ -28,10 +28,11 @@ import {
   hashKey,
   heightKey,
   heightOfKey,
+  heightRange,
   tableRange,
 } from "./keys.ts";
 import { fullHeightOf, loadState, readStored, SetWalk, storeFull } from "./state-history.ts";
-import type { BlockMeta, BlockStore, BodyRef, CommitBatch, CommittedEvidence } from "./types.ts";
+import type { BlockMeta, BlockStore, BodyRef, CommitBatch, CommittedEvidence, ServedBlock } from "./types.ts";
 
 /** Equivocations kept; older ones expire first. */
 const MAX_EVIDENCE = 1024;
@@ -124,6 +125,41 @@ export class SegmentedBlockStore implements BlockStore {
     if (this.#newest?.header.height === height) return this.#newest;
     const bytes = await this.blockBytes(height);
     return bytes === null ? null : decoded(`the block of ${at(height)}`, () => decodeBlock(bytes));
+  }
+
+  async blocks(from: Height, count: number, maxBytes: number): Promise<readonly ServedBlock[]> {
+    this.#assertOpen();
+    const tip = this.#tip?.meta;
+    if (tip === undefined || from < this.#base || from > tip.height || count < 1) return [];
+    const to = Math.min(tip.height, from + count - 1);
+    const [metas, commits, seen] = await Promise.all([
+      this.#db.entries(heightRange("m", from, to)),
+      this.#db.entries(heightRange("c", from, Math.min(to, tip.height - 1))),
+      to === tip.height ? this.#db.get(heightKey("s", to)) : null,
+    ]);
+    const commitBytes = commits.map(([, value]) => value);
+    if (seen !== null) commitBytes.push(seen);
+    const chosen: { readonly meta: BlockMeta; readonly commit: Uint8Array }[] = [];
+    let size = 0;
+    for (const [index, [key, value]] of metas.entries()) {
+      const height = decoded("a key", () => heightOfKey(key));
+      const meta = decoded(`the entry of ${at(height)}`, () => decodeMeta(height, value));
+      const bytes = commitBytes[index];
+      // Pruned while it was being read.
+      if (height !== from + index || bytes === undefined) break;
+      const commit = new Uint8Array(bytes);
+      const { blockId } = decoded(`the commit of ${at(height)}`, () => decodeCommit(commit));
+      size += meta.body.length + commit.length;
+      if (!blockIdEquals(blockId, meta.blockId) || (index > 0 && size > maxBytes)) break;
+      chosen.push({ meta, commit });
+    }
+    const bodies = await this.#bodies.readAll(
+      chosen.map(({ meta }) => ({ ref: meta.body, blockId: meta.blockId })),
+    );
+    return chosen.flatMap(({ meta: { height }, commit }, index) => {
+      const block = bodies[index];
+      return block === undefined ? [] : [{ height, block, commit }];
+    });
   }
 
   async meta(height: Height): Promise<BlockMeta | null> {

@@ -22,6 +22,14 @@ interface Pending {
   readonly reject: (error: StoreError) => void;
 }
 
+/** A body, where it lies and whose it is. */
+export interface WantedBody {
+  readonly ref: BodyRef;
+  readonly blockId: BlockId;
+}
+
+/** Bytes of neighbouring bodies that are read at once; one body is read whole. */
+const READ_BYTES = 1_048_576;
 /** Bodies of blocks not decided yet; what lies beyond is found by reading again. */
 const MAX_UNDECIDED = 1024;
 const NAME = /^(\d{8})\.blk$/;
@@ -139,10 +147,38 @@ export class BodyLog {
    * @throws StoreError `STORE_CORRUPT` when the body is not there whole; `null` is never given for a body once put.
    */
   async read(ref: BodyRef, blockId: BlockId): Promise<Uint8Array> {
+    const [body] = await this.readAll([{ ref, blockId }]);
+    return body as Uint8Array;
+  }
+
+  /**
+   * Bodies in the order asked for; those that lie one behind the other are read at once.
+   * @throws StoreError `STORE_CORRUPT` when one is not there whole.
+   */
+  async readAll(wanted: readonly WantedBody[]): Promise<readonly Uint8Array[]> {
+    const bodies: Uint8Array[] = [];
+    while (bodies.length < wanted.length) {
+      const run = adjacent(wanted.slice(bodies.length));
+      const [first] = run;
+      if (first === undefined) break;
+      const length = run.reduce((sum, { ref }) => sum + BODY_HEADER_BYTES + ref.length, 0);
+      const bytes = await this.#readPiece(first, length);
+      let at = 0;
+      for (const each of run) {
+        const end = at + BODY_HEADER_BYTES + each.ref.length;
+        const body = bodyOf(bytes.subarray(at, end), each.blockId);
+        if (body === null) throw this.#damaged(each);
+        bodies.push(body);
+        at = end;
+      }
+    }
+    return bodies;
+  }
+
+  async #readPiece({ ref, blockId }: WantedBody, length: number): Promise<Uint8Array> {
     const file = segmentFile(this.#options.dir, ref.segment);
-    let record: Uint8Array;
     try {
-      record = await this.#disk.read(file, ref.offset, BODY_HEADER_BYTES + ref.length);
+      return await this.#disk.read(file, ref.offset, length);
     } catch (error) {
       throw new StoreError(
         "STORE_CORRUPT",
@@ -152,9 +188,11 @@ export class BodyLog {
         error,
       );
     }
-    const body = bodyOf(record, blockId);
-    if (body !== null) return body;
-    throw new StoreError(
+  }
+
+  #damaged({ ref, blockId }: WantedBody): StoreError {
+    const file = segmentFile(this.#options.dir, ref.segment);
+    return new StoreError(
       "STORE_CORRUPT",
       `the body of block ${blockIdKey(blockId).slice(0, 16)}… in ${file} is damaged: check the disk, then run ` +
         "`validator reset` and let the node sync again",
@@ -298,6 +336,20 @@ export class BodyLog {
     this.#failure ??= error;
     for (const { reject } of [...group, ...this.#pending.splice(0)]) reject(this.#failure);
   }
+}
+
+/** The first of them and those that lie right behind it, within {@link READ_BYTES}. */
+function adjacent(wanted: readonly WantedBody[]): readonly WantedBody[] {
+  const [first] = wanted;
+  if (first === undefined) return [];
+  let end = first.ref.offset;
+  const other = wanted.findIndex(({ ref }, index) => {
+    const { segment, offset, length } = ref;
+    if (segment !== first.ref.segment || offset !== end) return true;
+    end += BODY_HEADER_BYTES + length;
+    return index > 0 && end - first.ref.offset > READ_BYTES;
+  });
+  return other < 0 ? wanted : wanted.slice(0, other);
 }
 
 async function readWhole(disk: BodyDisk, file: string): Promise<Uint8Array> {

@@ -34,6 +34,15 @@ export function tableRange(table: Table | "e" | "v"): { readonly gte: Uint8Array
   return { gte: Uint8Array.of(letter), lt: Uint8Array.of(letter + 1) };
 }
 
+/** Bounds of the keys of heights `from` to `to`, both included. */
+export function heightRange(
+  table: Table,
+  from: Height,
+  to: Height,
+): { readonly gte: Uint8Array; readonly lt: Uint8Array } {
+  return { gte: heightKey(table, from), lt: heightKey(table, to + 1) };
+}
+
 export const FORMAT_KEY: Uint8Array = new TextEncoder().encode("xformat");
 export const BASE_KEY: Uint8Array = new TextEncoder().encode("xbase");
 export const EXECUTED_KEY: Uint8Array = new TextEncoder().encode("xexecuted");

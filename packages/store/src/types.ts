@@ -28,6 +28,15 @@ export interface CommitBatch {
   readonly state: ChainState;
 }
 
+/** A decided height as peers get it. */
+export interface ServedBlock {
+  readonly height: Height;
+  /** Encoded. */
+  readonly block: Uint8Array;
+  /** Encoded; for this block. */
+  readonly commit: Uint8Array;
+}
+
 /** Evidence and the height of the block that carries it. */
 export interface CommittedEvidence {
   readonly height: Height;
@@ -55,6 +64,11 @@ export interface BlockStore {
   /** Raw encoded block of a decided height. */
   blockBytes(height: Height): Promise<Uint8Array | null>;
   block(height: Height): Promise<Block | null>;
+  /**
+   * Consecutive decided heights from `from` on, each with a commit for its block: at most `count`, and `maxBytes` unless the
+   * first alone has more. None when `from` is not kept here.
+   */
+  blocks(from: Height, count: number, maxBytes: number): Promise<readonly ServedBlock[]>;
   meta(height: Height): Promise<BlockMeta | null>;
   heightOf(blockHash: Uint8Array): Promise<Height | null>;
   /** Canonical commit for `height`: lastCommit of height+1, or the seen commit at the tip. */

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import {
   type BlockId,
   type DuplicateVoteEvidence,
+  encodeCommit,
   makeDuplicateVoteEvidence,
   type Vote,
   VoteType,
@@ -394,6 +395,39 @@ test("a body segment that is missing, or a tip's body that has changed, is found
       });
     });
   }
+});
+
+test("blocks are served in a row with a commit for each, within count and bytes, the first one always", async () => {
+  await withDir(async (dir) => {
+    const used = await openStore({ dir, ...SMALL });
+    assert.deepEqual(await used.blocks(1, 8, 1e9), []);
+    const all = chain(40, { payload: 900 });
+    await storeRun(used, all.slice(0, 17));
+    for (const decided of all.slice(17)) await store(used, decided);
+    const heights = async (from: number, count: number, bytes = 1e9): Promise<readonly number[]> =>
+      (await used.blocks(from, count, bytes)).map(({ height }) => height);
+    assert.deepEqual(await heights(1, 3), [1, 2, 3]);
+    assert.deepEqual(await heights(38, 10), [38, 39, 40]);
+    assert.deepEqual(await heights(40, 1), [40]);
+    assert.deepEqual(await heights(41, 10), []);
+    assert.deepEqual(await heights(0, 3), [], "below the base");
+    assert.deepEqual(await heights(2, 5, 1), [2]);
+    const served = await used.blocks(1, 40, 1e9);
+    assert.equal(served.length, 40, "over several segments");
+    for (const { height, block, commit } of served) {
+      assert.deepEqual(block, all[height - 1]?.bytes);
+      const expected = await used.commitOf(height);
+      assert.ok(expected !== null);
+      assert.deepEqual(commit, encodeCommit(expected));
+    }
+    const two = served.slice(4, 6).reduce((sum, { block, commit }) => sum + block.length + commit.length, 0);
+    assert.deepEqual(await heights(5, 9, two), [5, 6]);
+    assert.deepEqual(await heights(5, 9, two - 1), [5]);
+    await used.prune(30);
+    assert.deepEqual(await heights(29, 3), []);
+    assert.deepEqual(await heights(30, 3), [30, 31, 32]);
+    await used.close();
+  });
 });
 
 test("a body that has changed is never handed out", async () => {

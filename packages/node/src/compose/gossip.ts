@@ -1,22 +1,6 @@
-import {
-  blockIdEquals,
-  type ChainState,
-  encodeBlock,
-  encodeCommit,
-  type Genesis,
-  genesisHash,
-  upgradesHash,
-} from "@quorate/chain";
+import { type ChainState, type Genesis, genesisHash, upgradesHash } from "@quorate/chain";
 import type { Verifier } from "@quorate/crypto";
-import type {
-  ConsensusView,
-  Gossip,
-  GossipEvents,
-  LogPort,
-  PeerBinding,
-  PeerStatus,
-  SyncResponse,
-} from "@quorate/gossip";
+import type { ConsensusView, Gossip, GossipEvents, LogPort, PeerBinding, PeerStatus } from "@quorate/gossip";
 import type { BlockStore } from "@quorate/store";
 import type { Clock } from "../clock.ts";
 import { NodeError, reasonOf } from "../errors.ts";
@@ -61,7 +45,7 @@ export function openGossip(sources: GossipSources): Promise<Gossip> {
     verifier: sources.verifier,
     view: sources.view,
     events: sources.events,
-    serve: (from, count, maxBytes) => serveBlocks(store, from, count, maxBytes),
+    serve: async (from, count, maxBytes) => ({ blocks: await store.blocks(from, count, maxBytes) }),
     status,
     log: sources.log,
     metrics: gossipMetrics(metrics),
@@ -84,29 +68,4 @@ export async function startGossip(gossip: Gossip, listen: readonly string[]): Pr
       cause: error,
     });
   }
-}
-
-/** Consecutive decided blocks, each with a commit for it, up to `maxBytes` (the first one always). */
-export async function serveBlocks(
-  store: BlockStore,
-  from: number,
-  count: number,
-  maxBytes: number,
-): Promise<SyncResponse> {
-  const blocks: { height: number; block: Uint8Array; commit: Uint8Array }[] = [];
-  let bytes = 0;
-  for (let height = Math.max(from, store.base); height <= store.height && blocks.length < count; height++) {
-    if (height !== from + blocks.length) break;
-    const stored = await store.block(height);
-    const commit = await store.commitOf(height);
-    const meta = await store.meta(height);
-    if (stored === null || commit === null || meta === null || !blockIdEquals(commit.blockId, meta.blockId))
-      break;
-    const block = (await store.blockBytes(height)) ?? encodeBlock(stored);
-    const encoded = encodeCommit(commit);
-    bytes += block.length + encoded.length;
-    if (blocks.length > 0 && bytes > maxBytes) break;
-    blocks.push({ height, block, commit: encoded });
-  }
-  return { blocks };
 }

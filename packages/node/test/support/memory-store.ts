@@ -7,6 +7,7 @@ import {
   type Commit,
   decodeBlock,
   type Evidence,
+  encodeCommit,
   evidenceId,
   type ValidatorSet,
 } from "@quorate/chain";
@@ -17,6 +18,7 @@ import {
   type BodyRef,
   type CommitBatch,
   type CommittedEvidence,
+  type ServedBlock,
   StoreError,
 } from "@quorate/store";
 import { atOnce, type Pace } from "./pace.ts";
@@ -97,6 +99,20 @@ export class MemoryStore implements BlockStore {
   async block(height: number): Promise<Block | null> {
     const bytes = await this.blockBytes(height);
     return bytes === null ? null : decodeBlock(bytes);
+  }
+
+  async blocks(from: number, count: number, maxBytes: number): Promise<readonly ServedBlock[]> {
+    const blocks: ServedBlock[] = [];
+    let size = 0;
+    for (let height = from; blocks.length < count; height++) {
+      const [block, commit] = [await this.blockBytes(height), await this.commitOf(height)];
+      if (block === null || commit === null) break;
+      const encoded = encodeCommit(commit);
+      size += block.length + encoded.length;
+      if (blocks.length > 0 && size > maxBytes) break;
+      blocks.push({ height, block, commit: encoded });
+    }
+    return blocks;
   }
 
   async meta(height: number): Promise<BlockMeta | null> {
