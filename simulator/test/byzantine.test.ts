@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { blockIdEquals, decodeBlock, VoteType, voteSignBytes } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
-import type { Item, PeerMessage } from "@quorate/gossip/core";
+import { encodeItem, type Item, joinPack, type RoundState, roundStateFrame } from "@quorate/gossip/core";
 import { BEHAVIOURS, type Behaviour, Strategy } from "../src/byzantine/strategy.ts";
 import { CHAIN_ID } from "../src/cluster/genesis.ts";
 import { Random } from "../src/core/random.ts";
@@ -19,12 +19,41 @@ before(async () => {
 
 const RECEIVERS = ["peer1", "peer2", "peer3", "peer4", "peer5", "peer6", "peer7"];
 
-/** What each of many receivers gets of what node 0 says or passes on, under this behaviour. */
-function told(behaviour: Behaviour, wanted: (sent: Sent) => boolean, by = 0): Map<string, Uint8Array[]> {
-  const strategy = new Strategy([behaviour], 1, new Random(`test ${behaviour}`));
-  const said = chain.sent.filter(
-    (each) => each.from === by && each.to === (by === 1 ? 2 : 1) && wanted(each),
+/** Nodes say votes and proposals in frames of their links or in messages of topics: here all are messages of a topic. */
+function packs(sent: Sent): Sent[] {
+  if (sent.protocol.startsWith("topic/")) return [sent];
+  if (sent.protocol !== PEER_PROTOCOL) return [];
+  return peerMessages(sent.bytes).flatMap(({ message }) =>
+    message.kind === "items"
+      ? [{ ...sent, protocol: "topic/votes", bytes: joinPack(message.items.map(encodeItem)) }]
+      : [],
   );
+}
+
+function frames(sent: Sent): Sent[] {
+  return sent.protocol === PEER_PROTOCOL ? [sent] : [];
+}
+
+/** Of one that waits for prevotes. */
+const WAITING: RoundState = {
+  height: 3,
+  round: 0,
+  step: 4,
+  proposal: null,
+  parts: { size: 0, bits: new Uint8Array(0) },
+  votes: [{ round: 0, type: VoteType.prevote, have: { size: 4, bits: Uint8Array.of(1) } }],
+  maj23: [],
+  direct: { size: 4, bits: Uint8Array.of(15) },
+  elReady: true,
+  leaving: false,
+};
+
+/** What each of many receivers gets of what node 0 says or passes on, under this behaviour. */
+function told(behaviour: Behaviour, as: (sent: Sent) => Sent[], by = 0): Map<string, Uint8Array[]> {
+  const strategy = new Strategy([behaviour], 1, new Random(`test ${behaviour}`));
+  const said = chain.sent
+    .filter((each) => each.from === by && each.to === (by === 1 ? 2 : 1))
+    .flatMap((each) => as(each));
   assert.ok(said.length > 0, "somebody said such things");
   return new Map(
     RECEIVERS.map((to) => [
@@ -33,9 +62,6 @@ function told(behaviour: Behaviour, wanted: (sent: Sent) => boolean, by = 0): Ma
     ]),
   );
 }
-
-const isTopic = ({ protocol }: Sent): boolean => protocol.startsWith("topic/");
-const isPeer = ({ protocol }: Sent): boolean => protocol === PEER_PROTOCOL;
 
 function itemsOf(messages: readonly Uint8Array[]): readonly Item[] {
   return messages.flatMap((bytes) => [...topicItems(bytes)]);
@@ -92,13 +118,13 @@ describe("a liar", () => {
     ["equivocate-precommits", VoteType.precommit],
   ] as const) {
     it(`that equivocates (${behaviour}) signs two values for one step, for different receivers`, () => {
-      assert.ok(valuesPerStep(told(behaviour, isTopic), type).has(2));
+      assert.ok(valuesPerStep(told(behaviour, packs), type).has(2));
     });
   }
 
   it("that equivocates proposals gives some receivers another block, as well signed", () => {
     const ids = new Map<number, Set<string>>();
-    for (const messages of told("equivocate-proposals", isTopic).values()) {
+    for (const messages of told("equivocate-proposals", packs).values()) {
       for (const { proposal } of proposalsOf(messages)) {
         const known = ids.get(proposal.height) ?? new Set();
         ids.set(proposal.height, known.add(Buffer.from(proposal.blockId.hash).toString("hex")));
@@ -108,11 +134,13 @@ describe("a liar", () => {
   });
 
   it("that proposes invalid blocks gives no receiver the block that it built", () => {
-    const honest = chain.sent.filter((sent) => sent.from === 0 && isTopic(sent)).map(({ bytes }) => bytes);
+    const honest = chain.sent
+      .filter((sent) => sent.from === 0)
+      .flatMap((sent) => packs(sent).map(({ bytes }) => bytes));
     const built = proposalsOf(honest).map(({ proposal }) => proposal);
     let seen = 0;
     // The proposer that a spoilt block names may be what was spoilt: its place tells whose it is.
-    for (const messages of told("invalid-proposals", isTopic).values()) {
+    for (const messages of told("invalid-proposals", packs).values()) {
       for (const item of itemsOf(messages)) {
         if (item.kind !== "proposal") continue;
         const { height, round, blockId } = item.proposal;
@@ -127,18 +155,18 @@ describe("a liar", () => {
 
   it("that withholds proposals leaves some receivers without", () => {
     const counts = (behaviour: Behaviour): number[] =>
-      [...told(behaviour, isTopic).values()].map((each) => proposalsOf(each).length);
+      [...told(behaviour, packs).values()].map((each) => proposalsOf(each).length);
     assert.ok(Math.min(...counts("withhold-proposals")) < Math.max(...counts("flood-stale")));
   });
 
   for (const behaviour of ["withhold-votes", "silence"] as const) {
     it(`says less (${behaviour})`, () => {
-      assert.deepEqual([...told(behaviour, isTopic).values()].flatMap(votesOf), []);
+      assert.deepEqual([...told(behaviour, packs).values()].flatMap(votesOf), []);
     });
   }
 
   it("that withholds bodies sends proposals without them, and no body at all", () => {
-    for (const messages of told("withhold-bodies", isTopic).values()) {
+    for (const messages of told("withhold-bodies", packs).values()) {
       for (const item of itemsOf(messages)) {
         assert.notEqual(item.kind, "body");
         if (item.kind === "proposal")
@@ -150,24 +178,39 @@ describe("a liar", () => {
   });
 
   it("floods with votes of rounds to come, and with old ones", () => {
-    const ahead = [...told("flood-future", isTopic).values()].flatMap(votesOf);
+    const ahead = [...told("flood-future", packs).values()].flatMap(votesOf);
     assert.ok(ahead.some(({ round }) => round >= 64));
-    const stale = told("flood-stale", isTopic).get("peer1") ?? [];
-    const plain = chain.sent.filter((sent) => sent.from === 0 && sent.to === 1 && isTopic(sent));
+    const stale = told("flood-stale", packs).get("peer1") ?? [];
+    const plain = chain.sent.filter((sent) => sent.from === 0 && sent.to === 1).flatMap(packs);
     assert.ok(votesOf(stale).length > 4 * votesOf(plain.map(({ bytes }) => bytes)).length);
   });
 
   it("lies about its height and about the votes it has", () => {
-    const messages = (behaviour: Behaviour): PeerMessage[] =>
-      [...told(behaviour, isPeer).values()]
-        .flat()
-        .flatMap((bytes) => peerMessages(bytes).map(({ message }) => message));
-    assert.ok(messages("lie-about-height").some((each) => each.kind === "status" && each.status.height > 20));
-    const states = messages("lie-about-votes").flatMap((each) =>
-      each.kind === "round_state" ? [each.state] : [],
+    const statuses = [...told("lie-about-height", frames).values()].flat();
+    assert.ok(
+      statuses
+        .flatMap((bytes) => peerMessages(bytes).map(({ message }) => message))
+        .some((each) => each.kind === "status" && each.status.height > 20),
     );
-    assert.ok(states.some(({ votes }) => votes.length > 0));
-    for (const { votes } of states) for (const { have } of votes) assert.equal(have.bits[0], 0b1111);
+    const strategy = new Strategy(["lie-about-votes"], 1, new Random("votes"));
+    const [lie] = strategy.outgoing(KEYS[0]!, "peer1", PEER_PROTOCOL, roundStateFrame(WAITING));
+    const message = peerMessages(lie!)[0]?.message;
+    assert.ok(message?.kind === "round_state");
+    assert.deepEqual(
+      message.state.votes.map(({ have }) => have.bits[0]),
+      [0b1111],
+    );
+  });
+
+  it("that withholds repair still says on its links what it says itself", () => {
+    const own = [...told("withhold-repair", frames).values()].flatMap((messages) =>
+      messages.flatMap((bytes) =>
+        peerMessages(bytes).flatMap(({ message }) => (message.kind === "items" ? [...message.items] : [])),
+      ),
+    );
+    assert.ok(own.some((item) => item.kind === "vote"));
+    for (const item of own)
+      if (item.kind === "vote") assert.deepEqual(item.vote.validatorAddress, KEYS[0]!.address);
   });
 
   it("spoils what it serves to those who catch up", () => {
@@ -181,7 +224,7 @@ describe("a liar", () => {
       itemsOf(messages).filter(
         (item) => item.kind === "vote" && !bytesEqual(item.vote.validatorAddress, KEYS[0]!.address),
       ).length;
-    const counts = [...told("forward-selectively", isTopic, 1).values()].map(others);
+    const counts = [...told("forward-selectively", packs, 1).values()].map(others);
     assert.ok(new Set(counts).size > 1, String(counts));
   });
 });

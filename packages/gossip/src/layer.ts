@@ -17,7 +17,7 @@ import { requestBlocks } from "./reqresp/client.ts";
 import { serveRequest } from "./reqresp/server.ts";
 import { RoundStateExchange } from "./roundstate/exchange.ts";
 import type { PeerMessage } from "./roundstate/messages.ts";
-import { charge, type Runtime } from "./runtime.ts";
+import type { Runtime } from "./runtime.ts";
 import { Scorer } from "./scoring/scorer.ts";
 import { topicTable } from "./topics/names.ts";
 import { Router } from "./topics/router.ts";
@@ -308,15 +308,16 @@ class GossipNode implements Gossip {
 
   /** What came over a peer stream. */
   peerMessage(peer: Peer, message: PeerMessage): void | Promise<void> {
-    const { runtime, exchange, bodyExchange } = this.#p;
+    const { runtime, router, exchange, bodyExchange } = this.#p;
     switch (message.kind) {
       case "round_state":
         exchange.told(peer, message.state);
         return;
       case "items": {
-        const outcome = runtime.admission.receive(message.items, peer);
-        if (outcome instanceof Promise) return outcome.then((found) => charge(runtime, peer.id, found));
-        charge(runtime, peer.id, outcome);
+        const { items } = message;
+        const outcome = runtime.admission.receive(items, peer);
+        if (outcome instanceof Promise) return outcome.then((found) => router.arrived(peer, items, found));
+        router.arrived(peer, items, outcome);
         return;
       }
       case "want_body":

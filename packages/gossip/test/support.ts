@@ -20,6 +20,7 @@ import {
 import { ed25519PublicKey, ed25519Sign, inlineVerifier, sha256, toHex } from "@quorate/crypto";
 import type { GossipClock } from "../src/clock.ts";
 import { wireGossip } from "../src/gossip.ts";
+import type { Connection } from "../src/host/network.ts";
 import {
   bitsOf,
   type ConsensusView,
@@ -254,6 +255,7 @@ export interface TestNode {
   until(what: string, condition: () => boolean): Promise<void>;
   /** Aborts the inbound gossip streams of all connections, as a full buffer would. */
   resetGossipStreams(): void;
+  readonly connectionsTo: (peer: string) => readonly Connection[];
   /** Signature checks that reached the verifier. */
   readonly checks: () => number;
 }
@@ -410,6 +412,7 @@ export async function startNode(setup: NodeSetup): Promise<TestNode> {
   await gossip.start();
   return {
     gossip,
+    connectionsTo: (peer) => wired.network.connectionsTo(peer),
     resetGossipStreams() {
       for (const connection of gossip.peers.flatMap(({ id }) => wired.network.connectionsTo(id))) {
         for (const stream of connection.streams) {

@@ -101,8 +101,11 @@ export class Strategy implements Liar {
     const said = message.message;
     switch (said.kind) {
       case "items": {
-        if (this.#does("withhold-repair", to)) return [];
-        const items = this.#items(said.items, key, to);
+        // Own votes and proposals go the same way and are no repair.
+        const kept = this.#does("withhold-repair", to)
+          ? said.items.filter((item) => isOwn(key, item))
+          : said.items;
+        const items = this.#items(kept, key, to);
         return items.length === 0 ? [] : [itemsFrame(joinPack(items.map(encodeItem)))];
       }
       case "round_state": {
@@ -255,6 +258,11 @@ function keyOf(blockId: BlockId): string {
 
 function signedVote(vote: Vote, key: SigningKey): Vote {
   return { ...vote, signature: key.signer.sign(voteSignBytes(CHAIN_ID, vote)) };
+}
+
+function isOwn(key: SigningKey, item: Item): boolean {
+  if (item.kind === "vote") return bytesEqual(item.vote.validatorAddress, key.address);
+  return item.kind === "proposal" && isBy(key, item.proposal);
 }
 
 /** A node's own proposals are recognised by what its key would have signed. */

@@ -1,6 +1,6 @@
 import type { Height, ValidatorSet } from "@quorate/chain";
 import { toHex } from "@quorate/crypto";
-import { bitsOf, hasBit } from "../roundstate/bits.ts";
+import { bitsOf, hasBit, lostBits } from "../roundstate/bits.ts";
 import type { TopicKind } from "../topics/names.ts";
 import type { BitArray, ConsensusView } from "../types.ts";
 import type { Peer, PeerTable } from "./peers.ts";
@@ -58,6 +58,21 @@ export class Links {
       this.#direct = bitsOf(this.#set?.validators.length ?? 0, indexes);
     }
     return this.#direct;
+  }
+
+  /**
+   * Whether this node's own messages reach everybody over its own links: no peer has a link to a validator that this node
+   * has none to. False where no binding says whose node this is, for then nobody knows of the links to it.
+   */
+  reachesAll(): boolean {
+    if (this.#self === null) return false;
+    const { height } = this.#view;
+    const own = this.direct(height);
+    for (const { ready, roundState } of this.#peers.values()) {
+      if (!ready || roundState === null || roundState.direct.size !== own.size) continue;
+      if (lostBits(roundState.direct, own)) return false;
+    }
+    return true;
   }
 
   /** True when some subscribed neighbour, other than the sender, lacks a link to one of these validators. */

@@ -1,10 +1,12 @@
 import type { Outcome } from "../admission/admission.ts";
 import { reasonOf } from "../errors.ts";
 import type { TopicVerdict } from "../host/network.ts";
+import type { Peer } from "../host/peers.ts";
 import { LIMITS } from "../limits.ts";
 import { charge, type Runtime } from "../runtime.ts";
 import { OFFENCES } from "../scoring/table.ts";
 import { plain } from "../wire/bytes.ts";
+import { DirectSender } from "./direct.ts";
 import { encodeItem, type Item } from "./items.ts";
 import { TOPICS, type TopicKind, topicTable, VALIDATOR_TOPICS } from "./names.ts";
 import { Outbox } from "./outbox.ts";
@@ -17,6 +19,9 @@ const PACKS: Readonly<Record<TopicKind, { readonly items: number; readonly bytes
   txs: { items: LIMITS.txPackItems, bytes: LIMITS.txPackBytes },
 };
 
+/** Of the topics of what one validator says to all. */
+const ORIGINAL = ["proposals", "votes"] as const;
+
 /**
  * The gossip side: which topics are joined, what is published in one tick as one message, and what gossipsub is told
  * about a message after admission consumed it.
@@ -26,6 +31,7 @@ export class Router {
   readonly #names: Readonly<Record<TopicKind, string>>;
   readonly #kinds: ReadonlyMap<string, TopicKind>;
   readonly #outboxes: Readonly<Record<TopicKind, Outbox>>;
+  readonly #direct: DirectSender;
   #validating = true;
   #started = false;
 
@@ -45,6 +51,7 @@ export class Router {
         runtime.clock,
         (pack) => this.#publish(topic, pack),
       );
+    this.#direct = new DirectSender(runtime);
     this.#outboxes = {
       proposals: outbox("proposals"),
       parts: outbox("parts"),
@@ -81,6 +88,7 @@ export class Router {
   stop(): void {
     this.#started = false;
     for (const topic of TOPICS) this.#outboxes[topic].close();
+    this.#direct.close();
   }
 
   #joined(topic: TopicKind): boolean {
@@ -98,18 +106,54 @@ export class Router {
     }
   }
 
-  /** Queues an item for the end of this tick. */
+  /** Queues an own item for the end of this tick: over the links themselves where they lead to everybody, else by gossip. */
   publish(topic: TopicKind, item: Item): void {
+    if (this.#direct.carries(item)) this.#queued(topic, this.#direct.publish(item), this.#direct.length);
+    else this.#gossip(topic, item);
+  }
+
+  #gossip(topic: TopicKind, item: Item): void {
     const outbox = this.#outboxes[topic];
-    if (!outbox.add(encodeItem(item))) {
+    this.#queued(topic, outbox.add(encodeItem(item)), outbox.length);
+  }
+
+  #queued(topic: TopicKind, taken: boolean, length: number): void {
+    if (!taken) {
       this.#runtime.modules.log.warn("gossip outbox is full; the message is left to repair", { topic });
     }
-    this.#runtime.modules.metrics?.queue(`gossip_${topic}`, outbox.length, LIMITS.outboxItems);
+    this.#runtime.modules.metrics?.queue(`gossip_${topic}`, length, LIMITS.outboxItems);
   }
 
   /** Sends what waits for a topic now, before something that must come after it. */
   flush(topic: TopicKind): void {
     this.#outboxes[topic].flush();
+    this.#direct.flush();
+  }
+
+  /**
+   * Items that came over a peer's own stream and were consumed. What it says itself and did not publish on a topic goes on
+   * by gossip where a neighbour has no link to it.
+   */
+  arrived(peer: Peer, items: readonly Item[], outcome: Outcome): void {
+    charge(this.#runtime, peer.id, outcome);
+    const { links } = this.#runtime;
+    const index = links.indexOf(peer);
+    const verdict = this.#directVerdict(outcome);
+    const own = verdict === "ignore" && outcome.origins.includes(index);
+    let spread = false;
+    for (const topic of own ? ORIGINAL : []) {
+      if (!links.mustForward(topic, peer.id, [index])) continue;
+      for (const item of items) {
+        if (!isOf(item, topic, index)) continue;
+        this.#gossip(topic, item);
+        spread = true;
+      }
+    }
+    this.#runtime.modules.metrics?.message("direct", spread ? "accept" : verdict);
+  }
+
+  #directVerdict({ offence }: Outcome): "reject" | "ignore" {
+    return offence !== null && OFFENCES[offence].verdict === "reject" ? "reject" : "ignore";
   }
 
   #publish(topic: TopicKind, pack: Uint8Array): void {
@@ -152,4 +196,10 @@ export class Router {
     this.#runtime.modules.metrics?.message(topic, verdict);
     return verdict;
   }
+}
+
+/** Whether an item is what the validator with this index says on the topic; of a proposal its sender has been checked. */
+function isOf(item: Item, topic: (typeof ORIGINAL)[number], index: number): boolean {
+  if (topic === "proposals") return item.kind === "proposal";
+  return item.kind === "vote" && item.vote.validatorIndex === index;
 }

@@ -124,7 +124,10 @@ export function createQuorateMetrics(registry: Registry): QuorateMetrics {
       labelNames: ["queue"],
     }),
     gossipMessages: new Counter({
-      ...named("gossip_messages_total", "Gossip messages by topic and verdict."),
+      ...named(
+        "gossip_messages_total",
+        "Messages by topic and verdict; direct = frames of votes, proposals and repair on the peer streams.",
+      ),
       labelNames: ["topic", "verdict"],
     }),
     peerOffences: new Counter({

@@ -19,7 +19,7 @@ export interface Counts {
   readonly disk_bytes: number;
   /** Synced batches of the index. */
   readonly index_commits: number;
-  /** Messages of topics that reached a node. */
+  /** Messages of topics, and frames of votes and proposals on the links themselves, that reached a node. */
   readonly topic_messages: number;
   /** Bytes on the wire, encryption and framing included. */
   readonly wire_bytes: number;
