@@ -2,16 +2,17 @@
  * R37: a validator signs twice; honest ones lose their power at each call of their ports, one of them or all three, from the
  * first vote on until blocks after the conviction: while the double vote is seen, its evidence stored, told, proposed,
  * decided, and let go. Of what was not synced all is lost, all kept, or some. Exactly one block convicts it, every law of
- * the simulator holds, the chain goes on, and nobody's pool holds anything against it any more.
+ * the simulator holds, the chain goes on, and nobody's pool holds anything against it any more. Then the same without
+ * crashes amid a flood of made-up evidence ([flood.ts](flood.ts)).
  */
 import type { Boundary } from "../../simulator/src/cluster/process.ts";
 import type { Survival } from "../../simulator/src/disk/file-system.ts";
-import type { Plan } from "../../simulator/src/faults/draw.ts";
 import type { Fault } from "../../simulator/src/faults/fault.ts";
 import { runSeed } from "../../simulator/src/run.ts";
 import { type CampaignOptions, type CampaignReport, inShare, Tally } from "../support/report.ts";
+import { quiet } from "./chain.ts";
+import { floodCases, judgeFloodCase } from "./flood.ts";
 
-const OFFENDER = 3;
 /** The conviction is decided at height 2 or 3 unless a crash delays it. */
 const HEIGHTS = 8;
 /** Who loses power: one that proposes early, one that proposes late, or everybody honest. */
@@ -54,6 +55,13 @@ export async function evidenceCampaign(options: CampaignOptions): Promise<Campai
     await judgeEvidenceCase(each, mine, tally);
     if (tally.cases % PROGRESS_EVERY === 0) options.progress(`evidence: ${tally.cases} cases`);
   }
+  for (const each of floodCases()) {
+    const mine = index++;
+    if (!inShare(mine, options) || tally.full) continue;
+    tally.cases++;
+    await judgeFloodCase(each, mine, tally);
+    options.progress(`evidence: flood ${mine}`);
+  }
   tally.count("cases in all", index);
   return tally.report("evidence", ["R37"], options);
 }
@@ -84,27 +92,4 @@ export async function judgeEvidenceCase(each: EvidenceCase, index: number, tally
   if (unseen) tally.count("nobody ever held both votes");
   if (verdict === "ok" && witness.convictions !== 1 && !unseen)
     tally.violation(where, `${witness.convictions} blocks convict the offender, not one`);
-}
-
-/** A chain on which nothing happens but these crashes and one validator's double votes at every height. */
-function quiet(drawn: Plan, faults: readonly Fault[]): Plan {
-  return {
-    ...drawn,
-    powers: drawn.powers.map(() => 10),
-    blockIntervalMs: 20,
-    timeouts: { proposeMs: 300, prevoteMs: 150, precommitMs: 150 },
-    execution: "none",
-    load: { everyMs: 0, bytes: 0 },
-    quality: { minMs: 1, jitterMs: 1, loss: 0, duplication: 0, reorder: false, bytesPerMs: 10_000 },
-    disk: { writeMs: 0.01, syncMs: 0.3 },
-    skews: drawn.skews.map(() => ({ offsetMs: 0, drift: 0 })),
-    byzantine: {
-      nodes: [OFFENDER],
-      behaviours: ["equivocate-prevotes", "equivocate-precommits"],
-      often: 1,
-    },
-    faults,
-    faultsForMs: 20_000,
-    maxEvidenceBytes: 1_048_576,
-  };
 }

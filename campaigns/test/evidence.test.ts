@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { evidenceCases, judgeEvidenceCase } from "../evidence/campaign.ts";
+import { judgeFloodCase } from "../evidence/flood.ts";
 import { Tally } from "../support/report.ts";
 
 const SEED = Number(process.env["QUORATE_SEED"] ?? Date.now() % 2 ** 31);
@@ -32,4 +33,19 @@ test("regression: votes that were lost with the power of all who heard them conv
   });
   assert.deepEqual(violations, []);
   assert.equal(counts["nobody ever held both votes"], 1, JSON.stringify(counts));
+});
+
+test("a thousand made-up items a second cost one signature each, and whoever signs twice meanwhile is convicted", async () => {
+  const tally = new Tally();
+  for (const forgery of ["both", "first"] as const)
+    await judgeFloodCase({ forgery, heights: 4, seed: 1 + (SEED % 1000) }, 0, tally);
+  const { violations, counts } = tally.report("evidence", ["R37"], {
+    ...{ all: false, seed: SEED, progress: () => undefined },
+  });
+  assert.deepEqual(violations, []);
+  for (const forgery of ["both", "first"]) {
+    const items = counts[`flood: items with ${forgery} forged`] ?? 0;
+    const looks = counts[`flood: signatures of those verified, ${forgery}`] ?? 0;
+    assert.ok(items >= 2_000 && looks >= items / 2 && looks <= items, JSON.stringify(counts));
+  }
 });

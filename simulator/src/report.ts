@@ -30,10 +30,14 @@ export interface Summary {
     readonly lock_change: number;
     readonly restart_mid_round: number;
   };
-  /** Of all seeds: blocks' double votes, the most heights that one took (R37: 10), the most bytes a node held (R37: 1 MiB). */
+  /**
+   * Of all seeds: double votes in blocks; the most heights from catch to block, and the most of them after the faults (R37:
+   * 10); the most bytes that a node held (R37: 1 MiB).
+   */
   readonly evidence: {
     readonly convictions: number;
     readonly most_heights: number;
+    readonly most_heights_healed: number;
     readonly most_bytes: number;
   };
   /** Hits of each rule of Algorithm 1 over all seeds. */
@@ -68,6 +72,7 @@ export function summarise(results: readonly SimResult[]): Summary {
     evidence: {
       convictions: sum(({ witness }) => witness.convictions),
       most_heights: Math.max(0, ...results.map(({ witness }) => witness.evidenceHeights)),
+      most_heights_healed: Math.max(0, ...results.map(({ witness }) => witness.evidenceHeightsHealed)),
       most_bytes: Math.max(0, ...results.map(({ witness }) => witness.evidenceBytes)),
     },
     lines: lines as Witness["lines"],
@@ -116,7 +121,7 @@ export function summaryText(summary: Summary, wallMs: number): string {
     `three heights after healing: ${back(summary.recovery_ms)}`,
     `  at timeouts of 300/150/150 ms: ${back(summary.recovery_300_ms)}`,
     `seeds with round 2 or later ${seen.round_2} %, hidden lock ${seen.hidden_lock} %, lock change ${seen.lock_change} %, restart in a begun height ${seen.restart_mid_round} %`,
-    `${evidence.convictions} convictions, each within ${evidence.most_heights} heights of catch and healing; at most ${evidence.most_bytes} bytes of evidence held`,
+    `${evidence.convictions} convictions within ${evidence.most_heights} heights of the catch, ${evidence.most_heights_healed} of them without faults; at most ${evidence.most_bytes} bytes of evidence held`,
     ...Object.entries(summary.lines).map(([line, hits]) => `  ${String(hits).padStart(8)}  ${line}`),
   ];
   return `${lines.join("\n")}\n`;

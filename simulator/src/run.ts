@@ -1,7 +1,7 @@
 /** One seed from start to verdict. */
 import { inspect } from "node:util";
 import type { LogPort } from "@quorate/gossip/core";
-import { Strategy } from "./byzantine/strategy.ts";
+import { type Liar, Strategy } from "./byzantine/strategy.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { makeGenesis, validatorKey, validatorSeed } from "./cluster/genesis.ts";
 import { Random } from "./core/random.ts";
@@ -13,7 +13,7 @@ import { submitReports } from "./el/reports.ts";
 import { FaultPlayer } from "./faults/apply.ts";
 import { type Byzantine, drawPlan, type Plan, withChurn } from "./faults/draw.ts";
 import { FAULT_GROUPS, type Fault, faultText } from "./faults/fault.ts";
-import { Judge, type Violation } from "./judge.ts";
+import { type DecidedHeight, Judge, type Violation } from "./judge.ts";
 import { Recorder } from "./recorder.ts";
 import type { Trace, TraceEvent, Verdict } from "./trace.ts";
 import type { Witness } from "./witness.ts";
@@ -33,6 +33,12 @@ export interface RunOptions {
   readonly churn?: boolean;
   /** Changes what the seed drew. */
   readonly plan?: (drawn: Plan) => Plan;
+  /** Instead of `crypto`: for whoever counts what is verified. */
+  readonly scheme?: CryptoScheme;
+  /** A Byzantine node does more than its plan says. `now`: virtual ms. */
+  readonly liar?: (says: Liar, now: () => number) => Liar;
+  /** What happens beside the plan from the begin on; `past`: decided heights. */
+  readonly beside?: (cluster: Cluster, past: ReadonlyMap<number, DecidedHeight>) => void;
   /** Keeps every event. */
   readonly trace?: boolean;
   /** Hashes every event, whether it is kept or not. */
@@ -98,7 +104,12 @@ export async function runSeed(options: RunOptions): Promise<SimResult> {
     judge.violated("clean-exits", `an unhandled rejection: ${reason}`, []),
   );
   try {
-    const outcome = await play({ plan, faults, honest }, cluster, judge, recorder);
+    const outcome = await play(
+      { plan, faults, honest, ...(options.beside === undefined ? {} : { beside: options.beside }) },
+      cluster,
+      judge,
+      recorder,
+    );
     return {
       ...outcome,
       seed: plan.seed,
@@ -142,8 +153,14 @@ function byzantineText(byzantine: Byzantine | null): string[] {
   return [`byzantine {${nodes.join(",")}}: ${behaviours.join(", ")}, on ${often * 100} % of occasions`];
 }
 
+interface Scene extends Pick<RunOptions, "beside"> {
+  readonly plan: Plan;
+  readonly faults: readonly Fault[];
+  readonly honest: (node: number) => boolean;
+}
+
 async function play(
-  { plan, faults, honest }: { plan: Plan; faults: readonly Fault[]; honest: (node: number) => boolean },
+  { plan, faults, honest, beside }: Scene,
   cluster: Cluster,
   judge: Judge,
   recorder: Recorder,
@@ -156,6 +173,7 @@ async function play(
   submitLoad(plan, cluster);
   const { framed = [], seed } = plan;
   if (framed.length > 0) submitReports(cluster, new Random(`seed ${seed}/reports`), framed, judge.past);
+  beside?.(cluster, judge.past);
   player.play(faults);
   const target = Math.max(1, plan.heights - Math.min(CALM_HEIGHTS, Math.ceil(plan.heights / 3)));
   const lastFault = faults.reduce((latest, { atMs }) => Math.max(latest, atMs + 1), 0);
@@ -226,7 +244,7 @@ function makeCluster(
   scheduler: Scheduler,
   judge: Judge,
 ): Cluster {
-  const scheme: CryptoScheme = options.crypto === "real" ? realEd25519 : keyedHashes;
+  const scheme = options.scheme ?? (options.crypto === "real" ? realEd25519 : keyedHashes);
   const keys = Array.from({ length: plan.validators }, (_, index) => validatorKey(scheme, index));
   const genesis = makeGenesis(plan, keys);
   const liars = new Set(byzantine?.nodes);
@@ -245,7 +263,7 @@ function makeCluster(
       quality: plan.quality,
       disk: plan.disk,
       skews: plan.skews.map((skew) => ({ ...skew })),
-      strategies: strategiesOf(plan, byzantine),
+      strategies: strategiesOf(plan, byzantine, options.liar, () => scheduler.now),
       ...(plan.churn === undefined ? {} : { requests: churn(plan.seed, genesis, seedsOf(keys.length)) }),
       log: (node, module) => logPort(options.log, scheduler, node, module),
     },
@@ -260,11 +278,16 @@ function seedsOf(validators: number): readonly Uint8Array[] {
 }
 
 /** One strategy for all: they collude. */
-function strategiesOf({ seed }: Plan, byzantine: Byzantine | null): ReadonlyMap<number, Strategy> {
+function strategiesOf(
+  { seed }: Plan,
+  byzantine: Byzantine | null,
+  liar: RunOptions["liar"],
+  now: () => number,
+): ReadonlyMap<number, Liar> {
   if (byzantine === null) return new Map();
   const { nodes, behaviours, often } = byzantine;
   const strategy = new Strategy(behaviours, often, new Random(`seed ${seed}/byzantine`));
-  return new Map(nodes.map((node) => [node, strategy]));
+  return new Map(nodes.map((node) => [node, liar?.(strategy, now) ?? strategy]));
 }
 
 export function planOf(options: RunOptions): Plan {

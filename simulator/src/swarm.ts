@@ -3,7 +3,7 @@ import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { type RunOptions, runSeed, type SimResult } from "./run.ts";
 
-export type SeedOptions = Omit<RunOptions, "seed" | "log" | "trace" | "plan">;
+export type SeedOptions = Omit<RunOptions, "seed" | "log" | "trace" | "plan" | "scheme" | "liar" | "beside">;
 
 /** Results in the order of the seeds; `done` hears of each as it comes. A child that dies rejects. */
 export async function runSeeds(

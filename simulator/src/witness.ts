@@ -41,8 +41,9 @@ export interface Witness {
   readonly setChanges: number;
   /** Double votes in decided blocks, each block once. */
   readonly convictions: number;
-  /** Most heights from a catch, or the end of the faults if that was later, to the block that convicts. */
+  /** Most heights from a catch to the block that convicts, whatever happened between; and how many of them without faults. */
   readonly evidenceHeights: number;
+  readonly evidenceHeightsHealed: number;
   /** Most encoded bytes of evidence that an honest node held. */
   readonly evidenceBytes: number;
   readonly duplicateVotes: number;
@@ -62,7 +63,11 @@ export class WitnessCounter {
   #crashes = 0;
   #restarts = 0;
   readonly #convictions = new Map<number, number>();
-  readonly #figures: Record<Figure, number> = { evidenceHeights: 0, evidenceBytes: 0 };
+  readonly #figures: Record<Figure, number> = {
+    evidenceHeights: 0,
+    evidenceHeightsHealed: 0,
+    evidenceBytes: 0,
+  };
   #duplicateVotes = 0;
   #duplicateProposals = 0;
   #refused = 0;

@@ -283,7 +283,8 @@ describe("conviction", () => {
       conviction.step?.(0, input, initialState(), { state: initialState(), effects });
       if (healed !== null) conviction.healed?.(healed);
       conviction.stored?.(0, convicting(at));
-      assert.equal(figures.get("evidenceHeights"), needed, `healed at ${healed}`);
+      assert.equal(figures.get("evidenceHeightsHealed"), needed, `healed at ${healed}`);
+      assert.equal(figures.get("evidenceHeights"), at, "from the catch, at height 0");
       if (needed > 10)
         assert.match(found.join(), new RegExp(`block ${at} convicts node 3, ${needed} heights`));
       else assert.deepEqual(found, []);

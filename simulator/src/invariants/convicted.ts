@@ -43,7 +43,8 @@ export const convicted: MakeLaw = ({ cluster, violated, measured, honest }) => {
       .toSorted((a, b) => since(a) - since(b))[0];
     if (earliest === undefined) return;
     const needed = Math.max(0, height - since(earliest));
-    measured("evidenceHeights", needed);
+    measured("evidenceHeights", height - earliest.chainAt);
+    measured("evidenceHeightsHealed", needed);
     if (needed > WITHIN_HEIGHTS) {
       violated(
         `block ${height} convicts node ${offender}, ${needed} heights after node ${earliest.by} had it, or the faults ended`,

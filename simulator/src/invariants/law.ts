@@ -25,7 +25,7 @@ export interface Law {
 }
 
 /** What laws measure by the way: heights that a conviction took, encoded bytes of evidence held by one node. */
-export type Figure = "evidenceHeights" | "evidenceBytes";
+export type Figure = "evidenceHeights" | "evidenceHeightsHealed" | "evidenceBytes";
 
 export interface LawModules {
   readonly cluster: Cluster;
