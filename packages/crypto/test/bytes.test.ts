@@ -4,6 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import {
+  allocate,
   bytesEqual,
   CryptoError,
   compareBytes,
@@ -11,6 +12,7 @@ import {
   fromHex,
   toHex,
   toHexUpper,
+  trimmed,
   utf8Decode,
   utf8Encode,
 } from "../src/index.ts";
@@ -91,4 +93,20 @@ test("UTF-8 returns to the same string, a byte order mark included; what is not 
   assert.throws(() => utf8Decode(Uint8Array.of(0xff)), CryptoError);
   assert.throws(() => utf8Decode(Uint8Array.of(0xc0, 0x80)), CryptoError);
   assert.throws(() => utf8Encode("\ud800"), CryptoError);
+});
+
+test("what is cut short keeps its bytes, and of a large array no memory beyond them", () => {
+  for (const size of [0, 1, 100, 2047, 2048, 100_000]) {
+    const bytes = allocate(size);
+    assert.equal(bytes.length, size);
+    for (let i = 0; i < size; i++) bytes[i] = i % 251;
+    const short = trimmed(bytes, Math.floor(size / 3));
+    assert.deepEqual(
+      short,
+      Uint8Array.from({ length: Math.floor(size / 3) }, (_, i) => i % 251),
+    );
+    if (size >= 2048) assert.equal(short.buffer.byteLength, short.length);
+    else
+      assert.equal(short.buffer, bytes.buffer, "a small one is a view: copying it costs more than it saves");
+  }
 });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EnvelopeV1, Withdrawal } from "@quorate/chain";
+import { type EnvelopeV1, type PayloadAttributes, stateFromGenesis, type Withdrawal } from "@quorate/chain";
 import fc from "fast-check";
-import { payloadFromJson } from "../src/payload/from-engine.ts";
+import { mismatch, payloadFromJson } from "../src/payload/from-engine.ts";
 import { ShapeError } from "../src/payload/hex.ts";
 import { fingerprint, payloadToJson, refusal } from "../src/payload/to-engine.ts";
 import type { ExecutionPayload } from "../src/types.ts";
+import { testGenesis } from "./support/chain.ts";
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: length, maxLength: length });
@@ -132,4 +133,52 @@ test("only payloads without blobs and with ordered requests are handed to an EL"
       if (reversed.length > 1) assert.notEqual(refusal(unordered), null);
     }),
   );
+});
+
+test("a payload is what was asked for only with every field that the chain fixes, each of its withdrawals in full", () => {
+  const state = stateFromGenesis(testGenesis());
+  const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
+  const owed = (changes: Partial<Withdrawal> = {}): Withdrawal => ({
+    index: 3n,
+    validatorIndex: 0n,
+    address: filled(20, 4),
+    amountGwei: 5n,
+    ...changes,
+  });
+  const attributes: PayloadAttributes = {
+    timestamp: 1_800_000_000,
+    prevRandao: filled(32, 1),
+    suggestedFeeRecipient: filled(20, 2),
+    withdrawals: [owed()],
+    parentBeaconBlockRoot: filled(32, 3),
+  };
+  const [sample] = fc.sample(envelope, 1);
+  const asked: EnvelopeV1 = {
+    ...sample!,
+    parentHash: state.el.blockHash,
+    blockNumber: state.el.number + 1,
+    timestamp: attributes.timestamp,
+    prevRandao: attributes.prevRandao,
+    feeRecipient: attributes.suggestedFeeRecipient,
+    withdrawals: [owed({ address: filled(20, 4) })],
+    gasLimit: state.el.gasLimit,
+  };
+  const reason = (changes: Partial<EnvelopeV1>): string | undefined =>
+    mismatch({ envelope: { ...asked, ...changes }, transactions: [] }, state, attributes)?.reason;
+  assert.equal(reason({}), undefined);
+  const cases: readonly (readonly [changes: Partial<EnvelopeV1>, words: RegExp])[] = [
+    [{ parentHash: filled(32, 9) }, /another parent/],
+    [{ blockNumber: state.el.number + 2 }, /another number/],
+    [{ timestamp: attributes.timestamp + 1 }, /another timestamp/],
+    [{ prevRandao: filled(32, 9) }, /another prevRandao/],
+    [{ feeRecipient: filled(20, 9) }, /another fee recipient/],
+    [{ withdrawals: [] }, /another list of withdrawals/],
+    [{ withdrawals: [owed(), owed({ index: 4n })] }, /another list of withdrawals/],
+    [{ withdrawals: [owed({ index: 4n })] }, /another list of withdrawals/],
+    [{ withdrawals: [owed({ validatorIndex: 1n })] }, /another list of withdrawals/],
+    [{ withdrawals: [owed({ amountGwei: 6n })] }, /another list of withdrawals/],
+    [{ withdrawals: [owed({ address: filled(20, 5) })] }, /another list of withdrawals/],
+    [{ gasLimit: 1n }, /gas limit 1, the chain's is/],
+  ];
+  for (const [changes, words] of cases) assert.match(reason(changes) ?? "taken", words);
 });
