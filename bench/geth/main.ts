@@ -19,7 +19,7 @@ import { latency } from "./latency.ts";
 import { startTestnet } from "./ours.ts";
 import { makeChain, ofOurs, ofStub, replayed } from "./replay.ts";
 import { throughput, throughputOfStub } from "./throughput.ts";
-import { signTransfers } from "./transfers.ts";
+import { signTransfers, trickle } from "./transfers.ts";
 
 const { values } = parseArgs({
   options: {
@@ -34,6 +34,9 @@ const { values } = parseArgs({
 const GAS_LIMIT = 60_000_000;
 const INTERVAL_MS = 1_000;
 const PHASE_MS = 240_000;
+/** Transfers per second while the latency is taken, and for how many seconds there are some. */
+const TRICKLE = 20;
+const TRICKLE_S = 90;
 /** Of the replay, on each side. */
 const REPLAYS = 3;
 
@@ -109,26 +112,41 @@ async function measureNetwork(): Promise<void> {
   const home = join(dir, "network");
   const common = { gasLimit: GAS_LIMIT, intervalMs: INTERVAL_MS };
   progress(`starting ${validators} validators, each with a Geth of its own`);
-  const testnet = await startTestnet({ home, geth: binary, validators, ...common, load: 20 });
+  const testnet = await startTestnet({ home, geth: binary, validators, ...common, load: 0 });
   const { nodes, accounts, evm_chain_id: chainId } = testnet.ready;
-  let transfers: readonly (readonly string[])[] = [];
+  const keys = accounts.map(({ private_key: key }) => key);
+  const each = wanted.includes("P6") ? Math.ceil(Number(values.txs) / keys.length) : 0;
+  const before = wanted.includes("P5") ? Math.ceil((TRICKLE * TRICKLE_S) / keys.length) : 0;
+  let signed: readonly (readonly string[])[] = [];
   try {
+    signed = await signTransfers(keys, chainId, before + each);
+    progress(`signed ${signed.flat().length} transfers`);
+    let sent = keys.map(() => 0);
     if (wanted.includes("P5")) {
+      const stopped = new AbortController();
+      const trickling = trickle(
+        nodes.map(({ eth_rpc: url }) => url),
+        signed.map((raws) => raws.slice(0, before)),
+        TRICKLE,
+        stopped.signal,
+      );
+      trickling.catch(() => undefined);
       const outcome = await attempt(() => latency(testnet, PHASE_MS));
+      stopped.abort();
+      sent = [...(await trickling)];
       take("P5", "ours", outcome);
       if (!(outcome instanceof Error)) take("P5", "theirs", { latency: outcome["engine"] ?? Number.NaN });
     }
     if (!wanted.includes("P6")) return;
-    const keys = accounts.map(({ private_key: key }) => key);
-    transfers = await signTransfers(keys, chainId, Math.ceil(Number(values.txs) / keys.length));
-    progress(`signed ${transfers.flat().length} transfers`);
-    take("P6", "ours", await attempt(() => throughput(testnet, transfers, PHASE_MS)));
+    const next = signed.map((raws, account) => raws.slice(sent[account], (sent[account] ?? 0) + each));
+    take("P6", "ours", await attempt(() => throughput(testnet, next, PHASE_MS)));
   } finally {
     await testnet.stop();
   }
+  const first = signed.map((raws) => raws.slice(0, each));
   const genesis = homePaths(nodes[0]?.home ?? home).elGenesis;
   const stub = { binary, dir: join(dir, "stub"), chainId, gasLimit: GAS_LIMIT, genesis, count: validators };
-  take("P6", "theirs", await attempt(() => throughputOfStub(stub, transfers, INTERVAL_MS, PHASE_MS)));
+  take("P6", "theirs", await attempt(() => throughputOfStub(stub, first, INTERVAL_MS, PHASE_MS)));
 }
 
 /** The sides take turns, in the other order every second time. */

@@ -72,6 +72,31 @@ export async function feed(
   );
 }
 
+/**
+ * One transfer after the other, `perSecond` of all accounts in turn, each to the client that {@link feed} would take, until
+ * `signal` aborts or there are no more. How many of each account were sent.
+ */
+export async function trickle(
+  urls: readonly string[],
+  transfers: readonly (readonly string[])[],
+  perSecond: number,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const sent = transfers.map(() => 0);
+  const total = transfers.reduce((sum, raws) => sum + raws.length, 0);
+  const from = performance.now();
+  for (let count = 0; count < total && !signal.aborted; count++) {
+    const account = count % transfers.length;
+    const raw = transfers[account]?.[sent[account] ?? 0];
+    const url = urls[account % urls.length];
+    if (raw === undefined || url === undefined) break;
+    await rpc(url, "eth_sendRawTransaction", [raw]);
+    sent[account] = (sent[account] ?? 0) + 1;
+    await pause(Math.max(0, from + ((count + 1) * 1000) / perSecond - performance.now()));
+  }
+  return sent;
+}
+
 async function pendingOf(url: string, before: number): Promise<number> {
   try {
     return Number((await rpc<{ pending: string }>(url, "txpool_status", [])).pending);
