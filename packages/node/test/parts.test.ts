@@ -523,6 +523,23 @@ test("regression: what waits for the own client is bounded in number and in byte
   assert.equal(execution.submitted.length - before, 4097);
 });
 
+test("regression: what waits for the own client is handed to it together, not one by one", async () => {
+  const gate = new Gate();
+  const { relay: made } = relay(gate);
+  made.start();
+  gate.hold("submit");
+  for (let n = 0; n < 500; n++) made.received(Uint8Array.of(1));
+  await settled();
+  assert.equal(gate.blocked.length, 1, "the first goes at once");
+  gate.release("submit");
+  gate.hold("submit");
+  await settled();
+  assert.equal(gate.blocked.length, 400);
+  gate.release("submit");
+  made.halt();
+  await made.settled();
+});
+
 test("regression: a stopped relay does not wait for a client that hangs", async () => {
   const gate = new Gate();
   const { relay: made, clock, sent, execution } = relay(gate);
