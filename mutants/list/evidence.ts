@@ -72,6 +72,16 @@ export const EVIDENCE: readonly Mutant[] = [
     verdict: killedBy(CHAIN_TEST, "takes its signer's power two heights later"),
   },
   {
+    name: "made-up-evidence-costs-all-its-checks",
+    file: "packages/node/src/evidence/verify.ts",
+    find: "  if (first === undefined || !verifier.verifyNow(first)) return false;\n  return rest.length === 0 || (await verifier.verify(rest, { priority: 2 })).every(Boolean);\n",
+    replace:
+      "  if (first === undefined) return false;\n  return (await verifier.verify([first, ...rest], { priority: 2 })).every(Boolean);\n",
+    bug: "whoever hands made-up evidence to RPC costs the node every signature that it names, a whole commit for an attack",
+    origin: "CometBFT evidence/verify.go: all signatures are verified before the verdict",
+    verdict: killedBy(NODE_TEST, "bogus costs one signature"),
+  },
+  {
     name: "pool-proposes-what-is-too-large",
     file: POOL,
     find: "if (evidenceListSize([...chosen, evidence]) > most) continue;",

@@ -277,7 +277,7 @@ test("a proposal with evidence that proves nothing, or that was committed before
   });
 });
 
-test("evidence that nobody verified yet is judged against the stored past: bogus costs one check, and its sender is told from the unlucky", async () => {
+test("evidence that nobody verified yet is judged against the stored past: bogus costs one signature, and its sender is told from the unlucky", async () => {
   await withRig({}, async (rig) => {
     const evidence = await caughtAtHeight1(rig);
     for (let i = 0; i < 2; i++) await decideNext(rig, rig.block());
@@ -292,13 +292,22 @@ test("evidence that nobody verified yet is judged against the stored past: bogus
     const submit = (given: Evidence): Promise<string> =>
       new Promise((resolve) => rig.runner.submitEvidence(given, ({ kind }) => resolve(kind)));
     const forged = (vote: Vote): Vote => ({ ...vote, signature: new Uint8Array(64).fill(5) });
-    assert.equal(await submit({ ...good, voteA: forged(good.voteA) }), "bad");
-    assert.equal(await submit({ ...good, voteB: forged(good.voteB) }), "bad");
-    assert.equal(await submit({ ...good, timestamp: good.timestamp + 1n }), "bad");
     const future = { ...good, voteA: { ...good.voteA, height: 99 }, voteB: { ...good.voteB, height: 99 } };
-    assert.equal(await submit(future), "refused");
-    assert.equal(await submit(good), "taken");
-    assert.equal(await submit(good), "known");
+    const both = { voteA: forged(good.voteA), voteB: forged(good.voteB) };
+    const given: readonly (readonly [Evidence, reception: string, checks: number])[] = [
+      [{ ...good, ...both }, "bad", 1],
+      [{ ...good, voteA: both.voteA }, "bad", 1],
+      [{ ...good, voteB: both.voteB }, "bad", 2],
+      [{ ...good, timestamp: good.timestamp + 1n }, "bad", 0],
+      [future, "refused", 0],
+      [good, "taken", 2],
+      [good, "known", 0],
+    ];
+    for (const [index, [item, reception, checks]] of given.entries()) {
+      const before = rig.checked.length;
+      assert.equal(await submit(item), reception, `item ${index}`);
+      assert.equal(rig.checked.length - before, checks, `signatures looked at for item ${index}`);
+    }
     assert.equal(rig.runner.evidence.forBlock(state).length, 2);
     assert.ok(rig.store.kept.length === 2);
   });

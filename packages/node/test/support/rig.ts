@@ -19,7 +19,7 @@ import {
   VoteType,
 } from "@quorate/chain";
 import { CORE_VERSION } from "@quorate/consensus";
-import { inlineVerifier } from "@quorate/crypto";
+import { inlineVerifier, type SignatureCheck } from "@quorate/crypto";
 import { createKeyAndState, FilePrivVal, fileSlotDisk } from "@quorate/privval";
 import { openWal, type Wal } from "@quorate/wal";
 import type { NodeError } from "../../src/errors.ts";
@@ -80,6 +80,8 @@ export interface Rig {
   readonly commits: CommittedBlock[];
   /** Validators that signed two proposals for one round. */
   readonly twoProposals: Uint8Array[];
+  /** Signatures looked at. */
+  readonly checked: SignatureCheck[];
   /** What a power loss right after a sync of the sign state would leave. */
   readonly checkpoints: Checkpoint[];
   /** Index of the own key in the set, -1 on a full node. */
@@ -203,6 +205,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
   const commits: CommittedBlock[] = [];
   const twoProposals: Uint8Array[] = [];
   const verifier = inlineVerifier();
+  const checked: SignatureCheck[] = [];
   const publisher: Publisher = {
     publishProposal(proposal, body) {
       published.proposals.push({ proposal, body });
@@ -238,7 +241,12 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
       execution,
       verifier: {
         ...verifier,
+        verifyNow(check) {
+          checked.push(check);
+          return verifier.verifyNow(check);
+        },
         async verify(checks, verifyOptions) {
+          checked.push(...checks);
           await pace("verify");
           return verifier.verify(checks, verifyOptions);
         },
@@ -269,6 +277,7 @@ export async function makeRig(options: RigOptions = {}): Promise<Rig> {
     fatals,
     commits,
     twoProposals,
+    checked,
     checkpoints,
     own,
     others: chain.keys.seeds.map((_, index) => index).filter((index) => index !== own),
