@@ -301,9 +301,9 @@ function watchCommits(store: BlockStore, stored: (batch: CommitBatch) => void): 
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== "function") return value;
       if (name !== "commit") return value.bind(target);
-      return (batch: CommitBatch) => {
-        stored(batch);
-        return target.commit(batch);
+      return (...run: CommitBatch[]) => {
+        for (const batch of run) stored(batch);
+        return target.commit(...run);
       };
     },
   });
