@@ -1,10 +1,11 @@
 /** Hears everything from the cluster: keeps the laws, counts witnesses, writes the trace. */
 import { type PastHeight, type Proposal, proposalSignBytes, type Vote } from "@quorate/chain";
 import type { ConsensusState, Input, StepResult } from "@quorate/consensus";
-import { bytesEqual } from "@quorate/crypto";
+import { bytesEqual, toHex } from "@quorate/crypto";
 import type { CommitInfo, NodeExit } from "@quorate/node/composition";
 import type { CommitBatch } from "@quorate/store";
 import type { Cluster, ClusterWatch } from "./cluster/cluster.ts";
+import { type Person, peopleOf } from "./cluster/people.ts";
 import { LAWS } from "./invariants/index.ts";
 import { isVote, type Law } from "./invariants/law.ts";
 import {
@@ -41,6 +42,8 @@ export type DecidedHeight = PastHeight;
 export class Judge implements ClusterWatch {
   /** Heights that an honest node decided. */
   readonly past: Map<number, DecidedHeight> = new Map();
+  /** Addresses that a block convicted, hex. */
+  readonly convicts: Set<string> = new Set();
   readonly violations: Violation[] = [];
   readonly witness: WitnessCounter = new WitnessCounter();
   /** Highest height committed by each node in this life or an earlier one. */
@@ -67,7 +70,8 @@ export class Judge implements ClusterWatch {
   watch(
     cluster: Cluster,
     honest: (node: number) => boolean,
-    framed: (node: number) => boolean = () => false,
+    framed: (place: number) => boolean = () => false,
+    people: readonly Person[] = peopleOf({ validators: cluster.members.length }),
   ): void {
     this.#cluster = cluster;
     this.#honest = honest;
@@ -75,8 +79,10 @@ export class Judge implements ClusterWatch {
     this.#laws = Object.entries(LAWS).map(([law, make]) =>
       make({
         cluster,
+        people,
         honest,
         framed,
+        saw: (sign) => this.witness.saw(sign),
         violated: (text, nodes) => this.violated(law, text, nodes),
         measured: (figure, value) => this.witness.measured(figure, value),
       }),
@@ -144,6 +150,8 @@ export class Judge implements ClusterWatch {
     if (this.#honest(node)) {
       this.witness.stored(batch.height, batch.block);
       const { lastValidators } = batch.state;
+      for (const evidence of batch.block.evidence)
+        if (evidence.kind === "duplicate_vote") this.convicts.add(toHex(evidence.voteA.validatorAddress));
       if (lastValidators !== null && !this.past.has(batch.height))
         this.past.set(batch.height, {
           height: batch.height,

@@ -1,6 +1,6 @@
 /** Many results as one: what was seen, how fast the chain came back, whether the runs went through anything. */
 import type { SimResult } from "./run.ts";
-import { RULE_LINES, type Witness } from "./witness.ts";
+import { CHURN_SIGNS, type ChurnSign, RULE_LINES, type Witness } from "./witness.ts";
 
 export interface Recovery {
   readonly seeds: number;
@@ -42,6 +42,8 @@ export interface Summary {
   };
   /** Hits of each rule of Algorithm 1 over all seeds. */
   readonly lines: Witness["lines"];
+  /** How often over all seeds, and in how many of them; on chains whose set changes. */
+  readonly churn: Readonly<Record<ChurnSign, { readonly times: number; readonly seeds: number }>>;
 }
 
 export function summarise(results: readonly SimResult[]): Summary {
@@ -52,6 +54,15 @@ export function summarise(results: readonly SimResult[]): Summary {
     Math.round((1000 * count(({ witness }) => test(witness))) / Math.max(1, results.length)) / 10;
   const lines = Object.fromEntries(
     RULE_LINES.map((line) => [line, sum(({ witness }) => witness.lines[line])]),
+  );
+  const churn = Object.fromEntries(
+    CHURN_SIGNS.map((sign) => [
+      sign,
+      {
+        times: sum(({ witness }) => witness.churn[sign]),
+        seeds: count(({ witness }) => witness.churn[sign] > 0),
+      },
+    ]),
   );
   return {
     seeds: results.length,
@@ -76,6 +87,7 @@ export function summarise(results: readonly SimResult[]): Summary {
       most_bytes: Math.max(0, ...results.map(({ witness }) => witness.evidenceBytes)),
     },
     lines: lines as Witness["lines"],
+    churn: churn as Summary["churn"],
   };
 }
 
@@ -123,6 +135,9 @@ export function summaryText(summary: Summary, wallMs: number): string {
     `seeds with round 2 or later ${seen.round_2} %, hidden lock ${seen.hidden_lock} %, lock change ${seen.lock_change} %, restart in a begun height ${seen.restart_mid_round} %`,
     `${evidence.convictions} convictions within ${evidence.most_heights} heights of the catch, ${evidence.most_heights_healed} of them without faults; at most ${evidence.most_bytes} bytes of evidence held`,
     ...Object.entries(summary.lines).map(([line, hits]) => `  ${String(hits).padStart(8)}  ${line}`),
+    ...Object.entries(summary.churn)
+      .filter(([, { times }]) => times > 0)
+      .map(([sign, { times, seeds }]) => `  ${String(times).padStart(8)}  ${sign}, in ${seeds} seeds`),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -3,7 +3,8 @@ import { inspect } from "node:util";
 import type { LogPort } from "@quorate/gossip/core";
 import { type Liar, Strategy } from "./byzantine/strategy.ts";
 import { Cluster } from "./cluster/cluster.ts";
-import { makeGenesis, validatorKey, validatorSeed } from "./cluster/genesis.ts";
+import { makeGenesis, validatorKey } from "./cluster/genesis.ts";
+import { mostValidators, type Person, peopleOf } from "./cluster/people.ts";
 import { Random } from "./core/random.ts";
 import { Scheduler } from "./core/scheduler.ts";
 import { type CryptoScheme, keyedHashes, realEd25519 } from "./crypto/keyed-hash.ts";
@@ -98,14 +99,15 @@ export async function runSeed(options: RunOptions): Promise<SimResult> {
     hashed: options.hash === true,
   });
   const judge = new Judge(recorder);
-  const cluster = makeCluster(plan, byzantine, options, scheduler, judge);
-  judge.watch(cluster, honest, (node) => plan.framed?.includes(node) === true);
+  const people = peopleOf(plan);
+  const cluster = makeCluster({ plan, byzantine, people }, options, scheduler, judge);
+  judge.watch(cluster, honest, (place) => plan.framed?.includes(place) === true, people);
   const stray = catchStray((reason) =>
     judge.violated("clean-exits", `an unhandled rejection: ${reason}`, []),
   );
   try {
     const outcome = await play(
-      { plan, faults, honest, ...(options.beside === undefined ? {} : { beside: options.beside }) },
+      { plan, faults, people, honest, ...(options.beside === undefined ? {} : { beside: options.beside }) },
       cluster,
       judge,
       recorder,
@@ -156,11 +158,12 @@ function byzantineText(byzantine: Byzantine | null): string[] {
 interface Scene extends Pick<RunOptions, "beside"> {
   readonly plan: Plan;
   readonly faults: readonly Fault[];
+  readonly people: readonly Person[];
   readonly honest: (node: number) => boolean;
 }
 
 async function play(
-  { plan, faults, honest, beside }: Scene,
+  { plan, faults, people, honest, beside }: Scene,
   cluster: Cluster,
   judge: Judge,
   recorder: Recorder,
@@ -171,8 +174,7 @@ async function play(
   const broken = (): boolean => judge.violations.length > 0;
   await cluster.begin();
   submitLoad(plan, cluster);
-  const { framed = [], seed } = plan;
-  if (framed.length > 0) submitReports(cluster, new Random(`seed ${seed}/reports`), framed, judge.past);
+  reportWhoSignsTwice(plan, people, cluster, judge);
   beside?.(cluster, judge.past);
   player.play(faults);
   const target = Math.max(1, plan.heights - Math.min(CALM_HEIGHTS, Math.ceil(plan.heights / 3)));
@@ -219,6 +221,28 @@ function executed(cluster: Cluster, honest: (node: number) => boolean): number {
   return Math.min(...heads);
 }
 
+function reportWhoSignsTwice(
+  { framed = [], seed }: Plan,
+  people: readonly Person[],
+  cluster: Cluster,
+  judge: Judge,
+): void {
+  if (framed.length === 0) return;
+  submitReports(
+    {
+      cluster,
+      people,
+      framed,
+      past: judge.past,
+      convicted: (address) => judge.convicts.has(address),
+      odd: (oddity) => judge.witness.saw(`reports-${oddity}`),
+      taken: (node, oddity) =>
+        judge.violated("never-accused", `node ${node} holds a report that proves nothing: ${oddity}`, [node]),
+    },
+    new Random(`seed ${seed}/reports`),
+  );
+}
+
 /** Users hand in transactions at random nodes. */
 function submitLoad({ load, seed }: Plan, cluster: Cluster): void {
   if (load.everyMs === 0) return;
@@ -238,8 +262,11 @@ function submitLoad({ load, seed }: Plan, cluster: Cluster): void {
 }
 
 function makeCluster(
-  plan: Plan,
-  byzantine: Byzantine | null,
+  {
+    plan,
+    byzantine,
+    people,
+  }: { readonly plan: Plan; readonly byzantine: Byzantine | null; readonly people: readonly Person[] },
   options: RunOptions,
   scheduler: Scheduler,
   judge: Judge,
@@ -264,17 +291,16 @@ function makeCluster(
       disk: plan.disk,
       skews: plan.skews.map((skew) => ({ ...skew })),
       strategies: strategiesOf(plan, byzantine, options.liar, () => scheduler.now),
-      ...(plan.churn === undefined ? {} : { requests: churn(plan.seed, genesis, seedsOf(keys.length)) }),
+      mostValidators: mostValidators(plan),
+      ...(plan.churn === undefined
+        ? {}
+        : { requests: churn(plan.seed, genesis, people, plan.appetite ?? "small") }),
       log: (node, module) => logPort(options.log, scheduler, node, module),
     },
     scheduler,
     judge,
     new Random(`seed ${plan.seed}/run`),
   );
-}
-
-function seedsOf(validators: number): readonly Uint8Array[] {
-  return Array.from({ length: validators }, (_, index) => validatorSeed(index));
 }
 
 /** One strategy for all: they collude. */

@@ -25,6 +25,39 @@ export const RULE_LINES = [
 ] as const;
 export type RuleLine = (typeof RULE_LINES)[number];
 
+/** What happens on chains whose set changes: each by the rule that was written for it. */
+export const CHURN_SIGNS = [
+  /** Heights after which as many have power as may have. */
+  "fullSets",
+  /** Changes that met a full set: refused, or paid back. */
+  "refusedWhenFull",
+  /** Rises that were cut to what a set may have in all. */
+  "cutToTotal",
+  /** Amounts above what anybody may have. */
+  "amountsTooLarge",
+  /** New keys that came with nothing, or with too little. */
+  "dust",
+  /** New keys without a proof of possession. */
+  "unproven",
+  /** Times that the last validator stayed although it was to leave. */
+  "lastStayed",
+  /** Keys outside genesis whose signature stands in a commit. */
+  "joinersVoting",
+  /** Nodes whose key left, three heights later. */
+  "leaversGoingOn",
+  /** Reports against keys that were not in the set of that height. */
+  "reports-outside",
+  /** Reports with other powers or another time than that height's. */
+  "reports-misstated",
+  /** Reports of which one signature does not hold. */
+  "reports-unsigned",
+  /** Reports that were handed in before, to the byte. */
+  "reports-again",
+  /** Further reports against who was convicted already. */
+  "reports-tombstoned",
+] as const;
+export type ChurnSign = (typeof CHURN_SIGNS)[number];
+
 export interface Witness {
   /** Highest round that any honest node entered. */
   readonly highestRound: number;
@@ -46,6 +79,7 @@ export interface Witness {
   readonly evidenceHeightsHealed: number;
   /** Most encoded bytes of evidence that an honest node held. */
   readonly evidenceBytes: number;
+  readonly churn: Readonly<Record<ChurnSign, number>>;
   readonly duplicateVotes: number;
   readonly duplicateProposals: number;
   readonly refusedSignatures: number;
@@ -68,6 +102,7 @@ export class WitnessCounter {
     evidenceHeightsHealed: 0,
     evidenceBytes: 0,
   };
+  readonly #churn = new Map<ChurnSign, number>();
   #duplicateVotes = 0;
   #duplicateProposals = 0;
   #refused = 0;
@@ -109,7 +144,12 @@ export class WitnessCounter {
     this.#figures[figure] = Math.max(this.#figures[figure], value);
   }
 
+  saw(sign: ChurnSign): void {
+    this.#churn.set(sign, (this.#churn.get(sign) ?? 0) + 1);
+  }
+
   result(): Witness {
+    const churn = Object.fromEntries(CHURN_SIGNS.map((sign) => [sign, this.#churn.get(sign) ?? 0]));
     const lines = Object.fromEntries(RULE_LINES.map((line) => [line, this.#lines.get(line) ?? 0]));
     return {
       highestRound: this.#highestRound,
@@ -124,6 +164,7 @@ export class WitnessCounter {
       ).length,
       convictions: [...this.#convictions.values()].reduce((sum, count) => sum + count, 0),
       ...this.#figures,
+      churn: churn as Record<ChurnSign, number>,
       duplicateVotes: this.#duplicateVotes,
       duplicateProposals: this.#duplicateProposals,
       refusedSignatures: this.#refused,

@@ -62,7 +62,7 @@ function modelOf(registry: Registry): RegistryModel {
     owner: hex(owner),
     power,
   }));
-  return new RegistryModel(registry.policy === 1, validators, PROOFS);
+  return new RegistryModel(registry.policy === 1, validators, (...fields) => PROOFS.has(fields.join("")));
 }
 
 /** The same block for the model; `before` tells the next index. */

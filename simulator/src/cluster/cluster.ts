@@ -80,6 +80,8 @@ export interface ClusterOptions {
   readonly skews: readonly Skew[];
   /** What execution clients put into their payloads; default: nothing. */
   readonly requests?: RequestsOf;
+  /** As many as a set has at most; default: those of genesis. */
+  readonly mostValidators?: number;
   /** Of Byzantine nodes, by index. */
   readonly strategies?: ReadonlyMap<number, Liar>;
   /** Where the product's own log goes. */
@@ -343,7 +345,7 @@ export class Cluster {
         chainId: genesis.evmChainId,
         gasLimit: genesis.params.gasLimit,
         maxBlockBytes: genesis.params.maxBlockBytes,
-        validators: genesis.validators.length,
+        validators: this.options.mostValidators ?? genesis.validators.length,
         ...(this.options.requests === undefined ? {} : { requests: this.options.requests }),
       },
       this.scheduler,

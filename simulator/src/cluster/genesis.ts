@@ -3,6 +3,7 @@ import { sha256 } from "@quorate/crypto";
 import type { SigningKey } from "@quorate/privval";
 import { EPOCH_MS } from "../core/machine.ts";
 import type { CryptoScheme } from "../crypto/keyed-hash.ts";
+import { ownerOf, peopleOf, validatorSeed } from "./people.ts";
 
 export interface Timeouts {
   readonly proposeMs: number;
@@ -17,6 +18,12 @@ export interface ChainShape {
   readonly execution: "none" | "engine";
   /** Who may change the set; default: nobody does. Then evidence is too old within seconds: who left is forgotten. */
   readonly churn?: "permissioned" | "stake";
+  /** What one of the powers stands for; default 1. */
+  readonly powerUnit?: bigint;
+  /** Nodes whose keys are not in genesis. */
+  readonly outside?: readonly number[];
+  /** Validators of power 1 in genesis that nobody runs. */
+  readonly crowd?: number;
   /** Virtual ms; default: two seconds before the start. */
   readonly genesisMs?: number;
   /** Default of both: the product's. */
@@ -26,11 +33,6 @@ export interface ChainShape {
 
 export const CHAIN_ID = "quorate-sim";
 const ZERO32 = new Uint8Array(32);
-const encoder = new TextEncoder();
-
-export function validatorSeed(index: number): Uint8Array {
-  return sha256(encoder.encode(`simulator validator ${index}`));
-}
 
 /** The same keys in every run: what a seed draws must not depend on them. */
 export function validatorKey(scheme: CryptoScheme, index: number): SigningKey {
@@ -38,7 +40,7 @@ export function validatorKey(scheme: CryptoScheme, index: number): SigningKey {
 }
 
 /** Hash of block 0 of every simulated execution client. */
-export const EL_GENESIS: Uint8Array = sha256(encoder.encode("simulated execution client, block 0"));
+export const EL_GENESIS: Uint8Array = sha256(new TextEncoder().encode("simulated execution client, block 0"));
 
 export function makeGenesis(shape: ChainShape, keys: readonly SigningKey[]): Genesis {
   const { timeouts } = shape;
@@ -67,12 +69,28 @@ export function makeGenesis(shape: ChainShape, keys: readonly SigningKey[]): Gen
       maxBlockBytes,
       maxEvidenceBytes: Math.min(maxBlockBytes, shape.maxEvidenceBytes ?? DEFAULT_PARAMS.maxEvidenceBytes),
     },
-    validators: keys.map((key, index) => ({
-      pubKey: key.signer.publicKey,
-      power: BigInt(shape.powers[index] ?? 1),
-      name: `node${index}`,
-      owner: new Uint8Array(20).fill(index + 1),
-    })),
+    validators: [
+      ...keys.flatMap((key, index) =>
+        shape.outside?.includes(index) === true
+          ? []
+          : [
+              {
+                pubKey: key.signer.publicKey,
+                power: BigInt(shape.powers[index] ?? 1) * (shape.powerUnit ?? 1n),
+                name: `node${index}`,
+                owner: ownerOf(index),
+              },
+            ],
+      ),
+      ...crowdOf(shape, keys.length),
+    ],
     upgrades: [],
   };
+}
+
+function crowdOf({ outside, crowd = 0 }: ChainShape, nodes: number): Genesis["validators"] {
+  if (crowd === 0) return [];
+  return peopleOf({ validators: nodes, crowd, ...(outside === undefined ? {} : { outside }) })
+    .filter(({ part, inGenesis }) => part === "crowd" && inGenesis)
+    .map(({ pubKey, owner }, index) => ({ pubKey, owner, power: 1n, name: `absent${index}` }));
 }

@@ -1,12 +1,20 @@
 /** The swarm: every seed draws its own network, its own timeouts and its own mix of faults. */
-import { DEFAULT_PARAMS } from "@quorate/chain";
+import {
+  DEFAULT_PARAMS,
+  GWEI_PER_POWER,
+  MAX_ACTIVE_VALIDATORS,
+  MAX_STAKE_GWEI,
+  MAX_TOTAL_POWER,
+} from "@quorate/chain";
 import { BEHAVIOURS, type Behaviour } from "../byzantine/strategy.ts";
 import type { Timeouts } from "../cluster/genesis.ts";
+import { anchorOf } from "../cluster/people.ts";
 import type { Boundary } from "../cluster/process.ts";
 import type { Skew } from "../core/machine.ts";
 import { Random } from "../core/random.ts";
 import type { DiskSpeed } from "../disk/disk.ts";
 import type { Survival } from "../disk/file-system.ts";
+import type { Appetite } from "../el/churn.ts";
 import { EL_EDGES } from "../el/edges.ts";
 import type { PathQuality } from "../network/paths.ts";
 import { FAULT_GROUPS, type Fault, type FaultKind } from "./fault.ts";
@@ -29,7 +37,18 @@ export interface Plan {
   readonly byzantine: Byzantine | null;
   /** Execution requests change the set at every height; never drawn. */
   readonly churn?: "permissioned" | "stake";
-  /** Nodes that keep to the protocol and whose keys sign twice elsewhere, see `el/reports.ts`; never drawn. */
+  /** How much is asked for, see `el/churn.ts`; never drawn. */
+  readonly appetite?: Appetite;
+  /** Nodes whose keys are not in genesis; never drawn. */
+  readonly outside?: readonly number[];
+  /** Validators of genesis that nobody runs, so many that joining meets the most that a set may have; never drawn. */
+  readonly crowd?: number;
+  /** What one of the powers stands for, default 1; never drawn. */
+  readonly powerUnit?: bigint;
+  /**
+   * Nodes that keep to the protocol and whose keys sign twice elsewhere, and then some of the crowd, see
+   * `el/reports.ts`; never drawn.
+   */
   readonly framed?: readonly number[];
   /** Faults end at this time at the latest. */
   readonly faultsForMs: number;
@@ -147,16 +166,63 @@ const NOT_WITH_CHURN: ReadonlySet<FaultKind> = new Set<FaultKind>(["clock-jump",
 export function withChurn(plan: Plan): Plan {
   const random = new Random(`seed ${plan.seed}/framed`);
   const nodes = Array.from({ length: plan.validators }, (_, node) => node);
+  const framed = random.chance(0.5)
+    ? random.sample(nodes, random.between(1, Math.ceil(plan.validators / 2)))
+    : [];
+  const churn = plan.seed % 2 === 0 ? "stake" : "permissioned";
   return {
     ...plan,
-    framed: random.chance(0.5) ? random.sample(nodes, random.between(1, Math.ceil(plan.validators / 2))) : [],
-    churn: plan.seed % 2 === 0 ? "stake" : "permissioned",
+    ...drawSet(plan, churn, framed),
+    churn,
     execution: "engine",
     blockIntervalMs: 1000,
     byzantine: null,
     skews: plan.skews.map(() => ({ offsetMs: 0, drift: 0 })),
     faults: plan.faults.filter(({ kind }) => !NOT_WITH_CHURN.has(kind)),
   };
+}
+
+/** Half of the seeds ask for little, so that a queue is worked off; an eighth begins with an almost full set. */
+const APPETITES: readonly Appetite[] = [
+  "small",
+  "small",
+  "small",
+  "small",
+  "large",
+  "limit",
+  "limit",
+  "crowd",
+];
+/** Power of a node of a chain with a crowd, per power drawn: the anchor alone has more than twice what a crowd can get. */
+const NODE_IN_CROWD = 10_000n;
+/** Places that a crowd leaves free at the beginning, at most. */
+const MOST_FREE = 1;
+
+/** Who is in genesis, with how much, and who signs twice. */
+function drawSet(plan: Plan, churn: "permissioned" | "stake", framed: readonly number[]): Partial<Plan> {
+  const random = new Random(`seed ${plan.seed}/set`);
+  const nodes = Array.from({ length: plan.validators }, (_, node) => node);
+  const appetite = random.pick(APPETITES);
+  const outside =
+    plan.validators > 1 && random.chance(0.5)
+      ? random.sample(nodes, random.between(1, plan.validators - 1)).sort((a, b) => a - b)
+      : [];
+  const inside = plan.validators - outside.length;
+  if (appetite === "crowd") {
+    const crowd = MAX_ACTIVE_VALIDATORS - inside - random.between(0, MOST_FREE);
+    const anchor = anchorOf({ validators: plan.validators, outside });
+    const absent = random.between(plan.validators, plan.validators + crowd - 1);
+    return {
+      ...{ appetite, outside, crowd, powerUnit: NODE_IN_CROWD },
+      framed: [...framed.filter((node) => node !== anchor), ...(framed.length > 0 ? [absent] : [])],
+      // Below, a last commit of so many has hardly any room beside it.
+      maxBlockBytes: DEFAULT_PARAMS.maxBlockBytes,
+    };
+  }
+  if (appetite !== "limit") return { appetite, outside, framed };
+  const power = plan.powers.reduce((sum, each, node) => (outside.includes(node) ? sum : sum + each), 0);
+  const most = churn === "stake" ? MAX_STAKE_GWEI / GWEI_PER_POWER : MAX_TOTAL_POWER;
+  return { appetite, outside, framed, powerUnit: most / BigInt(power) };
 }
 
 function drawByzantine(random: Random, powers: readonly number[], always: boolean): Byzantine | null {

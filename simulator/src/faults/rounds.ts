@@ -2,7 +2,7 @@
  * Faults that strike at a moment of the algorithm instead of a moment in time: who is not heard, and who hears nothing,
  * in each round of one height. That is what it takes for one validator to lock alone; random cuts hardly ever do.
  */
-import { type Power, proposerOf, quorum, VoteType } from "@quorate/chain";
+import { type Power, proposerOf, quorum, VoteType, validatorByAddress } from "@quorate/chain";
 import type { ConsensusState, StepResult } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
 import type { Cluster } from "../cluster/cluster.ts";
@@ -176,7 +176,9 @@ export class RoundFaults {
   #choose(height: number, { context }: ConsensusState): void {
     if (context === null || this.#waiting.size === 0) return;
     const { validators } = context;
-    const powers = this.#cluster.options.genesis.validators.map(({ power }) => power);
+    const powers = this.#cluster.options.identities.map(({ key }) =>
+      key === null ? 0n : (validatorByAddress(validators, key.address)?.validator.power ?? 0n),
+    );
     const proposer = (round: number): number => this.#nodeOf(proposerOf(validators, round).address);
     for (const fault of this.#waiting) {
       const rounds = roundsOf(fault, { powers, proposer });

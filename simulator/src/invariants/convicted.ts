@@ -1,4 +1,4 @@
-import { addressOf, toHex } from "@quorate/crypto";
+import { finder } from "../cluster/people.ts";
 import type { MakeLaw } from "./law.ts";
 
 /** Heights after healing within which whoever was caught must be convicted (R37). */
@@ -18,10 +18,9 @@ interface Caught {
  * end of the faults, whichever is later. What a crash took with it before it was durable does not count: the votes may have
  * been in no log that was synced.
  */
-export const convicted: MakeLaw = ({ cluster, violated, measured, honest }) => {
-  const { validators, params } = cluster.options.genesis;
-  const addresses = validators.map(({ pubKey }) => toHex(addressOf(pubKey)));
-  const nodeOf = (address: Uint8Array): number => addresses.indexOf(toHex(address));
+export const convicted: MakeLaw = ({ cluster, people, violated, measured, honest }) => {
+  const { params } = cluster.options.genesis;
+  const nodeOf = finder(people);
   /** Highest height stored by each node. */
   const tips = new Map<number, number>();
   let caught: Caught[] = [];

@@ -5,8 +5,10 @@ import { convicted } from "./convicted.ts";
 import { executedOnce } from "./executed-once.ts";
 import type { MakeLaw } from "./law.ts";
 import { lockRules } from "./lock-rules.ts";
+import { membersAlone } from "./members-alone.ts";
 import { neverAccused } from "./never-accused.ts";
 import { noDoubleSign } from "./no-double-sign.ts";
+import { registryModel } from "./registry-model.ts";
 import { setChanges } from "./set-changes.ts";
 import { syncBeforeSend } from "./sync-before-send.ts";
 import { validity } from "./validity.ts";
@@ -22,6 +24,8 @@ export const LAWS: Readonly<Record<string, MakeLaw>> = {
   convicted,
   "bounded-evidence": boundedEvidence,
   "set-changes": setChanges,
+  "registry-model": registryModel,
+  "members-alone": membersAlone,
   "executed-once": executedOnce,
   "clean-exits": cleanExits,
 };

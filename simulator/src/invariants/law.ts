@@ -4,6 +4,8 @@ import type { ConsensusState, Input, StepResult } from "@quorate/consensus";
 import type { CommitInfo, NodeExit } from "@quorate/node/composition";
 import type { CommitBatch } from "@quorate/store";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { Person } from "../cluster/people.ts";
+import type { ChurnSign } from "../witness.ts";
 
 export interface Law {
   /** After every step of the core of an honest node. */
@@ -31,8 +33,12 @@ export interface LawModules {
   readonly cluster: Cluster;
   /** Nodes that keep to the protocol. */
   readonly honest: (node: number) => boolean;
-  /** Nodes that keep to the protocol and whose keys sign twice elsewhere: blocks may convict them. */
+  /** Places of nodes that keep to the protocol, and of others, whose keys sign twice elsewhere: blocks may convict them. */
   readonly framed: (node: number) => boolean;
+  /** Everybody whose key may be in a set, the nodes first. */
+  readonly people: readonly Person[];
+  /** For the witnesses. */
+  readonly saw: (sign: ChurnSign) => void;
   readonly violated: (text: string, nodes: readonly number[]) => void;
   /** The largest of a run counts. */
   readonly measured: (figure: Figure, value: number) => void;

@@ -1,8 +1,14 @@
 import { type BlockId, quorum, stateFromGenesis, type ValidatorSet, VoteType } from "@quorate/chain";
 import type { Input } from "@quorate/consensus";
-import { addressOf, toHex } from "@quorate/crypto";
+import { finder } from "../cluster/people.ts";
 import { idText, voteName } from "../network/describe.ts";
 import { isVote, type MakeLaw } from "./law.ts";
+
+interface Known {
+  readonly set: ValidatorSet;
+  /** By place among the people. */
+  readonly powers: ReadonlyMap<number, bigint>;
+}
 
 interface Lock {
   readonly round: number;
@@ -14,20 +20,21 @@ interface Lock {
  * precommitted a block prevotes another one later only with a polka for that one since (L23, L29); within a life the
  * core's locked round never falls at one height.
  */
-export const lockRules: MakeLaw = ({ cluster, violated, honest }) => {
-  const { validators } = cluster.options.genesis;
-  const addresses = validators.map(({ pubKey }) => toHex(addressOf(pubKey)));
-  const nodeOf = (address: Uint8Array): number => addresses.indexOf(toHex(address));
-  const genesisSet = stateFromGenesis(cluster.options.genesis).validators;
+export const lockRules: MakeLaw = ({ cluster, people, violated, honest }) => {
+  const nodeOf = finder(people);
   /** Sets by height, as decided blocks leave them: evidence takes validators out. */
-  const sets = new Map<number, ValidatorSet>();
-  const setOf = (height: number): ValidatorSet => sets.get(height) ?? genesisSet;
+  const sets = new Map<number, Known>();
+  const known = (set: ValidatorSet): Known => {
+    const powers = set.validators.map(({ address, power }) => [nodeOf(address), power] as const);
+    return { set, powers: new Map(powers) };
+  };
+  const genesisSet = known(stateFromGenesis(cluster.options.genesis).validators);
+  const setOf = (height: number): Known => sets.get(height) ?? genesisSet;
   const inSetOrder = (height: number, index: number): number => {
-    const validator = setOf(height).validators[index];
+    const validator = setOf(height).set.validators[index];
     return validator === undefined ? -1 : nodeOf(validator.address);
   };
-  const powerOf = (height: number, node: number): bigint =>
-    setOf(height).validators.find(({ address }) => nodeOf(address) === node)?.power ?? 0n;
+  const powerOf = (height: number, node: number): bigint => setOf(height).powers.get(node) ?? 0n;
   /** Prevoters by height/round/id; of Byzantine nodes every vote they ever sent to anybody. */
   const prevoters = new Map<string, Set<number>>();
   const locks = new Map<string, Lock>();
@@ -35,7 +42,7 @@ export const lockRules: MakeLaw = ({ cluster, violated, honest }) => {
   const hasPolka = (height: number, round: number, id: string): boolean => {
     let power = 0n;
     for (const node of prevoters.get(`${height}/${round}/${id}`) ?? []) power += powerOf(height, node);
-    return power >= quorum(setOf(height).totalPower);
+    return power >= quorum(setOf(height).set.totalPower);
   };
 
   const notePrevote = (height: number, round: number, blockId: BlockId | null, node: number): void => {
@@ -58,7 +65,7 @@ export const lockRules: MakeLaw = ({ cluster, violated, honest }) => {
 
   return {
     stored(node, { height, state }) {
-      if (honest(node)) sets.set(height + 1, state.validators);
+      if (honest(node) && !sets.has(height + 1)) sets.set(height + 1, known(state.validators));
     },
     spoke(node, message) {
       if (!isVote(message)) return;

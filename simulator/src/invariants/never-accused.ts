@@ -1,11 +1,10 @@
-import { addressOf, bytesEqual } from "@quorate/crypto";
+import { finder } from "../cluster/people.ts";
 import { voteName } from "../network/describe.ts";
 import type { MakeLaw } from "./law.ts";
 
 /** Nobody holds proof against a node that keeps to the protocol, and no honest node takes its own key for stolen. */
-export const neverAccused: MakeLaw = ({ cluster, violated, honest, framed }) => {
-  const addresses = cluster.options.genesis.validators.map(({ pubKey }) => addressOf(pubKey));
-  const nodeOf = (address: Uint8Array): number => addresses.findIndex((each) => bytesEqual(each, address));
+export const neverAccused: MakeLaw = ({ people, violated, honest, framed }) => {
+  const nodeOf = finder(people);
   return {
     stored(node, { height, block }) {
       if (!honest(node)) return;

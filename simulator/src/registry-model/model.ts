@@ -80,16 +80,16 @@ export class RegistryModel {
   /** How often each rule struck. */
   readonly struck: Map<ModelRule, number> = new Map();
   readonly #stakeMode: boolean;
-  readonly #proofs: ReadonlySet<string>;
+  readonly #proves: (key: string, owner: string, proof: string) => boolean;
 
-  /** `proofs`: every `key owner proof` that holds, hex without gaps. */
+  /** `proves`: whether a signature shows that the key's holder means this owner, all in hex. */
   constructor(
     stakeMode: boolean,
     validators: readonly { readonly key: string; readonly owner: string; readonly power: bigint }[],
-    proofs: ReadonlySet<string>,
+    proves: (key: string, owner: string, proof: string) => boolean,
   ) {
     this.#stakeMode = stakeMode;
-    this.#proofs = proofs;
+    this.#proves = proves;
     for (const { key, owner, power } of validators) {
       const stake = stakeMode ? power * GWEI : 0n;
       this.entries.set(key, { owner, power, status: 0, stake, unlockHeight: 0 });
@@ -186,7 +186,7 @@ export class RegistryModel {
     if (this.entries.get(key)?.status === 2) return "tombstoned";
     if (known) return null;
     if (amount < (this.#stakeMode ? LEAST_STAKE : 1n)) return "dust";
-    return this.#proofs.has(`${key}${owner ?? "nobody"}${proof ?? "none"}`) ? null : "unproven";
+    return owner !== null && proof !== null && this.#proves(key, owner, proof) ? null : "unproven";
   }
 
   #withdraw({ source, key, amount }: ModelLeave, height: number): void {
