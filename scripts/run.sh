@@ -47,8 +47,7 @@ node=$root/node_modules/.bin/node
 PATH=$root/node_modules/.bin:$PATH
 export PATH
 
-# MB that V8 may hold of new objects: with its default of 16 a validator is larger by some 50 MB and no faster.
-young=--max-semi-space-size=4
+validator=$root/packages/cli/bin/validator
 
 case $mode in
   testnet)
@@ -60,9 +59,9 @@ case $mode in
       esac
     done
     [ -z "$home" ] || set -- "$@" --home "$home"
-    exec "$node" "$young" --conditions=quorate-source "$root/packages/cli/src/main.ts" testnet "$@"
+    exec "$validator" testnet "$@"
     ;;
-  validator) exec "$node" "$young" --conditions=quorate-source "$root/packages/cli/src/main.ts" "$@" ;;
+  validator) exec "$validator" "$@" ;;
   test) exec "$node" --conditions=quorate-source "$root/scripts/test.ts" "$@" ;;
   tool)
     file=$1
