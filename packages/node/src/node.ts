@@ -480,6 +480,8 @@ export class Node implements QuorateNode {
       proposer: block.proposer,
       latencyMs: block.latencyMs,
     });
+    // Of a group only the last is the tip, which is what the rest is about.
+    if (block.height < this.runner.chain().lastHeight) return;
     this.joinVotes();
     this.warnOfUpgrade();
     if (this.halts(block.height)) {

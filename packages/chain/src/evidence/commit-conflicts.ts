@@ -32,7 +32,9 @@ export function voteOfCommitSig(commit: Commit, index: number): Vote | null {
 export function commitConflicts(a: Commit, b: Commit): readonly VotePair[] {
   if (a.height !== b.height || a.round !== b.round) return [];
   const pairs: VotePair[] = [];
+  const sameBlock = blockIdEquals(a.blockId, b.blockId);
   for (let index = 0; index < Math.min(a.signatures.length, b.signatures.length); index++) {
+    if (sameBlock && a.signatures[index]?.flag === b.signatures[index]?.flag) continue;
     const first = voteOfCommitSig(a, index);
     const second = voteOfCommitSig(b, index);
     if (first === null || second === null) continue;

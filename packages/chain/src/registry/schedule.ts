@@ -86,6 +86,7 @@ export function plannedUpgrades(state: Pick<ChainState, "registry" | "upgrades">
 }
 
 function planOf(registry: Registry, upgrades: readonly Upgrade[]): readonly Upgrade[] {
+  if (registry.scheduled.length === 0 && upgrades.length < 2) return upgrades;
   const byOwner = registry.scheduled.flatMap((change): Upgrade[] =>
     change.kind === "upgrade" ? [{ height: change.height, appVersion: change.appVersion, params: {} }] : [],
   );

@@ -203,6 +203,7 @@ export class EvidenceKeeper {
   }
 
   private hold(pool: EvidencePool): void {
+    if (pool === this.current) return;
     this.current = pool;
     const { metrics } = this.modules;
     metrics.comet.evidencePool.numEvidence.set(pool.held.length);
