@@ -88,29 +88,50 @@ export function churn(
     };
     for (let i = random.below(appetite === "crowd" ? 7 : 4); i > 0; i--) {
       const person = somebody();
-      const key = digits(person.pubKey).padEnd(96, "0");
+      const key = digits(person.pubKey);
       const owner = digits(person.owner);
       const next = index + BigInt(deposits.length);
-      const deposit = (field: string, amount: bigint, at: bigint, proof = proofOf(person)): void => {
-        const credentials = `01${"00".repeat(11)}${owner}`;
-        deposits.push(`${field}${credentials}${little(amount)}${proof.padEnd(192, "0")}${little(at)}`);
-      };
+      const deposit = (field: string, amount: bigint, at: bigint, proof = proofOf(person)): void =>
+        void deposits.push(depositItem({ key: field, owner, amount, proof, index: at }));
       const kind = random.below(11);
       const leaves = kind >= 5 && kind < 8 && person.part !== "anchor";
-      if (leaves) withdrawals.push(`${owner}${key}${little(kind < 7 ? 0n : 3n * GWEI_PER_POWER)}`);
+      if (leaves) withdrawals.push(withdrawalItem(owner, key, kind < 7 ? 0n : 3n * GWEI_PER_POWER));
       else if (kind < 8) deposit(key, random.pick(amountsOf(person)), next);
-      else if (kind === 8) withdrawals.push(`${digits(random.pick(nodes).owner)}${key}${little(7n)}`);
+      else if (kind === 8) withdrawals.push(withdrawalItem(digits(random.pick(nodes).owner), key, 7n));
       else if (kind === 9) deposit(key, random.pick(amountsOf(person)), next, proofOf(random.pick(people)));
       else {
         const nobody = person.part === "anchor" || random.chance(0.5);
         deposit(nobody ? "ff".repeat(48) : key, 5n, random.chance(0.5) ? next : next + 3n);
       }
     }
-    return [
-      ...(deposits.length > 0 ? [`0x00${deposits.join("")}`] : []),
-      ...(withdrawals.length > 0 ? [`0x01${withdrawals.join("")}`] : []),
-    ];
+    return requestsWith(deposits, withdrawals);
   };
+}
+
+/** One deposit as its contract logs it; everything in hex, key and proof without the zeros behind them. */
+export function depositItem(fields: {
+  readonly key: string;
+  readonly owner: string;
+  readonly amount: bigint;
+  readonly proof: string;
+  readonly index: bigint;
+}): string {
+  const { key, owner, amount, proof, index } = fields;
+  const credentials = `01${"00".repeat(11)}${owner}`;
+  return `${key.padEnd(96, "0")}${credentials}${little(amount)}${proof.padEnd(192, "0")}${little(index)}`;
+}
+
+/** One call of the withdrawal contract; amount 0 leaves. */
+export function withdrawalItem(owner: string, key: string, amount: bigint): string {
+  return `${owner}${key.padEnd(96, "0")}${little(amount)}`;
+}
+
+/** The requests of a block: a list of deposits, a list of withdrawals, neither where there is none. */
+export function requestsWith(deposits: readonly string[], withdrawals: readonly string[]): readonly string[] {
+  return [
+    ...(deposits.length > 0 ? [`0x00${deposits.join("")}`] : []),
+    ...(withdrawals.length > 0 ? [`0x01${withdrawals.join("")}`] : []),
+  ];
 }
 
 /** The proof of possession of a key for its owner, hex. */
