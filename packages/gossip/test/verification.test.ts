@@ -353,6 +353,42 @@ describe("a wrong batch backend in a thread", () => {
     }
   });
 
+  it("makes the main thread ask again what it accepted itself, one by one and in small groups", async () => {
+    const accepting = {
+      name: "wasm",
+      verify: () => true,
+      verifyBatch: (list) => list.map(() => true),
+    } as const satisfies VerifierBackend;
+    const never = new AuditedBackend(accepting, { random: () => 1, onDisagreement: () => undefined });
+    const [single, grouped] = [check("single", false), check("grouped", false)];
+    const told: string[] = [];
+    const threads: Worker[] = [];
+    const verifier = createVerifier({
+      workers: 1,
+      coldInline: 0,
+      batches: never,
+      onFalseAcceptance: ({ signature }) => told.push(signature.join()),
+      spawn: (entry) => {
+        const thread = threads.length === 0 ? liar() : new Worker(entry);
+        threads.push(thread);
+        return thread;
+      },
+    });
+    try {
+      assert.equal(verifier.verifyNow(single), true, "the backend lies");
+      const few = [check("f1"), check("f2"), grouped, check("f3"), check("f4")];
+      assert.deepEqual(await verifier.verify(few), Array(5).fill(true), "the backend lies");
+      const group = Array.from({ length: 16 }, (_, i) => check(`m${i}`));
+      await verifier.verify(group);
+      await verifier.verify(group);
+      await verifier.verify(group);
+      assert.deepEqual(told.sort(), [single, grouped].map(({ signature }) => signature.join()).sort());
+      assert.equal(verifier.verifyNow(single), false, "out of use here too");
+    } finally {
+      await verifier.close();
+    }
+  });
+
   it("on this thread is put out of use as well, and the verdict is the oracle's", async () => {
     const found: boolean[] = [];
     const batches = new AuditedBackend(

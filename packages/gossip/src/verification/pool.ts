@@ -19,7 +19,7 @@ export interface VerifierOptions {
   readonly inlineBelow?: number;
   /** Checks waiting and in flight. Default {@link LIMITS.verifierQueue}. */
   readonly queueLimit?: number;
-  /** For `verifyNow`. Default native. */
+  /** For single signatures on this thread. Default: that for groups, which needs two thirds of the time of OpenSSL. */
   readonly backend?: VerifierBackend;
   /** For groups on this thread. Default: true batches, audited. */
   readonly batches?: VerifierBackend;
@@ -57,6 +57,9 @@ const SMALLEST_CHUNK = 16;
 const SMALLEST_BATCH = 4;
 /** A machine that cannot keep threads alive is served in line. */
 const MAX_RESTARTS = 8;
+
+/** Accepted on this thread and not packed yet, to be asked again should the backend be wrong. */
+const UNPACKED = 32;
 
 /** New objects of a thread, MB: a chunk's fit many times, and V8 would let 48 MB gather in each. */
 const YOUNG_MB = 4;
@@ -98,12 +101,13 @@ class VerifierPool implements Verifier {
   readonly #options: VerifierOptions;
   readonly #inlineBelow: number;
   readonly #limit: number;
-  readonly #backend: VerifierBackend;
+  readonly #backend: VerifierBackend | null;
   readonly #metrics: VerifierMetrics | null;
   readonly #budget: InlineBudget;
   readonly #queue = new PriorityQueue<Chunk>();
   readonly #threads = new Set<Thread>();
   readonly #accepted = new Accepted(LIMITS.verifierAcceptedBytes);
+  #acceptedHere: SignatureCheck[] = [];
   #batches: VerifierBackend | null;
   #coldInline: number;
   #held = 0;
@@ -116,7 +120,7 @@ class VerifierPool implements Verifier {
     this.#inlineBelow = options.inlineBelow ?? 8;
     this.#coldInline = options.coldInline ?? DEFAULT_COLD_INLINE;
     this.#limit = options.queueLimit ?? LIMITS.verifierQueue;
-    this.#backend = options.backend ?? nativeBackend;
+    this.#backend = options.backend ?? null;
     this.#batches = options.batches ?? null;
     this.#metrics = options.metrics ?? null;
     this.#budget = new InlineBudget(options.now ?? (() => performance.now()));
@@ -124,7 +128,7 @@ class VerifierPool implements Verifier {
 
   verifyNow(check: SignatureCheck): boolean {
     this.#metrics?.verified("inline", 1, null);
-    return this.#budget.spend(() => this.#backend.verify(check));
+    return this.#budget.spend(() => this.#single(check));
   }
 
   suitsNow(count: number): boolean {
@@ -186,10 +190,33 @@ class VerifierPool implements Verifier {
     return this.#restarts > MAX_RESTARTS ? 0 : this.#options.workers;
   }
 
-  #inline(checks: readonly SignatureCheck[]): boolean[] {
-    if (checks.length < SMALLEST_BATCH) return checks.map((check) => this.#backend.verify(check));
+  #single(check: SignatureCheck): boolean {
+    if (this.#backend !== null) return this.#backend.verify(check);
     this.#batches ??= this.#auditedBatches();
-    return this.#batches.verifyBatch(checks);
+    const verdict = this.#batches.verify(check);
+    if (verdict) this.#keepHere(check);
+    return verdict;
+  }
+
+  #inline(checks: readonly SignatureCheck[]): boolean[] {
+    if (checks.length < SMALLEST_BATCH) return checks.map((check) => this.#single(check));
+    this.#batches ??= this.#auditedBatches();
+    const verdicts = this.#batches.verifyBatch(checks);
+    for (const [i, check] of checks.entries()) if (verdicts[i] === true) this.#keepHere(check);
+    return verdicts;
+  }
+
+  /** Verdicts after a quarantine are the oracle's: nobody asks for them again. */
+  #keepHere(check: SignatureCheck): void {
+    if (this.#quarantined) return;
+    this.#acceptedHere.push(check);
+    if (this.#acceptedHere.length >= UNPACKED) this.#packAccepted();
+  }
+
+  #packAccepted(): void {
+    const checks = this.#acceptedHere;
+    this.#acceptedHere = [];
+    this.#accepted.add(packChecks(checks), new Uint8Array(checks.length).fill(1));
   }
 
   #auditedBatches(): VerifierBackend {
@@ -347,6 +374,7 @@ class VerifierPool implements Verifier {
 
   /** Verifies by the oracle what was accepted before; the latest, which counts now, first. */
   #askAgain(): void {
+    this.#packAccepted();
     for (const checks of this.#accepted.take()) {
       if (this.#threadLimit() === 0) {
         this.#tellFalse(checks, nativeBackend.verifyBatch(checks));
