@@ -140,9 +140,13 @@ test("a validator whose peer id nobody told, and this node itself, are never abs
 
 test("regression: what neighbours said of the last height still counts when a height begins", () => {
   const [, target] = addresses;
-  const said = (height: number): boolean =>
-    isAbsent(facts({ height: 5, peers: [peer(null, { height, direct: bits(1) })] }), target);
-  assert.deepEqual([said(5), said(4), said(3), said(6)], [false, false, true, true]);
+  const said = (height: number, nowMs: number): boolean =>
+    isAbsent(facts({ height: 5, nowMs, peers: [peer(null, { height, direct: bits(1) })] }), target);
+  assert.deepEqual(
+    [said(5, 1_001), said(4, 1_001), said(3, 1_001), said(6, 1_001)],
+    [false, false, true, true],
+  );
+  assert.deepEqual([said(3, 1_000), said(6, 1_000)], [false, false], "it told so a moment ago");
   const small = { size: 3, bits: Uint8Array.of(2) };
   assert.equal(isAbsent(facts({ peers: [peer(null, { direct: small })] }), target), true, "of another set");
 });

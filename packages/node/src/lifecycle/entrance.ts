@@ -78,7 +78,7 @@ export class Entrance {
     if (this.toldAbsent === place) return;
     if (!isAbsent(this.facts(), proposer.address)) return;
     this.toldAbsent = place;
-    runner.submit({ kind: "proposer_absent", height, round });
+    runner.proposerAbsent(height, round);
   }
 
   private facts(): LinkFacts {

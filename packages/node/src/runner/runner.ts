@@ -13,6 +13,8 @@ import {
   type Height,
   type Proposal,
   proposerOf,
+  type Time,
+  timeFromMs,
   timeToMs,
   type Vote,
 } from "@quorate/chain";
@@ -233,6 +235,20 @@ export class Runner implements RunnerContext {
   submit(input: Input): void {
     if (this.mode === "running") this.inbox.put(input);
     else if (this.mode === "paused") this.inbox.keep(input);
+  }
+
+  /**
+   * The proposer of this round cannot be expected to propose. If the next turn is ours, its client begins to fill a block while
+   * this one is waited out: the attributes hold as long as the second does.
+   */
+  proposerAbsent(height: number, round: number): void {
+    this.submit({ kind: "proposer_absent", height, round });
+    const { privval } = this.modules;
+    const state = this.chainState;
+    if (privval === null || !this.isCurrent(height)) return;
+    if (!bytesEqual(proposerOf(state.validators, round + 1).address, privval.address)) return;
+    const from = timeFromMs(this.modules.clock.wallMs() + state.params.timeoutProposeAbsentMs);
+    this.background(this.prepare(height, state, from).then(() => undefined));
   }
 
   /** Two votes that a peer showed, both verified, of one validator for one place. */
@@ -571,7 +587,7 @@ export class Runner implements RunnerContext {
     this.submitLastVote();
     for (const body of this.bodies.at(height)) this.submitBody(body);
     for (const input of this.inbox.release()) this.submit(input);
-    this.prepared = mine && !idle ? this.prepare(height, state) : Promise.resolve(null);
+    this.prepared = mine && !idle ? this.prepare(height, state, earliestTime(state)) : Promise.resolve(null);
   }
 
   /**
@@ -585,13 +601,13 @@ export class Runner implements RunnerContext {
     if (vote !== null) this.submit({ kind: "vote", vote });
   }
 
-  private async prepare(height: number, state: ChainState): Promise<Prepared | null> {
+  private async prepare(height: number, state: ChainState, notBefore: Time): Promise<Prepared | null> {
     const { execution, log } = this.modules;
     const signal = this.heightSignal();
     try {
       // The EL adopts the last block first; a build on anything else would be refused.
       await execution.whenExecuted(height - 1, signal);
-      return this.chainState === state ? await prepareBuild(this, height, earliestTime(state)) : null;
+      return this.chainState === state ? await prepareBuild(this, height, notBefore) : null;
     } catch (error) {
       if (!signal.aborted) log.debug("no early build", { height, reason: reasonOf(error) });
       return null;
