@@ -1,13 +1,12 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { type Command, type CommandContext, JSON_FLAG } from "../command.ts";
 import { CliError, ExitCode } from "../errors.ts";
 import { hint } from "../nearest.ts";
-import type { Call, Sent } from "../registry/send.ts";
-import { SENDER_FLAGS, type Target, targetOf } from "../registry/target.ts";
-import { at, nodeGet, numberAt, textAt } from "../rpc-client.ts";
+import type { Call } from "../registry/send.ts";
+import { SENDER_FLAGS, targetOf } from "../registry/target.ts";
+import { foundInRegistry } from "../registry/wait.ts";
+import { at, textAt } from "../rpc-client.ts";
 
 const DEFAULT_TIMEOUT_S = 60;
-const POLL_MS = 200;
 const FLAGS = [
   ...SENDER_FLAGS,
   { name: "print", kind: "boolean", help: "send nothing: print the call, as JSON" },
@@ -144,28 +143,9 @@ async function sendRule(
   io.err(`from ${account.address}: ${call.what} (to ${call.to})\n`);
   const sent = await send(target, account, call, timeoutMs);
   io.err(`transaction ${sent.transaction} is final in block ${sent.height}\n`);
-  const { text, facts } = await waitFor(target, sent, timeoutMs, look);
+  const deadline = performance.now() + timeoutMs;
+  const { text, facts } = await foundInRegistry(target.node, sent, deadline, look);
   const document = { transaction: sent.transaction, height: sent.height, ...facts };
   io.out(args.boolean("json") ? `${JSON.stringify(document)}\n` : `${text}\n`);
   return ExitCode.ok;
-}
-
-async function waitFor(
-  target: Target,
-  sent: Sent,
-  timeoutMs: number,
-  look: (registry: unknown) => Done | null,
-): Promise<Done> {
-  const deadline = performance.now() + timeoutMs;
-  while (performance.now() < deadline) {
-    const registry = await nodeGet(target.node, "registry");
-    const done = numberAt(registry, "block_height") >= sent.height ? look(registry) : null;
-    if (done !== null) return done;
-    await delay(POLL_MS);
-  }
-  throw new CliError(
-    ExitCode.unmet,
-    "the registry does not show it",
-    "see `validator validators --json`: requests against a rule of the chain are ignored (docs/protocol.md §3)",
-  );
 }

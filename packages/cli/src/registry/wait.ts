@@ -48,6 +48,25 @@ export async function waitUntil(
   throw new CliError(ExitCode.unmet, `the set is not as asked for yet (${said})`, IGNORED);
 }
 
+/**
+ * What `look` finds in the registry as a node shows it, once that is of the transaction's block or of a later one.
+ * @throws CliError unmet when it finds nothing in time.
+ */
+export async function foundInRegistry<T>(
+  node: string,
+  sent: Sent,
+  deadline: number,
+  look: (registry: unknown) => T | null,
+): Promise<T> {
+  while (performance.now() < deadline) {
+    const registry = await nodeGet(node, "registry");
+    const found = numberAt(registry, "block_height") >= sent.height ? look(registry) : null;
+    if (found !== null) return found;
+    await delay(POLL_MS);
+  }
+  throw new CliError(ExitCode.unmet, "the registry does not show it", IGNORED);
+}
+
 /** First height from two behind the transaction's on whose set has the key with this power. @throws CliError unmet. */
 export async function inForce(
   node: string,
