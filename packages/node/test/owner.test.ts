@@ -1,8 +1,8 @@
 /** The one owner of the life cycle: when the round is left for block sync, and how the node comes back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Commit, timeFromMs } from "@quorate/chain";
-import { type BlockSync, SyncError, type SyncedBlock } from "@quorate/sync";
+import { type Certificate, type Commit, CommitFlag, timeFromMs } from "@quorate/chain";
+import { type BlockSync, ForkFound, SyncError, type SyncedBlock } from "@quorate/sync";
 import type { NodeError } from "../src/errors.ts";
 import { Owner } from "../src/lifecycle/owner.ts";
 import type { NodePhase } from "../src/types.ts";
@@ -323,6 +323,30 @@ test("a block that +2/3 signed and the rules refuse is a safety halt; any other 
       fatals.map(({ exitCode }) => exitCode),
       [7, 1],
     );
+  });
+});
+
+test("a second block that +2/3 signed at the last height is a fork: it is named so, with both certificates", async () => {
+  await withOwner(async ({ rig, owner, sync, fatals, bring }) => {
+    sync.target = 3;
+    owner.peerChanged();
+    await bring(1);
+    const { commit: ours } = rig.runner.lastCommit();
+    const hash = new Uint8Array(32).fill(9);
+    const theirs = { ...ours, blockId: { hash, parts: { total: 1, hash } } };
+    await sync.fail(new ForkFound(theirs));
+    const [fatal] = fatals;
+    assert.deepEqual([fatal?.exitCode, fatal?.code], [7, "FORK"]);
+    assert.match(fatal?.what ?? "", /a second block with a valid commit exists at height 1/);
+    const facts = fatal?.facts as {
+      ours: Commit;
+      theirs: Certificate;
+      signed_both: string[];
+      evidence: unknown[];
+    };
+    assert.deepEqual([facts.ours.blockId, facts.theirs.blockId], [ours.blockId, theirs.blockId]);
+    const signers = ours.signatures.filter(({ flag }) => flag === CommitFlag.commit).length;
+    assert.deepEqual([facts.signed_both.length, facts.evidence.length], [signers, signers]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { blockIdEquals, type ChainState, type Height } from "@quorate/chain";
 import { toHexUpper } from "@quorate/crypto";
 import { Credits } from "./credit.ts";
-import { SyncError } from "./errors.ts";
+import { ForkFound, SyncError } from "./errors.ts";
 import { DEFAULT_LIMITS, type SyncClock, type SyncLimits, type SyncOptions, systemClock } from "./options.ts";
 import {
   asked,
@@ -72,7 +72,7 @@ class Syncer implements BlockSync {
 
   /**
    * One run at a time: a second call joins the first.
-   * @throws SyncError DIVERGED, and whatever `apply` throws.
+   * @throws SyncError DIVERGED or FORK, and whatever `apply` throws.
    */
   run(signal: AbortSignal): Promise<Height> {
     this.#running ??= this.#run(signal).finally(() => {
@@ -262,6 +262,7 @@ class Syncer implements BlockSync {
 
   #blame(fault: Fault): void {
     if (fault.kind === "diverged") {
+      if (fault.other !== null) throw new ForkFound(fault.other);
       throw new SyncError(
         "DIVERGED",
         `+2/3 signed block ${fault.height} ${toHexUpper(fault.blockId.hash)}, which this node's rules refuse ` +

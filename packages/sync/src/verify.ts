@@ -2,6 +2,7 @@ import {
   applyBlock,
   type Block,
   type BlockId,
+  blockIdEquals,
   blockIdOf,
   ChainError,
   type ChainPast,
@@ -39,6 +40,8 @@ export type Fault =
       readonly height: number;
       readonly blockId: BlockId;
       readonly reason: string;
+      /** It stands on another block than this chain's last: the commit of that one, by which the own set decided it too. */
+      readonly other: Commit | null;
     };
 
 export interface VerifiedRun {
@@ -54,6 +57,8 @@ interface Candidate extends Omit<Verified, "state"> {
   /** Signatures of the last commit and the evidence inside the block. */
   readonly blockSignatures: readonly SignatureCheck[];
   readonly broken: string | null;
+  /** What shows that its last commit is of another block of the height before, by the set of that; null: it does not. */
+  readonly otherSignatures: readonly SignatureCheck[] | null;
   /** The chain before this height. */
   readonly before: ChainState;
   /** The chain after it; the one before where its block breaks a rule. */
@@ -81,12 +86,13 @@ export async function verifyRun(
     candidate,
     checks: batch.add(candidate.commitSignatures),
     inBlock: batch.add(candidate.blockSignatures),
+    ofOther: candidate.otherSignatures === null ? null : batch.add(candidate.otherSignatures),
   }));
   const verdicts = batch.checks.length === 0 ? [] : await verifySignatures(batch.checks);
   const hold = (indexes: readonly number[]): boolean => indexes.every((index) => verdicts[index] === true);
 
   const good: Verified[] = [];
-  for (const { candidate, checks, inBlock } of wanted) {
+  for (const { candidate, checks, inBlock, ofOther } of wanted) {
     const { height, peerId, block, bytes, blockId, broken, before, after } = candidate;
     if (!hold(checks)) {
       const reason = "a signature of the commit does not hold";
@@ -95,7 +101,8 @@ export async function verifyRun(
     const reason =
       broken ?? (hold(inBlock) ? null : "a signature of its last commit or evidence does not hold");
     if (reason !== null) {
-      return { good, state: before, fault: { kind: "diverged", height, blockId, reason } };
+      const other = ofOther !== null && hold(ofOther) ? block.lastCommit : null;
+      return { good, state: before, fault: { kind: "diverged", height, blockId, reason, other } };
     }
     good.push({ height, peerId, block, bytes, blockId, commit: candidate.commit, state: after });
   }
@@ -184,8 +191,20 @@ function candidateOf(
     commitSignatures: checks.value,
     blockSignatures: rules.ok ? rules.value : [],
     broken: rules.ok ? null : rules.reason,
+    otherSignatures: rules.ok ? null : otherChecks(state, block),
     before: state,
   };
+}
+
+/** Whether +2/3 of the set of the last height signed another block there, which this one stands on. */
+function otherChecks(
+  { chainId, lastBlockId, lastHeight, lastValidators }: ChainState,
+  { lastCommit }: Block,
+): readonly SignatureCheck[] | null {
+  const { blockId } = lastCommit;
+  if (lastBlockId === null || lastValidators === null || blockIdEquals(blockId, lastBlockId)) return null;
+  const checks = attempt(() => commitChecks(chainId, lastValidators, blockId, lastHeight, lastCommit, "all"));
+  return checks.ok ? checks.value : null;
 }
 
 type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };

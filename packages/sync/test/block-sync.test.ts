@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Commit, decodeCommit, encodeCommit, makeValidatorSet } from "@quorate/chain";
 import { ed25519PublicKey } from "@quorate/crypto";
-import { SyncError } from "../src/errors.ts";
+import { ForkFound, SyncError } from "../src/errors.ts";
 import { doubleVote, nextBlock, type Served, testChain } from "./support/chain.ts";
 import { honest, never, peer, TestNode, VirtualClock } from "./support/network.ts";
 
@@ -216,6 +216,37 @@ test("a block that +2/3 signed against the rules stops the sync as a divergence"
   );
   assert.equal(late.state.lastHeight, 3);
   assert.deepEqual(late.reports, []);
+});
+
+/** A peer of the same chain up to height 2 and of another one behind; `change` spoils what it has as the commit of height 3. */
+function otherBranch(change: (commit: Commit) => Commit = (commit) => commit): TestNode {
+  const theirs = nextBlock(chain.states[2]!, decodeCommit(chain.blocks[1]!.commit), [Uint8Array.of(7)]);
+  const next = nextBlock(theirs.state, change(theirs.commit), []);
+  const served = [...slice(1, 3), { height: 4, block: next.bytes, commit: encodeCommit(next.commit) }];
+  return node(() => [peer("theirs", 4, async (from, count) => served.slice(from - 1, from - 1 + count))]);
+}
+
+test("a block that stands on another one of the last height, which +2/3 signed too, shows a fork with its commit", async () => {
+  const late = otherBranch();
+  await assert.rejects(late.drive(), (error: unknown) => {
+    assert.ok(error instanceof ForkFound && error.code === "FORK");
+    assert.equal(error.commit.height, 3);
+    assert.equal(error.commit.signatures.length, 4);
+    assert.notDeepEqual(error.commit.blockId, late.state.lastBlockId);
+    return true;
+  });
+  assert.equal(late.state.lastHeight, 3);
+  assert.deepEqual(late.reports, []);
+});
+
+test("one that stands on a block nobody proves to be signed by +2/3 is a divergence and no fork", async () => {
+  const late = otherBranch(({ signatures: [first, ...rest], ...commit }) => {
+    return { ...commit, signatures: [{ ...first!, signature: new Uint8Array(64).fill(7) }, ...rest] };
+  });
+  await assert.rejects(
+    late.drive(),
+    (error: unknown) => error instanceof SyncError && error.code === "DIVERGED",
+  );
 });
 
 test("a block whose last commit holds a forged signature stops the sync, though +2/3 signed it", async () => {

@@ -8,11 +8,11 @@ import { CommitFlag, timeToMs } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import type { LogPort } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
-import { type BlockSync, SyncError, type SyncedBlock } from "@quorate/sync";
+import { type BlockSync, ForkFound, SyncError, type SyncedBlock } from "@quorate/sync";
 import { type Clock, within } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
 import type { Metrics } from "../metrics/index.ts";
-import { effectError, foreignSignatureError, safetyError } from "../runner/fatal.ts";
+import { effectError, foreignSignatureError, forkProofOf, safetyError } from "../runner/fatal.ts";
 import type { Runner } from "../runner/runner.ts";
 import type { NodePhase } from "../types.ts";
 
@@ -201,12 +201,14 @@ export class Owner {
       runner.start();
     } catch (error) {
       if (this.abort.signal.aborted) return;
-      const diverged = error instanceof SyncError && error.code === "DIVERGED";
-      fatal(
-        diverged
-          ? safetyError("+2/3 signed a block that this node's rules refuse", error)
-          : effectError("block sync failed", error),
-      );
+      const fork =
+        error instanceof ForkFound
+          ? forkProofOf(runner.chain(), runner.lastCommit().commit, error.commit)
+          : null;
+      if (fork !== null) fatal(fork);
+      else if (error instanceof SyncError)
+        fatal(safetyError("+2/3 signed a block that this node's rules refuse", error));
+      else fatal(effectError("block sync failed", error));
     }
   }
 

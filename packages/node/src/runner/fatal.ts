@@ -105,6 +105,13 @@ export function forkProof(state: ChainState, ours: Commit, theirs: Certificate):
   return forkError(lastHeight, ours, theirs, { signed_both: signedBoth, evidence });
 }
 
+/** The same from a commit that block sync verified. */
+export function forkProofOf(state: ChainState, ours: Commit, theirs: Commit): NodeError | null {
+  const set = state.lastValidators;
+  if (set === null || theirs.height !== state.lastHeight) return null;
+  return forkProof(state, ours, certificateFromCommit(set, theirs));
+}
+
 /** Our key signed what this node did not: another instance runs with it (DESIGN §5.7). */
 export function foreignSignatureError(what: string): NodeError {
   return new NodeError({
