@@ -8,11 +8,16 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { homePaths } from "@quorate/node";
 import { freePort } from "../../packages/node/test/support/homes.ts";
+import { NODE_FLAGS } from "../vs-cometbft/quorate.ts";
 import { pause } from "../vs-cometbft/rpc.ts";
 import { type Endpoint, readSecret } from "./engine.ts";
 import type { GethEndpoint } from "./geths.ts";
 
-const CLI = new URL("../../packages/cli/src/main.ts", import.meta.url).pathname;
+/** The command as people start it. */
+const COMMAND: readonly string[] = [
+  ...[...process.execArgv, ...NODE_FLAGS],
+  new URL("../../packages/cli/src/main.ts", import.meta.url).pathname,
+];
 
 export interface NodeFacts {
   readonly name: string;
@@ -59,7 +64,7 @@ export interface TestnetOptions {
 /** A new network, as the command makes it but for what is no part of a figure: no trace of votes, no spreading of transactions. */
 export async function startTestnet(options: TestnetOptions): Promise<Testnet> {
   const { home, geth, validators, gasLimit, intervalMs, load } = options;
-  const command = [...process.execArgv, CLI, "testnet"];
+  const command = [...COMMAND, "testnet"];
   await promisify(execFile)(process.execPath, [
     ...[...command, "init", "--home", home, "--validators", String(validators), "--el", geth],
     ...["--gas-limit", String(gasLimit), "--block-interval", String(intervalMs)],
@@ -120,7 +125,7 @@ export async function startAlone(home: string, client: GethEndpoint): Promise<{ 
   const child = spawn(
     process.execPath,
     [
-      ...[...process.execArgv, CLI, "start", "--home", home, "--log-level", "warn"],
+      ...[...COMMAND, "start", "--home", home, "--log-level", "warn"],
       ...["--el", client.engine, "--el-rpc", client.eth, "--jwt", client.jwtFile],
     ],
     { stdio: ["ignore", log, log] },

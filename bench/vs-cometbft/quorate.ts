@@ -10,7 +10,7 @@ import type { Network, NetworkOptions, Side } from "./network.ts";
 import { reached } from "./rpc.ts";
 
 const HOST = new URL("../support/host.ts", import.meta.url);
-/** What `scripts/run.sh` starts a validator with. */
+/** What `bin/validator` starts a validator with. */
 export const NODE_FLAGS: readonly string[] = ["--max-semi-space-size=4"];
 /** The host's own reports to its parent, heights apart: the RPC is asked instead. */
 const NO_REPORTS = String(Number.MAX_SAFE_INTEGER);
