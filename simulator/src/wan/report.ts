@@ -26,7 +26,7 @@ export function wanText(result: Omit<WanResult, "trace">): string {
     line("height to height", result.interval_ms, ms, "commit to next commit, per node; no block interval"),
     line("messages", result.messages, (n) => n.toFixed(0), "sent per height and node"),
     line("bytes", result.bytes_sent, kb, "sent per height and node, without headers of the wire"),
-    `    of these, mean: ${(["gossip", "round_state", "repair", "body"] as const).map(way).join(", ")}`,
+    `    of these, mean: ${(["direct", "gossip", "round_state", "repair", "body"] as const).map(way).join(", ")}`,
     line("CPU", result.cpu_ms, ms, "per height and node, main thread"),
     line("CPU of workers", result.workers_ms, ms, "per height and node, signatures in batches"),
     `  costs: ${result.machine} (bench/results/costs.json); latencies: simulator/src/wan/regions.ts`,

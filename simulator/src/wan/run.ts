@@ -4,6 +4,7 @@
  * processors take.
  */
 import { timeToMs } from "@quorate/chain";
+import type { Item } from "@quorate/gossip/core";
 import { type OpenedExecution, openNoExecution } from "@quorate/node/composition";
 import { Cluster, type ClusterWatch } from "../cluster/cluster.ts";
 import { makeGenesis, validatorKey } from "../cluster/genesis.ts";
@@ -13,7 +14,7 @@ import { Scheduler } from "../core/scheduler.ts";
 import type { Work } from "../core/work.ts";
 import { keyedHashes } from "../crypto/keyed-hash.ts";
 import { Judge } from "../judge.ts";
-import { PEER_PROTOCOL } from "../network/describe.ts";
+import { PEER_PROTOCOL, saidIn } from "../network/describe.ts";
 import { Recorder } from "../recorder.ts";
 import type { Trace, Verdict } from "../trace.ts";
 import { type NodeCosts, readCosts } from "./costs.ts";
@@ -76,8 +77,8 @@ export interface WanResult {
   readonly trace: Trace | null;
 }
 
-/** How a message travels. */
-export type Way = "gossip" | "round_state" | "repair" | "body";
+/** How a message travels; direct: what a node says itself, on its links. */
+export type Way = "direct" | "gossip" | "round_state" | "repair" | "body";
 
 /** Heights left out: connections are made, windows and caches fill. */
 const WARM_UP = 2;
@@ -242,7 +243,10 @@ class Tally implements ClusterWatch {
   readonly #heights: number[];
   readonly #messages: number[];
   readonly #bytes: number[];
+  /** Signatures that a node made. */
+  readonly #own: Set<string>[];
   readonly #ways: Record<Way, { messages: number; bytes: number }> = {
+    direct: { messages: 0, bytes: 0 },
     gossip: { messages: 0, bytes: 0 },
     round_state: { messages: 0, bytes: 0 },
     repair: { messages: 0, bytes: 0 },
@@ -265,6 +269,7 @@ class Tally implements ClusterWatch {
     this.#heights = new Array(validators).fill(0);
     this.#messages = new Array(validators).fill(0);
     this.#bytes = new Array(validators).fill(0);
+    this.#own = Array.from({ length: validators }, () => new Set());
     this.#progress = progress;
   }
 
@@ -278,7 +283,7 @@ class Tally implements ClusterWatch {
 
   sent: ClusterWatch["sent"] = (from, to, protocol, bytes) => {
     if (this.lowest >= WARM_UP) {
-      const way = this.#ways[wayOf(protocol, bytes)];
+      const way = this.#ways[this.#wayOf(from, protocol, bytes)];
       way.messages++;
       way.bytes += bytes.length;
     }
@@ -308,13 +313,30 @@ class Tally implements ClusterWatch {
   delivered: ClusterWatch["delivered"] = (id) => this.#judge?.delivered(id);
   dropped: ClusterWatch["dropped"] = (id, why) => this.#judge?.dropped(id, why);
   step: ClusterWatch["step"] = (...step) => this.#judge?.step(...step);
-  signed: ClusterWatch["signed"] = (node, message) => this.#judge?.signed(node, message);
+  signed: ClusterWatch["signed"] = (node, message) => {
+    this.#own[node]?.add(textOf(message.signature));
+    this.#judge?.signed(node, message);
+  };
   stored: ClusterWatch["stored"] = (node, batch) => this.#judge?.stored(node, batch);
   life: ClusterWatch["life"] = (node, kind, detail) => this.#judge?.life(node, kind, detail);
 
   exited: ClusterWatch["exited"] = (node, exit) => {
     throw new Error(`node${node} ended by itself: ${exit.what}`);
   };
+
+  #wayOf(from: number, protocol: string, bytes: Uint8Array): Way {
+    if (protocol.startsWith("topic/")) return "gossip";
+    if (protocol !== PEER_PROTOCOL) return "body";
+    if (bytes[ITEMS_AT] !== ITEMS_FRAME) return "round_state";
+    const own = this.#own[from];
+    const items = saidIn(protocol, bytes).flatMap((said) => (said.kind === "items" ? said.items : []));
+    const isOwn = (item: Item): boolean => {
+      if (item.kind !== "vote" && item.kind !== "proposal") return false;
+      const { signature } = item.kind === "vote" ? item.vote : item.proposal;
+      return own?.has(textOf(signature)) === true;
+    };
+    return items.every(isOwn) ? "direct" : "repair";
+  }
 
   #perHeight(heights: number): WanResult["ways"] {
     const share = (value: number): number =>
@@ -324,6 +346,7 @@ class Tally implements ClusterWatch {
       bytes: share(this.#ways[way].bytes),
     });
     return {
+      direct: of("direct"),
       gossip: of("gossip"),
       round_state: of("round_state"),
       repair: of("repair"),
@@ -384,11 +407,7 @@ class Tally implements ClusterWatch {
 const ITEMS_FRAME = 3;
 const ITEMS_AT = 4;
 
-function wayOf(protocol: string, bytes: Uint8Array): Way {
-  if (protocol.startsWith("topic/")) return "gossip";
-  if (protocol !== PEER_PROTOCOL) return "body";
-  return bytes[ITEMS_AT] === ITEMS_FRAME ? "repair" : "round_state";
-}
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
 /** Of numbers, in any order; rounded to hundredths. */
 export function spreadOf(values: readonly number[]): Spread {
