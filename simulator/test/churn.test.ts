@@ -4,8 +4,8 @@ import { drawPlan, withChurn } from "../src/faults/draw.ts";
 import { runText, summarise } from "../src/report.ts";
 import { runSeed, type SimResult } from "../src/run.ts";
 
-/** Little, all that a set may have, a crowd, much; keys in genesis and outside it; by a registry and by stake. */
-const DEFAULT_SEEDS: readonly number[] = [2, 3, 5, 6, 11, 17];
+/** Little, a crowd, much, all that a set may have; keys in genesis and outside it; by a registry and by stake. */
+const DEFAULT_SEEDS: readonly number[] = [3, 5, 6, 11, 17];
 const WANTED = process.env["QUORATE_CHURN_SEEDS"];
 const SEEDS: readonly number[] =
   WANTED === undefined ? DEFAULT_SEEDS : Array.from({ length: Number(WANTED) }, (_, i) => i + 1);

@@ -142,7 +142,7 @@ async function edged(edge: ElEdge): Promise<Edged> {
 const TAKEN: Partial<Record<ElEdge, (each: Edged["decided"][number], edged: Edged) => void>> = {
   full: ({ block }, { genesis: { params, validators } }) => {
     const bytes = block.txs.reduce((sum, tx) => sum + tx.length + 6, 0);
-    assert.equal(bytes, params.maxBlockBytes - 4096 - 128 * validators.length);
+    assert.equal(bytes, params.maxBlockBytes - 1024 - 112 * validators.length);
   },
   "gas-spent": ({ payload }) => assert.equal(payload.gasUsed, payload.gasLimit),
   requests: ({ payload }) => assert.equal(payload.executionRequests.length, 16),
@@ -150,7 +150,7 @@ const TAKEN: Partial<Record<ElEdge, (each: Edged["decided"][number], edged: Edge
 
 /** Payloads that nobody would take: what their own node says of them, instead of proposing them. */
 const REFUSED: Partial<Record<ElEdge, RegExp>> = {
-  overfull: /built a payload above max_block_bytes .*"bytes":60929,"limit":60928/,
+  overfull: /built a payload above max_block_bytes .*"bytes":64065,"limit":64064/,
   "gas-limit": /built a payload with gas limit 60000001, the chain's is 60000000/,
   "requests-too-many": /gave no payload .*executionRequests: no list of at most 16/,
   "request-empty": /gave no payload .*executionRequests: out of order or empty/,

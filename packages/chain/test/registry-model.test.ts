@@ -207,7 +207,7 @@ describe("the registry under any history of requests and punishments", () => {
             );
           });
         }),
-        { numRuns: 60 },
+        { numRuns: 40 },
       );
     });
   }

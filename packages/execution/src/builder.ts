@@ -262,10 +262,18 @@ export class Builder {
 /** Framing of one transaction inside a block: tag and length. */
 export const TX_FRAMING = 6;
 
-/** Bytes left for transactions, {@link TX_FRAMING} of each included, beside header and last commit of a block of the next height. */
+/** More than header, block id and framing take in a block, at their longest: about 700 bytes. */
+const HEADER_BYTES = 1024;
+/** More than one signature takes in a commit: 106 bytes until the seconds of its time have more than 35 bits. */
+const COMMIT_PLACE_BYTES = 112;
+
+/**
+ * Bytes left for transactions, {@link TX_FRAMING} of each included, beside header and last commit of a block of the next
+ * height. The largest set leaves some even of the smallest blocks: else a chain would end with its set still growing.
+ */
 export function bodyBudget(state: ChainState): number {
-  const commit = 128 * (state.lastValidators?.validators.length ?? 0);
-  return state.params.maxBlockBytes - 4096 - commit;
+  const commit = COMMIT_PLACE_BYTES * (state.lastValidators?.validators.length ?? 0);
+  return state.params.maxBlockBytes - HEADER_BYTES - commit;
 }
 
 function keyOf(state: ChainState, attributes: PayloadAttributes): string {

@@ -17,9 +17,9 @@ export const EL_EDGES = [
 ] as const;
 export type ElEdge = (typeof EL_EDGES)[number];
 
-/** What a block keeps for its header and last commit, and for each place in that (DESIGN: body budget). */
-const BLOCK_BYTES = 4096;
-const COMMIT_PLACE_BYTES = 128;
+/** What a block keeps for its header and last commit, and for each place in that, as the node reckons. */
+const BLOCK_BYTES = 1024;
+const COMMIT_PLACE_BYTES = 112;
 /** Tag and length of a transaction inside a block. */
 const FRAMING_BYTES = 6;
 /** An execution envelope without withdrawals and requests, its framing included. */
