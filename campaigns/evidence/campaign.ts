@@ -8,7 +8,7 @@
 import type { Boundary } from "../../simulator/src/cluster/process.ts";
 import type { Survival } from "../../simulator/src/disk/file-system.ts";
 import type { Fault } from "../../simulator/src/faults/fault.ts";
-import { runSeed } from "../../simulator/src/run.ts";
+import { runSeed, type SimResult } from "../../simulator/src/run.ts";
 import { type CampaignOptions, type CampaignReport, inShare, Tally } from "../support/report.ts";
 import { quiet } from "./chain.ts";
 import { floodCases, judgeFloodCase } from "./flood.ts";
@@ -76,14 +76,31 @@ export async function judgeEvidenceCase(each: EvidenceCase, index: number, tally
       ...{ node, boundary, count, survival },
     }),
   );
-  const { verdict, violations, witness } = await runSeed({
+  const result = await runSeed({
     // Decides what "some" leaves, and the order in which messages arrive.
     seed: 1 + index,
     validators: 4,
     heights: HEIGHTS,
     plan: (drawn) => quiet(drawn, faults),
   });
-  tally.count(witness.crashes > 0 ? `power lost at ${boundary}` : `no such call: ${boundary}`);
+  tally.count(result.witness.crashes > 0 ? `power lost at ${boundary}` : `no such call: ${boundary}`);
+  judgeOutcome(result, where, tally);
+}
+
+/** What a run shows must be one conviction, if anybody ever held both votes. */
+export function judgeOutcome(
+  {
+    verdict,
+    violations,
+    witness,
+  }: {
+    readonly verdict: SimResult["verdict"];
+    readonly violations: SimResult["violations"];
+    readonly witness: Pick<SimResult["witness"], "convictions" | "duplicateVotes">;
+  },
+  where: string,
+  tally: Tally,
+): void {
   tally.count(`convictions ${witness.convictions}`);
   for (const { law, text } of violations) tally.violation(where, `${law}: ${text}`);
   if (verdict === "stall") tally.violation(where, "the chain did not go on");
