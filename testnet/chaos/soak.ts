@@ -1,7 +1,7 @@
 /** A long run of one network: memory, descriptors and rounds stay flat, whatever happens on the wires meanwhile. */
 import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { type NodeNow, residentMib } from "../test/support/live.ts";
+import { anonymousMib, type NodeNow } from "../test/support/live.ts";
 import { recovery } from "./bounds.ts";
 import type { Campaign, Report } from "./campaign.ts";
 import type { ChaosNetwork } from "./network.ts";
@@ -15,7 +15,13 @@ const MILD = ["disconnect", "lost-route", "slow-wires", "pause", "slow-disk", "c
 const WARM_UP = 5;
 /** Memory of a node may grow by so much an hour; over a shorter run noise is larger. */
 const MIB_PER_HOUR = 1;
-const NOISE_MIB = 12;
+/** Of what the heap holds once garbage is collected: caches with bounds that are not reached yet. */
+const NOISE_HEAP_MIB = 3;
+/**
+ * Of what the process has from the system and no file stands behind: V8 collects when it sees fit, and the index keeps up to
+ * two write buffers of 4 MiB, which take an hour to fill.
+ */
+const NOISE_MIB = 40;
 /** Timers and open handles beyond those after the warm-up: requests and retries under way. */
 const SPARE_TIMERS = 24;
 /** Descriptors beyond those after the warm-up: connections that come and go. */
@@ -25,6 +31,9 @@ const FIRST_ROUND_SHARE = 0.99;
 
 interface Sample {
   readonly minute: number;
+  /** JavaScript's objects and what they hold outside the heap, garbage collected. */
+  readonly heapMib: number;
+  /** Pages of its own. What LevelDB maps of its files comes and goes as the kernel likes. */
   readonly mib: number;
   readonly descriptors: number;
   /** Timers and handles that its event loop knows of. */
@@ -44,22 +53,36 @@ function descriptorsOf(pid: number): number {
   return process.platform === "linux" ? readdirSync(`/proc/${pid}/fd`).length : 0;
 }
 
-/** What the event loop of a node waits for: prom-client counts it in its default metrics. */
-async function timersOf(metrics: string): Promise<number> {
-  const text = await (await fetch(`${metrics}/metrics`)).text();
-  const counts = [...text.matchAll(/^nodejs_active_(?:resources|handles)\{[^}]*\} (\d+)$/gm)];
-  if (counts.length === 0) throw new Error(`${metrics} tells no nodejs_active_resources`);
-  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+interface Told {
+  readonly heapMib: number;
+  readonly timers: number;
 }
 
-/** Lowest memory, descriptors and timers of a quiet while: what garbage collection leaves. */
+/** What prom-client's default metrics tell of its heap, and of what its event loop waits for. */
+async function toldBy(metrics: string): Promise<Told> {
+  const text = await (await fetch(`${metrics}/metrics`)).text();
+  const sum = (pattern: RegExp): number => {
+    const counts = [...text.matchAll(pattern)];
+    if (counts.length === 0) throw new Error(`${metrics} tells nothing like ${pattern.source}`);
+    return counts.reduce((total, [, count]) => total + Number(count), 0);
+  };
+  return {
+    heapMib: sum(/^nodejs_(?:heap_size_used|external_memory)_bytes(?:\{[^}]*\})? (\S+)$/gm) / 2 ** 20,
+    timers: sum(/^nodejs_active_(?:resources|handles)\{[^}]*\} (\d+)$/gm),
+  };
+}
+
+/** Lowest figures of a quiet while, at the beginning of which garbage is collected. */
 async function lowest(nodes: readonly NodeNow[]): Promise<Map<string, Omit<Sample, "minute">>> {
   const found = new Map<string, Omit<Sample, "minute">>();
+  for (const { pid } of nodes) process.kill(pid, "SIGUSR2");
   for (const until = performance.now() + QUIET_MS; performance.now() < until; await delay(SAMPLE_MS)) {
     for (const { name, pid, metrics } of nodes) {
       const before = found.get(name);
-      const [mib, descriptors, timers] = [residentMib(pid) ?? 0, descriptorsOf(pid), await timersOf(metrics)];
+      const { heapMib, timers } = await toldBy(metrics);
+      const [mib, descriptors] = [anonymousMib(pid) ?? 0, descriptorsOf(pid)];
       found.set(name, {
+        heapMib: Math.min(heapMib, before?.heapMib ?? heapMib),
         mib: Math.min(mib, before?.mib ?? mib),
         descriptors: Math.min(descriptors, before?.descriptors ?? descriptors),
         timers: Math.min(timers, before?.timers ?? timers),
@@ -115,12 +138,18 @@ function judgeGrowth(name: string, samples: readonly Sample[], report: Report): 
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined || samples.length < 3) return;
   const hours = (last.minute - first.minute) / 60;
-  const grown = slope(samples) * 60 * hours;
-  report.measured(`growth of ${name}, KiB`, grown * 1024);
-  if (grown > NOISE_MIB + MIB_PER_HOUR * hours)
-    report.problem(
-      `${name} grew by ${grown.toFixed(1)} MiB in ${(hours * 60).toFixed(0)} minutes after its warm-up`,
-    );
+  for (const { what, of, noise } of [
+    { what: "heap", of: (sample: Sample) => sample.heapMib, noise: NOISE_HEAP_MIB },
+    { what: "memory", of: (sample: Sample) => sample.mib, noise: NOISE_MIB },
+  ]) {
+    const grown = slope(samples, of) * 60 * hours;
+    report.measured(`growth of ${name}'s ${what}, KiB`, grown * 1024);
+    if (grown > noise + MIB_PER_HOUR * hours)
+      report.problem(
+        `${name}'s ${what} grew by ${grown.toFixed(1)} MiB in ${(hours * 60).toFixed(0)} minutes after its warm-up`,
+      );
+  }
+  report.measured(`heap of ${name}, MiB`, last.heapMib);
   report.measured(`memory of ${name}, MiB`, last.mib);
   report.measured(`descriptors of ${name}`, last.descriptors);
   report.measured(`timers of ${name}`, last.timers);
@@ -133,11 +162,11 @@ function judgeGrowth(name: string, samples: readonly Sample[], report: Report): 
 }
 
 /** MiB per minute, by least squares. */
-function slope(samples: readonly Sample[]): number {
+function slope(samples: readonly Sample[], of: (sample: Sample) => number): number {
   const mean = (pick: (sample: Sample) => number): number =>
     samples.reduce((sum, sample) => sum + pick(sample), 0) / samples.length;
-  const [x, y] = [mean(({ minute }) => minute), mean(({ mib }) => mib)];
-  const over = samples.reduce((sum, { minute, mib }) => sum + (minute - x) * (mib - y), 0);
+  const [x, y] = [mean(({ minute }) => minute), mean(of)];
+  const over = samples.reduce((sum, sample) => sum + (sample.minute - x) * (of(sample) - y), 0);
   const under = samples.reduce((sum, { minute }) => sum + (minute - x) ** 2, 0);
   return under === 0 ? 0 : over / under;
 }

@@ -247,8 +247,18 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 
 /** Resident memory in MiB, of a process on Linux; `null` elsewhere. */
 export function residentMib(pid: number): number | null {
+  return statusMib(pid, "VmRSS");
+}
+
+/** Without what files stand behind. */
+export function anonymousMib(pid: number): number | null {
+  return statusMib(pid, "RssAnon");
+}
+
+function statusMib(pid: number, field: string): number | null {
   if (process.platform !== "linux") return null;
-  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  const text = readFileSync(`/proc/${pid}/status`, "utf8");
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(text)?.[1];
   return kib === undefined ? null : Number(kib) / 1024;
 }
 
