@@ -39,6 +39,14 @@ export const UNREACHED: readonly Unreached[] = [
     why: "a stop between two calls to the client, in a window of one turn of the event loop; the tests stop before and after it",
   },
   {
+    file: "packages/execution/src/builder.ts",
+    lines: [
+      "const reason = error instanceof Error ? error.message : String(error);",
+      'this.#ports.modules.log.error("what the execution client said beside a build is of no use", { reason });',
+    ],
+    why: "both calls made beside a build answer failures as values; here an error that nobody foresaw is told instead of ending the process",
+  },
+  {
     file: "packages/execution/src/follower/follower.ts",
     lines: [
       'this.#ports.modules.log.error("refused to move the execution client off a finalized block", {',
