@@ -1,8 +1,8 @@
 /** Sync before send, told by the disk: what must be certain to survive at the moment a message leaves. */
 import { bytesEqual } from "@quorate/crypto";
+import { comparePlaces, type Place } from "@quorate/privval";
 import { openStore } from "@quorate/store";
 import { inspectWal } from "@quorate/wal";
-import { comparePlaces, type Place } from "../../packages/privval/src/guard.ts";
 import { decodeStateFile } from "../../packages/privval/src/slots.ts";
 import type { StoredContent } from "../support/disk-image.ts";
 import { ModelDisk } from "../support/model-disk.ts";

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bytesEqual } from "@quorate/crypto";
 import {
+  comparePlaces,
   createKeyAndState,
   exportState,
   FilePrivVal,
@@ -13,7 +14,6 @@ import {
   type Place,
   PrivvalError,
 } from "@quorate/privval";
-import { comparePlaces } from "../../packages/privval/src/guard.ts";
 import type { Case } from "./campaign.ts";
 
 const SEED: Uint8Array = new Uint8Array(32).fill(7);

@@ -1,8 +1,7 @@
 /** Power goes behind each step of a sign state's disk. */
 import { blockIdEquals, VoteType } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
-import { FilePrivVal, type SignAnswer } from "@quorate/privval";
-import { comparePlaces } from "../../packages/privval/src/guard.ts";
+import { comparePlaces, FilePrivVal, type SignAnswer } from "@quorate/privval";
 import { type DiskImage, type Outcome, SECTOR_BYTES, type StoredContent } from "../support/disk-image.ts";
 import { ModelDisk } from "../support/model-disk.ts";
 import type { Case } from "./campaign.ts";

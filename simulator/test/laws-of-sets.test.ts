@@ -3,38 +3,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { type BlockId, makeValidatorSet, type Vote, VoteType } from "@quorate/chain";
 import { type Effect, type Input, initialState } from "@quorate/consensus";
-import { peopleOf } from "../src/cluster/people.ts";
-import { LAWS } from "../src/invariants/index.ts";
-import type { Law } from "../src/invariants/law.ts";
-import { cluster, type Heard, heard, KEYS } from "./support.ts";
-
-const LIAR = 3;
-
-/** A law over four nodes of which the last may lie, and what it found. */
-function law(name: string, over = cluster()): { readonly law: Law; readonly found: string[] } {
-  const found: string[] = [];
-  const make = LAWS[name];
-  assert.ok(make !== undefined, name);
-  return {
-    law: make({
-      cluster: over,
-      honest: (node) => node !== LIAR,
-      framed: () => false,
-      people: peopleOf({ validators: over.members.length }),
-      saw: () => undefined,
-      violated: (text) => void found.push(text),
-      measured: () => undefined,
-    }),
-    found,
-  };
-}
-
-function idOf(fill: number): BlockId {
-  const hash = new Uint8Array(32).fill(fill);
-  return { hash, parts: { total: 1, hash } };
-}
-
-const [A, B] = [idOf(0xaa), idOf(0xbb)];
+import { A, B, cluster, type Heard, heard, KEYS, LIAR, law } from "./support.ts";
 
 function prevoteAt(height: number, node: number, blockId: BlockId): Vote {
   return {

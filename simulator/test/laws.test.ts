@@ -13,45 +13,9 @@ import {
 } from "@quorate/chain";
 import { type ConsensusState, type Effect, type Input, initialState } from "@quorate/consensus";
 import { CHAIN_ID } from "../src/cluster/genesis.ts";
-import { peopleOf } from "../src/cluster/people.ts";
 import { LAWS } from "../src/invariants/index.ts";
-import type { Figure, Law } from "../src/invariants/law.ts";
-import { cluster, type Heard, heard, KEYS } from "./support.ts";
-
-const LIAR = 3;
-
-/** A law over four nodes of which the last may lie, and what it found. */
-function law(
-  name: string,
-  over = cluster(),
-): { readonly law: Law; readonly found: string[]; readonly figures: Map<Figure, number> } {
-  const found: string[] = [];
-  const figures = new Map<Figure, number>();
-  const make = LAWS[name];
-  assert.ok(make !== undefined, name);
-  return {
-    law: make({
-      cluster: over,
-      honest: (node) => node !== LIAR,
-      framed: () => false,
-      people: peopleOf({ validators: over.members.length }),
-      saw: () => undefined,
-      violated: (text) => void found.push(text),
-      measured: (figure, value) => void figures.set(figure, Math.max(value, figures.get(figure) ?? 0)),
-    }),
-    found,
-    figures,
-  };
-}
-
-function idOf(fill: number): BlockId {
-  return {
-    hash: new Uint8Array(32).fill(fill),
-    parts: { total: 1, hash: new Uint8Array(32).fill(fill) },
-  };
-}
-
-const [A, B] = [idOf(0xaa), idOf(0xbb)];
+import type { Law } from "../src/invariants/law.ts";
+import { A, B, cluster, type Heard, heard, KEYS, LIAR, law } from "./support.ts";
 
 function vote(node: number, type: VoteType, round: number, blockId: BlockId | null, ms = 0): Vote {
   const key = KEYS[node]!;
@@ -72,6 +36,16 @@ const prevote = (node: number, round: number, id: BlockId | null): Vote =>
   vote(node, VoteType.prevote, round, id);
 const precommit = (node: number, round: number, id: BlockId | null): Vote =>
   vote(node, VoteType.precommit, round, id);
+
+/** Evidence of the liar's double prevote. */
+const proof = {
+  kind: "duplicate_vote",
+  voteA: prevote(LIAR, 0, A),
+  voteB: prevote(LIAR, 0, B),
+  totalVotingPower: 40n,
+  validatorPower: 10n,
+  timestamp: 0n,
+} as const;
 
 let chain: Heard;
 before(async () => {
@@ -248,14 +222,6 @@ describe("conviction", () => {
   ];
   const convicting = (height: number): Heard["stored"][number]["batch"] => {
     const { batch } = chain.stored[0]!;
-    const proof = {
-      kind: "duplicate_vote",
-      voteA: prevote(LIAR, 0, A),
-      voteB: prevote(LIAR, 0, B),
-      totalVotingPower: 40n,
-      validatorPower: 10n,
-      timestamp: 0n,
-    } as const;
     return { ...batch, height, block: { ...batch.block, evidence: [proof] } };
   };
 
@@ -468,14 +434,6 @@ describe("bounded evidence", () => {
   it("is broken by an honest node that holds more than 1 MiB, and tells the most that any held", () => {
     const [first] = chain.stored;
     assert.ok(first !== undefined);
-    const proof = {
-      kind: "duplicate_vote",
-      voteA: prevote(LIAR, 0, A),
-      voteB: prevote(LIAR, 0, B),
-      totalVotingPower: 40n,
-      validatorPower: 10n,
-      timestamp: 0n,
-    } as const;
     const { length: size } = encodeEvidence(proof);
     const fits = Math.floor(1_048_576 / size);
     for (const [node, count, broken] of [

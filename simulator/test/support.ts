@@ -1,14 +1,18 @@
-/** Quiet chains for tests: plans on which nothing happens that a test does not ask for, and what their nodes said. */
-import { DEFAULT_PARAMS, type Proposal, type Vote } from "@quorate/chain";
+/** Quiet chains for tests: plans on which nothing happens that a test does not ask for, what their nodes said, and laws. */
+import assert from "node:assert/strict";
+import { type BlockId, DEFAULT_PARAMS, type Proposal, type Vote } from "@quorate/chain";
 import type { CommitBatch } from "@quorate/store";
 import { Cluster, type ClusterOptions, type ClusterWatch } from "../src/cluster/cluster.ts";
 import { makeGenesis, validatorKey } from "../src/cluster/genesis.ts";
+import { peopleOf } from "../src/cluster/people.ts";
 import { Random } from "../src/core/random.ts";
 import { Scheduler } from "../src/core/scheduler.ts";
 import { keyedHashes } from "../src/crypto/keyed-hash.ts";
 import { DEFAULT_COSTS } from "../src/crypto/ports.ts";
 import type { Plan } from "../src/faults/draw.ts";
 import type { Fault } from "../src/faults/fault.ts";
+import { LAWS } from "../src/invariants/index.ts";
+import type { Figure, Law } from "../src/invariants/law.ts";
 
 const QUALITY = { minMs: 1, jitterMs: 1, loss: 0, duplication: 0, reorder: false, bytesPerMs: 10_000 };
 const TIMEOUTS = { proposeMs: 300, prevoteMs: 150, precommitMs: 150 };
@@ -112,3 +116,38 @@ export async function heard(heights: number, execution: "none" | "engine" = "non
   await made.scheduler.run(60_000, () => Math.min(...reached) >= heights);
   return { cluster: made, sent, stored, signed };
 }
+
+/** The node that may lie, of the four that {@link law} judges. */
+export const LIAR: number = 3;
+
+/** A law over four nodes of which the last may lie, what it found, and the most of each figure that it measured. */
+export function law(
+  name: string,
+  over: Cluster = cluster(),
+): { readonly law: Law; readonly found: string[]; readonly figures: Map<Figure, number> } {
+  const found: string[] = [];
+  const figures = new Map<Figure, number>();
+  const make = LAWS[name];
+  assert.ok(make !== undefined, name);
+  return {
+    law: make({
+      cluster: over,
+      honest: (node) => node !== LIAR,
+      framed: () => false,
+      people: peopleOf({ validators: over.members.length }),
+      saw: () => undefined,
+      violated: (text) => void found.push(text),
+      measured: (figure, value) => void figures.set(figure, Math.max(value, figures.get(figure) ?? 0)),
+    }),
+    found,
+    figures,
+  };
+}
+
+function idOf(fill: number): BlockId {
+  const hash = new Uint8Array(32).fill(fill);
+  return { hash, parts: { total: 1, hash } };
+}
+
+/** Two blocks. */
+export const [A, B]: readonly [BlockId, BlockId] = [idOf(0xaa), idOf(0xbb)];

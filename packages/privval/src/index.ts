@@ -1,6 +1,6 @@
 export { PrivvalError, type PrivvalErrorCode } from "./errors.ts";
 export { FilePrivVal, type FilePrivValOptions, type SigningKey } from "./file-privval.ts";
-export { type Place, stepName } from "./guard.ts";
+export { comparePlaces, type Place, stepName } from "./guard.ts";
 export { keyFileText, type PublicKeyInfo, readPublicKey } from "./key-file.ts";
 export { bindPeer } from "./peer-binding.ts";
 export { provePossession } from "./possession.ts";

@@ -7,7 +7,7 @@ import type { ChainState, Commit } from "@quorate/chain";
 import { CommitFlag, timeToMs } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import type { LogPort } from "@quorate/gossip";
-import type { PrivVal } from "@quorate/privval";
+import { comparePlaces, type PrivVal } from "@quorate/privval";
 import { type BlockSync, ForkFound, SyncError, type SyncedBlock } from "@quorate/sync";
 import { type Clock, within } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
@@ -230,8 +230,6 @@ export class Owner {
 }
 
 /** Whether a precommit of this height and round is newer than everything that the sign state knows of. */
-function isAbove({ state }: PrivVal, height: number, round: number): boolean {
-  const last = state.lastSigned;
-  if (last === null || height !== last.height) return height > (last?.height ?? 0);
-  return round > last.round || (round === last.round && last.step < 2);
+function isAbove({ state: { lastSigned } }: PrivVal, height: number, round: number): boolean {
+  return lastSigned === null || comparePlaces({ height, round, step: 2 }, lastSigned) > 0;
 }

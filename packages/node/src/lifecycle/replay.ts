@@ -29,6 +29,7 @@ import {
 } from "@quorate/consensus";
 import { bytesEqual } from "@quorate/crypto";
 import type { LogPort } from "@quorate/gossip";
+import { comparePlaces } from "@quorate/privval";
 import { type BlockStore, StoreError } from "@quorate/store";
 import type { Wal } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
@@ -311,7 +312,7 @@ class Signed {
 }
 
 function isAbove(a: OwnMessage, b: OwnMessage | null): boolean {
-  return b === null || (a.height - b.height || a.round - b.round || a.step - b.step) > 0;
+  return b === null || comparePlaces(a, b) > 0;
 }
 
 function ownMessage(input: Input): OwnMessage | null {

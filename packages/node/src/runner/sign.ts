@@ -6,7 +6,13 @@
  */
 import { type Time, timeFromMs, type VoteType } from "@quorate/chain";
 import type { Input, UnsignedProposal, UnsignedVote } from "@quorate/consensus";
-import type { PrivVal, SignAnswer, SignDependency, SignState } from "@quorate/privval";
+import {
+  comparePlaces,
+  type PrivVal,
+  type SignAnswer,
+  type SignDependency,
+  type SignState,
+} from "@quorate/privval";
 import { encodeSignIntent, type SignIntent, WalRecordType } from "../wal-records.ts";
 import type { RunnerContext } from "./context.ts";
 import { effectError } from "./fatal.ts";
@@ -102,8 +108,8 @@ async function release<T>(ctx: RunnerContext, request: Request<T>): Promise<void
 }
 
 /** What the sign state has already answered, or refuses, is not intended once more: its first time is the one that counts. */
-function isNew({ height, round, step }: SignIntent, { lastSigned: last }: SignState): boolean {
-  return last === null || (height - last.height || round - last.round || step - last.step) > 0;
+function isNew(intent: SignIntent, { lastSigned }: SignState): boolean {
+  return lastSigned === null || comparePlaces(intent, lastSigned) > 0;
 }
 
 async function bodySynced(ctx: RunnerContext, vote: UnsignedVote): Promise<void> {
