@@ -27,7 +27,7 @@ import { OFFENDER, quiet } from "./chain.ts";
 const PER_SECOND = 1_000;
 const EVERY_MS = 10;
 const PER_TURN = (PER_SECOND * EVERY_MS) / 1_000;
-const BLOCK_INTERVAL_MS = 400;
+const BLOCK_INTERVAL_MS = 200;
 /** From the catch to the conviction, on a chain without faults. */
 const MOST_HEIGHTS = 10;
 /** The flood begins after the first height, so that there is a height to make evidence of. */
@@ -44,7 +44,7 @@ export interface FloodCase {
 
 export function* floodCases(): Generator<FloodCase> {
   for (let seed = 1; seed <= 16; seed++)
-    for (const forgery of ["both", "first", "second"] as const) yield { forgery, heights: 8, seed };
+    for (const forgery of ["both", "first", "second"] as const) yield { forgery, heights: 16, seed };
 }
 
 /** Made-up items, known by their signatures, and how many of these were looked at. */

@@ -41,7 +41,7 @@ test("regression: votes that were lost with the power of all who heard them conv
 test("a thousand made-up items a second cost one signature each, and whoever signs twice meanwhile is convicted", async () => {
   const tally = new Tally();
   for (const forgery of ["both", "first"] as const)
-    await judgeFloodCase({ forgery, heights: 4, seed: 1 + (SEED % 1000) }, 0, tally);
+    await judgeFloodCase({ forgery, heights: 8, seed: 1 + (SEED % 1000) }, 0, tally);
   const { violations, counts } = tally.report("evidence", ["R37"], {
     ...{ all: false, seed: SEED, progress: () => undefined },
   });
