@@ -390,10 +390,11 @@ export class Node implements QuorateNode {
         });
       },
       tx: (raw) => this.relay.received(raw),
-      peer: (_peer, change) => {
+      peer: (peer, change) => {
         if (change === "status") this.owner.peerChanged();
-        if (change !== "round_state") gossipPeerLog(this.log, _peer, change);
+        if (change !== "round_state") gossipPeerLog(this.log, peer, change);
         if (change === "connected") this.learnValidators();
+        if (change === "connected" || change === "disconnected") this.entrance.peerChanged(peer, change);
         this.entrance.checkProposer();
       },
     };
@@ -575,7 +576,7 @@ export class Node implements QuorateNode {
       });
       if (failure !== null) this.log.error("the state dump could not be written", { reason: failure });
     }
-    // Peers hear that this validator leaves, so that its turn costs them only timeout_propose_absent.
+    // Peers hear that this validator leaves, so that they do not wait for it in its turn.
     this.leaving = true;
     this.gossipLayer?.roundStateChanged(true);
     await this.owner.stop();

@@ -25,7 +25,7 @@ import { createConsensusView, emptyBits } from "../src/consensus-view.ts";
 import { NodeError } from "../src/errors.ts";
 import { homePaths, loadGenesis, loadNodeKey, requirePrivate } from "../src/home.ts";
 import { writeStateDump } from "../src/last-exit.ts";
-import { isAbsent, type LinkFacts, linkedEnough } from "../src/lifecycle/links.ts";
+import { type Absence, absenceOf, type LinkFacts, linkedEnough } from "../src/lifecycle/links.ts";
 import { raiseWatermark } from "../src/lifecycle/watermark.ts";
 import { createLogger, parseLogLevel } from "../src/log.ts";
 import { readiness } from "../src/rpc-view.ts";
@@ -104,51 +104,62 @@ const facts = (changes: Partial<LinkFacts>): LinkFacts => ({
   own: addresses[0],
   peers: [],
   known: named(...addresses),
+  left: named(),
   ...changes,
 });
 
 // --- links ------------------------------------------------------------------------------------------------------
 
-test("a proposer is absent when nobody has a link to it, when it leaves, or when its execution client is not ready", () => {
+test("a proposer is absent when nobody has a link to it, or when its execution client is not ready", () => {
   const [, target] = addresses;
-  assert.equal(isAbsent(facts({}), target), true);
-  assert.equal(isAbsent(facts({ peers: [peer(target)] }), target), false, "linked, said nothing yet");
-  assert.equal(isAbsent(facts({ peers: [peer(target, {})] }), target), false);
-  assert.equal(isAbsent(facts({ peers: [peer(target, { leaving: true })] }), target), true);
-  assert.equal(isAbsent(facts({ peers: [peer(target, { elReady: false })] }), target), true);
-  assert.equal(
-    isAbsent(facts({ peers: [peer(null, { direct: bits(1) })] }), target),
-    false,
-    "by a neighbour",
-  );
-  assert.equal(isAbsent(facts({ peers: [peer(null, { direct: bits(2) })] }), target), true);
+  const absence = (peers: LinkFacts["peers"]): Absence | null => absenceOf(facts({ peers }), target);
+  assert.equal(absence([]), "absent");
+  assert.equal(absence([peer(target)]), null, "linked, said nothing yet");
+  assert.equal(absence([peer(target, {})]), null);
+  assert.equal(absence([peer(target, { elReady: false })]), "absent");
+  assert.equal(absence([peer(null, { direct: bits(1) })]), null, "linked to a neighbour");
+  assert.equal(absence([peer(null, { direct: bits(2) })]), "absent");
+});
+
+test("a proposer has left by its own word alone, which counts beyond its link until somebody is linked to it again", () => {
+  const [, target] = addresses;
+  const left = named(target);
+  assert.equal(absenceOf(facts({ peers: [peer(target, { leaving: true })] }), target), "left");
+  assert.equal(absenceOf(facts({ left }), target), "left");
+  assert.equal(absenceOf(facts({ left, known: named() }), target), "left", "whatever its peer id");
+  assert.equal(absenceOf(facts({ left, peers: [peer(null, { direct: bits(1) })] }), target), null);
+  assert.equal(absenceOf(facts({ left, peers: [peer(target, {})] }), target), null, "it is back");
 });
 
 test("regression: a proposer that fell silent at a decided height is not waited for, whatever its connection", () => {
   const [, target] = addresses;
-  const absent = (height: number, nowMs: number): boolean =>
-    isAbsent(facts({ height: 5, nowMs, peers: [peer(target, { height })] }), target);
-  assert.equal(absent(4, 1_001), true);
-  assert.equal(absent(4, 1_000), false, "it may be on its way");
-  assert.equal(absent(5, 60_000), false, "nothing has happened that it could tell");
+  const absence = (height: number, nowMs: number): Absence | null =>
+    absenceOf(facts({ height: 5, nowMs, peers: [peer(target, { height })] }), target);
+  assert.equal(absence(4, 1_001), "absent");
+  assert.equal(absence(4, 1_000), null, "it may be on its way");
+  assert.equal(absence(5, 60_000), null, "nothing has happened that it could tell");
 });
 
 test("a validator whose peer id nobody told, and this node itself, are never absent", () => {
-  assert.equal(isAbsent(facts({ known: named() }), addresses[1]), false);
-  assert.equal(isAbsent(facts({}), addresses[0]), false);
+  assert.equal(absenceOf(facts({ known: named() }), addresses[1]), null);
+  assert.equal(absenceOf(facts({}), addresses[0]), null);
 });
 
 test("regression: what neighbours said of the last height still counts when a height begins", () => {
   const [, target] = addresses;
   const said = (height: number, nowMs: number): boolean =>
-    isAbsent(facts({ height: 5, nowMs, peers: [peer(null, { height, direct: bits(1) })] }), target);
+    absenceOf(facts({ height: 5, nowMs, peers: [peer(null, { height, direct: bits(1) })] }), target) !== null;
   assert.deepEqual(
     [said(5, 1_001), said(4, 1_001), said(3, 1_001), said(6, 1_001)],
     [false, false, true, true],
   );
   assert.deepEqual([said(3, 1_000), said(6, 1_000)], [false, false], "it told so a moment ago");
   const small = { size: 3, bits: Uint8Array.of(2) };
-  assert.equal(isAbsent(facts({ peers: [peer(null, { direct: small })] }), target), true, "of another set");
+  assert.equal(
+    absenceOf(facts({ peers: [peer(null, { direct: small })] }), target),
+    "absent",
+    "of another set",
+  );
 });
 
 test("the first height waits for links to more than 2/3 of the power, by itself, through sentries, or guessed", () => {

@@ -1,16 +1,17 @@
 /**
  * The way into consensus, and the look at links while in it: the chain begins at its genesis time; a height when there are
  * links to more than 2/3 of the power, when this node has caught up and its execution client stands. A proposer that nobody
- * reaches costs its round `timeout_propose_absent` only.
+ * reaches costs its round `timeout_propose_absent` only, and one that said it leaves is not waited for.
  */
 import { type Genesis, timeToMs, type ValidatorSet } from "@quorate/chain";
-import { type ConsensusState, heightRoundStep } from "@quorate/consensus";
+import { type ConsensusState, heightRoundStep, proposalsOfRound } from "@quorate/consensus";
+import { toHexUpper } from "@quorate/crypto";
 import type { LogPort, PeerInfo } from "@quorate/gossip";
 import type { Clock } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
 import { effectError } from "../runner/fatal.ts";
 import type { Runner } from "../runner/runner.ts";
-import { isAbsent, type LinkFacts, linkedEnough } from "./links.ts";
+import { type Absence, absenceOf, type LinkFacts, linkedEnough } from "./links.ts";
 import type { Owner } from "./owner.ts";
 import { takeUp } from "./recovery.ts";
 import type { Replay } from "./replay.ts";
@@ -23,6 +24,8 @@ const LINK_LOOK_MS = 200;
 const FIRST_LINK_WAIT_MS = 60_000;
 /** A height that is taken up again waits this long, ms: the others may be waiting for this node. */
 const LINK_WAIT_MS = 5_000;
+/** Validators that left and are remembered: those of the largest set that gossip carries. */
+const MAX_LEFT = 512;
 /** So long a peer that claims to be ahead may take to show a block, ms. */
 const CATCH_UP_WAIT_MS = 10_000;
 
@@ -48,8 +51,10 @@ export class Entrance {
   private readonly modules: EntranceModules;
   private cancelLook: (() => void) | null = null;
   private halted = false;
-  /** Height and round whose proposer was told absent: once is enough. */
-  private toldAbsent = "";
+  /** What the core was told of which round's proposer: once is enough, unless it says later that it leaves. */
+  private told: { readonly place: string; readonly absence: Absence } | null = null;
+  /** Validators whose link ended after they had said that they leave, upper-case hex. */
+  private readonly left = new Set<string>();
 
   constructor(modules: EntranceModules) {
     this.modules = modules;
@@ -67,6 +72,15 @@ export class Entrance {
     this.cancelLook = null;
   }
 
+  /** Remembers who left by its own word, until it is back. */
+  peerChanged({ validator, roundState }: PeerInfo, change: "connected" | "disconnected"): void {
+    if (validator === null) return;
+    const key = toHexUpper(validator);
+    this.left.delete(key);
+    if (change === "connected" || roundState?.leaving !== true) return;
+    if (this.left.size < MAX_LEFT) this.left.add(key);
+  }
+
   /** Tells the core when the proposer of the current round cannot be expected to propose. */
   checkProposer(): void {
     const { runner } = this.modules;
@@ -75,17 +89,23 @@ export class Entrance {
     const { proposer } = core;
     if (!runner.isCurrent(height) || step !== "Propose" || proposer === null) return;
     const place = `${height}/${round}`;
-    if (this.toldAbsent === place) return;
-    if (!isAbsent(this.facts(), proposer.address)) return;
-    this.toldAbsent = place;
-    runner.proposerAbsent(height, round);
+    const told = this.told?.place === place ? this.told.absence : null;
+    if (told === "left") return;
+    const absence = absenceOf(this.facts(), proposer.address);
+    if (absence === null || absence === told) return;
+    // What it proposed before it left is waited for like any other proposal.
+    if (absence === "left" && proposalsOfRound(core, round).length > 0) return;
+    this.told = { place, absence };
+    if (absence === "left") runner.proposerLeft(height, round);
+    else runner.proposerAbsent(height, round);
   }
 
   private facts(): LinkFacts {
     const { runner, clock, own, known, peers } = this.modules;
     const { validators, lastHeight } = runner.chain();
     const height = lastHeight + 1;
-    return { validators, height, nowMs: clock.monotonicMs(), own, peers: peers(), known };
+    const { left } = this;
+    return { validators, height, nowMs: clock.monotonicMs(), own, peers: peers(), known, left };
   }
 
   /** A peer has decided the height that this node is at. */

@@ -17,7 +17,12 @@ export interface LinkFacts {
   readonly peers: readonly PeerInfo[];
   /** Validators whose peer id is known by configuration or binding, upper-case hex. */
   readonly known: ReadonlySet<string>;
+  /** Validators that said they leave before their link here ended, and have not come back to it, upper-case hex. */
+  readonly left: ReadonlySet<string>;
 }
+
+/** `left`: it said itself that it leaves, so nothing is to be waited for; `absent`: it cannot be expected to propose. */
+export type Absence = "left" | "absent";
 
 /**
  * A peer tells its state four times a second as long as it changes: one that has told nothing for so long, ms, and stands at a height that is decided, is
@@ -26,20 +31,23 @@ export interface LinkFacts {
 const SILENT_MS = 1_000;
 
 /**
- * Nobody can reach this validator, it said that it will not propose, or it fell silent. Unknown validators are never
- * "absent".
+ * Nobody can reach this validator, it said that it will not propose, or it fell silent; `null`: it may propose. Unknown
+ * validators are never absent.
  */
-export function isAbsent(facts: LinkFacts, address: Uint8Array): boolean {
-  if (facts.own !== null && bytesEqual(facts.own, address)) return false;
+export function absenceOf(facts: LinkFacts, address: Uint8Array): Absence | null {
+  if (facts.own !== null && bytesEqual(facts.own, address)) return null;
   const direct = facts.peers.find((peer) => peer.validator !== null && bytesEqual(peer.validator, address));
   if (direct !== undefined) {
     const said = direct.roundState;
-    if (said === null) return false;
+    if (said === null) return null;
+    if (said.leaving) return "left";
     const silent = said.height < facts.height && facts.nowMs - direct.toldAtMs > SILENT_MS;
-    return said.leaving || !said.elReady || silent;
+    return !said.elReady || silent ? "absent" : null;
   }
-  if (!facts.known.has(toHexUpper(address))) return false;
-  return !isReached(facts, address);
+  const validator = toHexUpper(address);
+  const left = facts.left.has(validator);
+  if ((!left && !facts.known.has(validator)) || isReached(facts, address)) return null;
+  return left ? "left" : "absent";
 }
 
 /**

@@ -243,12 +243,21 @@ export class Runner implements RunnerContext {
    */
   proposerAbsent(height: number, round: number): void {
     this.submit({ kind: "proposer_absent", height, round });
-    const { privval } = this.modules;
+    this.prepareTurn(height, round + 1, this.chainState.params.timeoutProposeAbsentMs);
+  }
+
+  /** The proposer of this round said that it leaves, and nothing of it has come: its round's timeoutPropose is over. */
+  proposerLeft(height: number, round: number): void {
+    if (!this.timers.fireNow({ kind: "propose", height, round })) return;
+    this.prepareTurn(height, round + 1, 0);
+  }
+
+  private prepareTurn(height: number, round: number, inMs: number): void {
+    const { privval, clock } = this.modules;
     const state = this.chainState;
     if (privval === null || !this.isCurrent(height)) return;
-    if (!bytesEqual(proposerOf(state.validators, round + 1).address, privval.address)) return;
-    const from = timeFromMs(this.modules.clock.wallMs() + state.params.timeoutProposeAbsentMs);
-    this.background(this.prepare(height, state, from).then(() => undefined));
+    if (!bytesEqual(proposerOf(state.validators, round).address, privval.address)) return;
+    this.background(this.prepare(height, state, timeFromMs(clock.wallMs() + inMs)).then(() => undefined));
   }
 
   /** Two votes that a peer showed, both verified, of one validator for one place. */
