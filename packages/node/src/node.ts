@@ -84,6 +84,7 @@ export class Node implements QuorateNode {
   private gossipLayer: Gossip | null = null;
   private startedInfo: StartedInfo | null = null;
   private readonly startedAtMs: number;
+  private readonly genesisHashHex: string;
   private leaving = false;
   private stopping: Promise<NodeExit> | null = null;
   /** Height of the upgrade that was last warned of. */
@@ -99,6 +100,7 @@ export class Node implements QuorateNode {
     this.parts = parts;
     this.log = parts.modules.log("node");
     this.startedAtMs = parts.clock.wallMs();
+    this.genesisHashHex = toHexUpper(genesisHash(parts.genesis));
     this.knownValidators = new Set(
       Object.keys(parts.config.p2p.validatorPeers).map((address) => address.toUpperCase()),
     );
@@ -270,7 +272,7 @@ export class Node implements QuorateNode {
     await startGossip(gossip, parts.config.p2p.listen);
     this.startedInfo = {
       chainId: parts.genesis.chainId,
-      genesisHash: toHexUpper(genesisHash(parts.genesis)),
+      genesisHash: this.genesisHashHex,
       peerId: gossip.peerId,
       p2p: gossip.addresses,
       rpc: urls.rpc,
@@ -510,7 +512,7 @@ export class Node implements QuorateNode {
       version: config.version,
       moniker: config.moniker,
       rpcAddress: config.rpcListen,
-      genesisHash: toHexUpper(genesisHash(genesis)),
+      genesisHash: this.genesisHashHex,
       catchingUp: this.owner.catchingUp,
       validator:
         privval === null

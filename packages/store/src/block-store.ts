@@ -44,8 +44,8 @@ export class SegmentedBlockStore implements BlockStore {
   readonly #db: Index;
   readonly #bodies: BodyLog;
   #tip: Tip | null;
-  /** The block committed last: it is asked for right afterwards, by peers one height behind and by the pool. */
-  #newest: Block | null = null;
+  /** The blocks committed last, as one group: asked for right afterwards, by peers one height behind and by the pool. */
+  #newest: readonly Block[] = [];
   #base: Height;
   #executed: Height;
   /** Writes to the index, one after the other. */
@@ -109,7 +109,7 @@ export class SegmentedBlockStore implements BlockStore {
       const { operations, tip } = runOperations(fresh, before);
       await this.#write(operations, true);
       this.#tip = tip;
-      this.#newest = last.block;
+      this.#newest = fresh.map(({ block }) => block);
       if (before === null) this.#base = first.height;
       this.#bodies.advance(last.height);
     });
@@ -122,7 +122,8 @@ export class SegmentedBlockStore implements BlockStore {
 
   async block(height: Height): Promise<Block | null> {
     this.#assertOpen();
-    if (this.#newest?.header.height === height) return this.#newest;
+    const newest = this.#newest[height - (this.#newest[0]?.header.height ?? 0)];
+    if (newest !== undefined) return newest;
     const bytes = await this.blockBytes(height);
     return bytes === null ? null : decoded(`the block of ${at(height)}`, () => decodeBlock(bytes));
   }

@@ -10,8 +10,9 @@ export interface SyncClock {
 export interface SyncLimits {
   /** Heights that may be fetched ahead of the tip: the pipeline's length. */
   readonly window: number;
-  /** Most blocks of one request. */
+  /** Most blocks of one request, and of the first, before anything is known of their size. */
   readonly batch: number;
+  readonly firstBatch: number;
   /** Requests in flight over all peers; one peer has one. */
   readonly requests: number;
   /** Expected bytes of one response: large blocks are asked for in smaller ranges. */
@@ -39,12 +40,13 @@ export interface SyncLimits {
 }
 
 export const DEFAULT_LIMITS: SyncLimits = {
-  window: 256,
-  batch: 32,
+  window: 1_024,
+  batch: 128,
+  firstBatch: 32,
   requests: 8,
   responseBytes: 4_194_304,
   bufferedBytes: 67_108_864,
-  verifyHeights: 32,
+  verifyHeights: 128,
   verifySignatures: 2_048,
   verifyBytes: 4_194_304,
   requestTimeoutMs: 10_000,

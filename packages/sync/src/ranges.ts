@@ -33,6 +33,7 @@ export interface Ranges {
 export interface RangeLimits {
   readonly window: number;
   readonly batch: number;
+  readonly firstBatch: number;
   readonly responseBytes: number;
   readonly bufferedBytes: number;
 }
@@ -136,7 +137,7 @@ function keep(ranges: Ranges, wanted: (item: Fetched) => boolean): Ranges {
 }
 
 function batchOf(ranges: Ranges, limits: RangeLimits): number {
-  if (ranges.average === 0) return limits.batch;
+  if (ranges.average === 0) return Math.min(limits.batch, limits.firstBatch);
   return Math.max(1, Math.min(limits.batch, Math.floor(limits.responseBytes / ranges.average)));
 }
 

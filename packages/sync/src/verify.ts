@@ -16,7 +16,7 @@ import {
   type PastHeight,
   validateBlock,
 } from "@quorate/chain";
-import type { SignatureCheck } from "@quorate/crypto";
+import { bytesEqual, type SignatureCheck } from "@quorate/crypto";
 import type { Fetched } from "./ranges.ts";
 import type { SyncedBlock, SyncModules } from "./types.ts";
 
@@ -221,15 +221,22 @@ function attempt<T>(work: () => T): Attempt<T> {
 /** Signatures to verify, each once: a block's last commit mostly repeats the commit served for the height before. */
 class Batch {
   readonly checks: SignatureCheck[] = [];
+  /** The latest with this signature. */
   readonly #known = new Map<string, number>();
 
   add(checks: readonly SignatureCheck[]): readonly number[] {
     return checks.map((check) => {
-      const key = Buffer.concat([check.publicKey, check.signature, check.message]).toString("latin1");
+      const { buffer, byteOffset, length } = check.signature;
+      const key = Buffer.from(buffer, byteOffset, length).toString("latin1");
       const known = this.#known.get(key);
-      if (known !== undefined) return known;
+      if (known !== undefined && sameCheck(check, this.checks[known])) return known;
       this.#known.set(key, this.checks.length);
       return this.checks.push(check) - 1;
     });
   }
+}
+
+/** Of two with one signature. */
+function sameCheck(a: SignatureCheck, b: SignatureCheck | undefined): boolean {
+  return b !== undefined && bytesEqual(a.publicKey, b.publicKey) && bytesEqual(a.message, b.message);
 }

@@ -15,7 +15,7 @@ import {
   took,
 } from "../src/ranges.ts";
 
-const LIMITS = { window: 24, batch: 6, responseBytes: 600, bufferedBytes: 900 };
+const LIMITS = { window: 24, batch: 6, firstBatch: 6, responseBytes: 600, bufferedBytes: 900 };
 
 function item(height: number, peerId: string, bytes = 40): Fetched {
   return { height, block: new Uint8Array(bytes), commit: new Uint8Array(10), peerId };

@@ -21,12 +21,11 @@ import type {
   Hash,
   Header,
   Time,
-  ValidatorSet,
 } from "../types.ts";
 import { incrementProposerPriority, updateValidatorSet } from "../validators/set.ts";
 import { appHashOf } from "./app-hash.ts";
 import { floorSeconds } from "./attributes.ts";
-import { remembered } from "./memo.ts";
+import { remembered, rememberedByMembers } from "./memo.ts";
 
 export interface BlockContent {
   /** Whole milliseconds, at least {@link earliestTime}. */
@@ -39,7 +38,7 @@ export interface BlockContent {
   readonly evidence: readonly Evidence[];
 }
 
-const validatorsHashOf = remembered<ValidatorSet, Hash>(validatorsHash);
+const validatorsHashOf = rememberedByMembers<Hash>(validatorsHash);
 const consensusHashOf = remembered<ChainParams, Hash>((params) =>
   consensusParamsHash({ maxBytes: BigInt(params.maxBlockBytes), maxGas: -1n }),
 );

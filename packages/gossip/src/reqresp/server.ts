@@ -1,3 +1,4 @@
+import { concatBytes } from "@quorate/crypto";
 import { deadline, type GossipClock } from "../clock.ts";
 import type { ByteStream } from "../host/network.ts";
 import { LIMITS } from "../limits.ts";
@@ -55,10 +56,21 @@ async function answerRequest(
   signal: AbortSignal,
   options: ServeOptions,
 ): Promise<void> {
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  const flush = async (): Promise<void> => {
+    const together = waiting.length === 1 && waiting[0] !== undefined ? waiting[0] : concatBytes(...waiting);
+    waiting = [];
+    bytes = 0;
+    options.sent(together.length);
+    if (!stream.send(together)) await stream.onDrain({ signal });
+  };
+  // Small blocks leave together: each write of a stream is a frame of the muxer, looked at on both sides.
   const send = async (answer: AnswerFrame): Promise<void> => {
-    const bytes = frame(encodeAnswer(answer));
-    options.sent(bytes.length);
-    if (!stream.send(bytes)) await stream.onDrain({ signal });
+    const framed = frame(encodeAnswer(answer));
+    waiting.push(framed);
+    bytes += framed.length;
+    if (answer.kind !== "block" || bytes >= LIMITS.gatheredBytes) await flush();
   };
   const place = options.admit();
   if (place === null) {
