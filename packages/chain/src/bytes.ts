@@ -68,12 +68,18 @@ export class ByteWriter {
   }
 
   u64(value: number | bigint): this {
-    const wide = typeof value === "bigint" ? value : BigInt(this.#uint(value, Number.MAX_SAFE_INTEGER));
-    if (BigInt.asUintN(64, wide) !== wide) {
-      throw new ChainError("ENCODE", `${wide} does not fit 64 unsigned bits`, { value: wide });
+    if (typeof value === "number") {
+      this.#uint(value, Number.MAX_SAFE_INTEGER);
+      const at = this.#reserve(8);
+      this.#view.setUint32(at, Math.floor(value / 0x1_0000_0000));
+      this.#view.setUint32(at + 4, value >>> 0);
+      return this;
+    }
+    if (BigInt.asUintN(64, value) !== value) {
+      throw new ChainError("ENCODE", `${value} does not fit 64 unsigned bits`, { value });
     }
     const at = this.#reserve(8);
-    this.#view.setBigUint64(at, wide);
+    this.#view.setBigUint64(at, value);
     return this;
   }
 

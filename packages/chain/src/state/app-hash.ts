@@ -38,7 +38,7 @@ export function appHashOf(input: AppHashInput): Hash {
 export function priorityRoot(set: ValidatorSet): Hash {
   return merkleRoot(
     set.validators.map((validator) =>
-      new ByteWriter().bytes(validator.address).i64(validator.priority).finish(),
+      new ByteWriter(28).bytes(validator.address).i64(validator.priority).finish(),
     ),
   );
 }

@@ -14,24 +14,24 @@ const MAX_UPGRADES = 1_000;
 
 /** @throws ChainError when a value is outside its range. */
 export function encodeState(state: ChainState): Uint8Array {
-  const writer = new ByteWriter()
+  const writer = new ByteWriter(1024)
     .u8(FORMAT)
     .bytes(state.genesisHash)
     .bytes(state.elGenesisHash)
     .str(state.chainId)
-    .u64(BigInt(state.initialHeight))
+    .u64(state.initialHeight)
     .u8(state.execution === "engine" ? 1 : 0)
-    .u64(BigInt(state.lastHeight))
+    .u64(state.lastHeight)
     .i64(state.lastTime);
   writeOptional(writer, state.lastBlockId, writeBlockId);
   writeOptional(writer, state.lastValidators, writeSet);
   writeSet(writer, state.validators);
   writeSet(writer, state.nextValidators);
-  for (const spec of PARAM_SPECS) writer.u64(BigInt(state.params[spec.field]));
+  for (const spec of PARAM_SPECS) writer.u64(state.params[spec.field]);
   writer.u32(state.upgrades.length);
   for (const upgrade of state.upgrades) writeUpgrade(writer, upgrade);
   writer.u64(state.appVersion).bytes(state.appHash);
-  writer.bytes(state.el.blockHash).u64(BigInt(state.el.number)).u64(BigInt(state.el.timestamp));
+  writer.bytes(state.el.blockHash).u64(state.el.number).u64(state.el.timestamp);
   writer.u64(state.el.gasLimit);
   writeRegistry(writer, state.registry);
   return writer.finish();
