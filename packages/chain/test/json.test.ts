@@ -37,6 +37,32 @@ describe("base64", () => {
     );
   });
 
+  it("is the same for long texts, which Node itself reads and writes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 250, maxLength: 600 }), (bytes) => {
+        const text = toBase64(bytes);
+        assert.equal(text, Buffer.from(bytes).toString("base64"));
+        assert.deepEqual(fromBase64(text), bytes);
+      }),
+    );
+  });
+
+  it("refuses a long text for one character that does not belong there", () => {
+    const text = toBase64(new Uint8Array(1000).fill(0xff));
+    fc.assert(
+      fc.property(
+        fc.nat(text.length - 3),
+        fc.constantFrom("-", "_", " ", "\n", "=", "é", "你", "\0"),
+        (at, odd) => {
+          assert.equal(fromBase64(text.slice(0, at) + odd + text.slice(at + 1)), null);
+        },
+      ),
+    );
+    for (const end of ["/x==", "//8", "//8==", "//9=", "===="]) {
+      assert.equal(fromBase64(text.slice(0, -4) + end), null, end);
+    }
+  });
+
   it("takes canonical text only", () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 12 }), (text) => {

@@ -4,7 +4,7 @@ export * from "./crc32c.ts";
 export * from "./ed25519.ts";
 export * from "./errors.ts";
 export * from "./merkle.ts";
-export { allocate, trimmed } from "./platform.ts";
+export { allocate, nodeFromBase64, nodeToBase64, trimmed } from "./platform.ts";
 export * from "./sha256.ts";
 export * from "./types.ts";
 export * from "./verifier.ts";

@@ -58,22 +58,34 @@ function toEntry(value: unknown): Entry {
   return { kind: "call", id, method, params: "params" in value ? value.params : undefined };
 }
 
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
 /** Does JSON text nest deeper than `limit`? Counts brackets outside of strings, so it is safe before parsing. */
 export function nestsDeeperThan(text: string, limit: number): boolean {
   let depth = 0;
-  let inString = false;
   for (let i = 0; i < text.length; i++) {
     const character = text.charCodeAt(i);
-    if (inString) {
-      if (character === 0x5c) i++;
-      else if (character === 0x22) inString = false;
-    } else if (character === 0x22) inString = true;
-    else if (character === 0x5b || character === 0x7b) {
+    if (character === QUOTE) {
+      // Not character by character: a transaction is one long string.
+      i = closingQuote(text, i + 1);
+      if (i < 0) return false;
+    } else if (character === 0x5b || character === 0x7b) {
       depth++;
       if (depth > limit) return true;
     } else if (character === 0x5d || character === 0x7d) depth--;
   }
   return false;
+}
+
+/** Where the string ends whose content begins at `from`: a quote behind an even number of backslashes; -1 = nowhere. */
+function closingQuote(text: string, from: number): number {
+  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
+    let first = at;
+    while (first > from && text.charCodeAt(first - 1) === BACKSLASH) first--;
+    if ((at - first) % 2 === 0) return at;
+  }
+  return -1;
 }
 
 /** The answer to a call that succeeded, as JSON text. */

@@ -632,6 +632,19 @@ describe("bounds", () => {
       assert.equal(status, 400);
       assert.equal((JSON.parse(text) as Reply).error?.code, -32600);
     }
+    const deep = '{"a":'.repeat(40) + 1 + "}".repeat(40);
+    const escaped = await client.raw(
+      `{"jsonrpc":"2.0","id":1,"method":"health","params":{"a":"\\\\","b":${deep}}}`,
+    );
+    assert.equal(
+      escaped.status,
+      400,
+      "a backslash that is escaped itself does not hide the end of its string",
+    );
+    for (const text of ['\\"[', '"[', "\\["]) {
+      const hidden = await client.post("health", { text: text.repeat(1000) });
+      assert.ok(hidden.result, "brackets behind an escaped quote are inside the string");
+    }
     const brackets = await client.post("health", { text: "[".repeat(1000) });
     assert.deepEqual(brackets.result, {});
   });

@@ -1,6 +1,6 @@
-/** Standard base64 with padding, as Go writes byte strings in JSON. Pure, for browsers and Node alike. */
+/** Standard base64 with padding, as Go writes byte strings in JSON. For browsers and Node alike. */
 
-import { utf8Decode } from "@quorate/crypto";
+import { nodeFromBase64, nodeToBase64, utf8Decode } from "@quorate/crypto";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const PADDING = 0x3d;
@@ -10,7 +10,12 @@ const NO_DIGIT = 0x80;
 const VALUES: Uint8Array = new Uint8Array(128).fill(NO_DIGIT);
 for (const [value, code] of CODES.entries()) VALUES[code] = value;
 
+/** Characters, and bytes, from which on Node's own is worth the call. */
+const LONG = 400;
+
 export function toBase64(bytes: Uint8Array): string {
+  const native = bytes.length < LONG ? null : nodeToBase64(bytes);
+  if (native !== null) return native;
   const text = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
   let at = 0;
   for (let i = 0; i < bytes.length; i += 3) {
@@ -30,6 +35,8 @@ export function fromBase64(text: string): Uint8Array | null {
   if (text.length % 4 !== 0) return null;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  const native = text.length < LONG ? null : nodeFromBase64(text, bytes);
+  if (native !== null) return native ? bytes : null;
   const digits = text.length - padding;
   const value = (i: number): number => (i < digits ? (VALUES[text.charCodeAt(i)] ?? NO_DIGIT) : 0);
   let position = 0;
