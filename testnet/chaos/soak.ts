@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { anonymousMib, type NodeNow } from "../test/support/live.ts";
 import { recovery } from "./bounds.ts";
 import type { Campaign, Report } from "./campaign.ts";
+import { collect, toldBy } from "./memory.ts";
 import type { ChaosNetwork } from "./network.ts";
 import { suffer, torment } from "./torments.ts";
 
@@ -53,29 +54,10 @@ function descriptorsOf(pid: number): number {
   return process.platform === "linux" ? readdirSync(`/proc/${pid}/fd`).length : 0;
 }
 
-interface Told {
-  readonly heapMib: number;
-  readonly timers: number;
-}
-
-/** What prom-client's default metrics tell of its heap, and of what its event loop waits for. */
-async function toldBy(metrics: string): Promise<Told> {
-  const text = await (await fetch(`${metrics}/metrics`)).text();
-  const sum = (pattern: RegExp): number => {
-    const counts = [...text.matchAll(pattern)];
-    if (counts.length === 0) throw new Error(`${metrics} tells nothing like ${pattern.source}`);
-    return counts.reduce((total, [, count]) => total + Number(count), 0);
-  };
-  return {
-    heapMib: sum(/^nodejs_(?:heap_size_used|external_memory)_bytes(?:\{[^}]*\})? (\S+)$/gm) / 2 ** 20,
-    timers: sum(/^nodejs_active_(?:resources|handles)\{[^}]*\} (\d+)$/gm),
-  };
-}
-
 /** Lowest figures of a quiet while, at the beginning of which garbage is collected. */
 async function lowest(nodes: readonly NodeNow[]): Promise<Map<string, Omit<Sample, "minute">>> {
   const found = new Map<string, Omit<Sample, "minute">>();
-  for (const { pid } of nodes) process.kill(pid, "SIGUSR2");
+  collect(nodes);
   for (const until = performance.now() + QUIET_MS; performance.now() < until; await delay(SAMPLE_MS)) {
     for (const { name, pid, metrics } of nodes) {
       const before = found.get(name);

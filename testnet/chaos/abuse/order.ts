@@ -10,6 +10,8 @@ export interface Order {
   readonly hosts: number;
   /** Of what the attack sends, over all hosts. */
   readonly perSecond: number;
+  /** ms that an offender may stay; `null` where nothing that is done is forbidden. */
+  readonly thrownOutMs: number | null;
   /** Validators in the order of the set, hex addresses. */
   readonly validators: readonly string[];
   readonly chainId: string;
@@ -25,7 +27,7 @@ export interface Deeds {
   readonly sent: Readonly<Record<string, number>>;
   /** ms from the first offence of each host that was thrown out to the end of its connection. */
   readonly thrownOutMs: readonly number[];
-  /** Hosts or connections that were still there at the end. */
+  /** Hosts or connections that were still there when an offender's time was over. */
   readonly open: number;
   /** Connections that were refused before anything could be sent. */
   readonly refused: number;

@@ -2,9 +2,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { residentMib } from "../../test/support/live.ts";
-import { eventually, rpc } from "../../test/support.ts";
+import { rpc } from "../../test/support.ts";
 import type { Report, Scene } from "../campaign.ts";
+import { heldMib } from "../memory.ts";
 import type { ChaosNetwork } from "../network.ts";
 import { Attacker } from "./attacker.ts";
 import type { Deeds, Order } from "./order.ts";
@@ -16,17 +16,16 @@ export const HARM = {
   /** Longer time per height; and so many ms are the machine's noise. */
   slower: 0.1,
   noiseMs: 25,
-  /** More resident memory of a node, meanwhile and for as long as a minute later. */
+  /** More resident memory of a node meanwhile, MiB. */
   mib: 64,
-  keptShare: 0.1,
-  keptMib: 24,
+  /** More that its heap holds afterwards, garbage collected: caches with bounds that were not reached yet, MiB. */
+  keptMib: 4,
   /** ms of event-loop delay, 99th percentile; and so many times its delay without the attack. */
   loopP99Ms: 50,
   loopTimes: 3,
   /** Signatures beyond what the same number of heights took before, where the attack brought none. */
   verifiedTimes: 1.25,
 } as const;
-const SETTLE_MS = 60_000;
 const QUIET_MS = 5_000;
 /** Of which the first is for peers. */
 const PORTS_PER_NODE = 10;
@@ -65,7 +64,7 @@ export async function orderFor(
     targets: await addressesOf(net, victims),
     validators: validators.map(({ address }) => address.toLowerCase()),
     chainId: node_info.network,
-    ...{ stolenKey: null, honest: null },
+    ...{ stolenKey: null, honest: null, thrownOutMs: null },
     ...order,
   };
 }
@@ -105,8 +104,11 @@ class Links {
 export async function besiege(scene: Scene, variant: Variant, options: SiegeOptions): Promise<Deeds> {
   const { net, pace, report } = scene;
   const { live } = net;
+  // Of a node that just began nothing can be asked.
+  await live.advances(1);
   const stolenKey = variant.attack === "stolen-votes" ? await keyOf(net, live.names.at(-1) ?? "") : null;
   const order = await orderFor(net, { ...variant, seconds: options.seconds, stolenKey }, options.victims);
+  const held = await heldMib(await live.nodes());
   const quiet = await watch(net, pace, live.names, delay(options.quietMs ?? QUIET_MS));
   const links = await Links.from(net);
   const attacker = new Attacker(order);
@@ -117,7 +119,7 @@ export async function besiege(scene: Scene, variant: Variant, options: SiegeOpti
     judgeHarm(report, variant, quiet, sight);
     judgeDeeds(report, variant, deeds);
     for (const lost of links.lost()) report.problem(`a link between validators ended: ${lost}`);
-    await settles(scene, quiet);
+    await settles(scene, held);
     report.say(describe(variant, options, quiet, sight, deeds));
     return deeds;
   } finally {
@@ -184,23 +186,14 @@ function judgeDeeds(report: Report, { attack, thrownOutMs }: Variant, deeds: Dee
   if (deeds.thrownOutMs.length === 0) report.problem("nobody was thrown out");
 }
 
-/** Memory comes back, and the chain goes on. */
-async function settles({ net, report }: Scene, quiet: Sight): Promise<void> {
-  const { live } = net;
-  await live.advances(1);
-  const nodes = await live.nodes();
-  const from = performance.now();
-  for (const { name, highMib } of quiet.nodes) {
-    const pid = nodes.find((node) => node.name === name)?.pid ?? 0;
-    const bound = Math.max(highMib * (1 + HARM.keptShare), highMib + HARM.keptMib);
-    let now = residentMib(pid) ?? 0;
-    await eventually(`${name} settled`, () => {
-      now = residentMib(pid) ?? 0;
-      return now <= bound || performance.now() - from > SETTLE_MS;
-    });
-    if (now > bound) report.problem(`${name} keeps ${now.toFixed(0)} MiB, it had ${highMib.toFixed(0)}`);
+/** The chain goes on, and nothing of the attack is kept. */
+async function settles({ net, report }: Scene, before: ReadonlyMap<string, number>): Promise<void> {
+  await net.live.advances(1);
+  for (const [name, mib] of await heldMib(await net.live.nodes())) {
+    const kept = mib - (before.get(name) ?? mib);
+    report.measured("kept by a node's heap, KiB", Math.max(0, 1024 * kept));
+    if (kept > HARM.keptMib) report.problem(`${name}'s heap keeps ${kept.toFixed(1)} MiB of it`);
   }
-  report.measured("until memory was back, ms", performance.now() - from);
 }
 
 const ms = (value: number): string => `${value.toFixed(0)} ms`;

@@ -135,7 +135,10 @@ export class Field {
       }
       // Whoever has done its worst stays and looks what becomes of it.
       while (!this.over && stranger.isOpen) await Promise.race([closed, delay(100)]);
-      if (stranger.isOpen) this.stayed();
+      // At the end of the attack some have only just begun: each has the time that any offender has.
+      const leftMs = offendedMs === null ? 0 : offendedMs + (this.order.thrownOutMs ?? 0) - performance.now();
+      if (stranger.isOpen && leftMs > 0) await Promise.race([closed, delay(leftMs)]);
+      if (stranger.isOpen && (offendedMs !== null || this.order.thrownOutMs === null)) this.stayed();
       else if (offendedMs !== null) this.thrownOut((closedMs ?? performance.now()) - offendedMs);
     } finally {
       await stranger.stop();
