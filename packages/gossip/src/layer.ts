@@ -116,6 +116,7 @@ export async function assembleGossip(
     metrics: modules.metrics,
     now,
     wallNow: () => clock.wallMs(),
+    random: options.random,
     seen: new SeenCache(),
     held: new HeldMessages(),
     bodies,

@@ -101,6 +101,8 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     metrics: null,
     now: () => 0,
     wallNow: () => 0,
+    // The last of a group.
+    random: () => 1 - Number.EPSILON,
     seen: new SeenCache(),
     held: new HeldMessages(),
     bodies: new BodyCollector({ now: () => 0, height: () => view.height, deliver: quiet }),
@@ -142,6 +144,35 @@ describe("a vote", () => {
     assert.deepEqual(at.votes, []);
     assert.equal((await at.receive(vote(by(0)))).offence, null);
     assert.equal(at.votes.length, 1);
+  });
+
+  describe("in a pack of many", () => {
+    const pack = [0, 1, 2, 3].flatMap((index) =>
+      [prevote, precommit].flatMap((type) => [0, 1].map((round) => by(index, { type, round }))),
+    );
+
+    it("costs one signature when it is a forger's, and all of them can still come in", async () => {
+      const at = bench();
+      assert.equal((await at.receive(...pack.map(forged).map(vote))).offence, "bad_signature");
+      assert.equal(at.checked.length, 1);
+      assert.deepEqual(at.votes, []);
+      await at.receive(...pack.map(vote));
+      assert.equal(at.votes.length, pack.length);
+    });
+
+    it("is verified once when all are good", async () => {
+      const at = bench();
+      assert.equal((await at.receive(...pack.map(vote))).offence, null);
+      assert.deepEqual([at.checked.length, at.votes.length], [pack.length, pack.length]);
+    });
+
+    it("that is forged among good ones loses only itself when another one was looked at first", async () => {
+      const at = bench();
+      const [first, ...others] = pack;
+      assert.ok(first !== undefined);
+      assert.equal((await at.receive(vote(forged(first)), ...others.map(vote))).offence, "bad_signature");
+      assert.deepEqual(at.votes, others);
+    });
   });
 
   it("under the address of another index, or of no validator, is an offence before its signature is looked at", async () => {

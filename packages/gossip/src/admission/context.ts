@@ -34,6 +34,8 @@ export interface AdmissionContext {
   readonly now: () => number;
   /** Wall clock, ms: a proposal's time is judged by when it was received. */
   readonly wallNow: () => number;
+  /** 0 .. 1: which signature of a group is verified first. */
+  readonly random: () => number;
   readonly seen: SeenCache;
   readonly held: HeldMessages;
   readonly bodies: BodyCollector;
