@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { VoteType } from "@quorate/chain";
+import type { RoundState } from "../src/index.ts";
+import { LIMITS } from "../src/limits.ts";
 import {
   makeBody,
   makeCommittee,
@@ -135,6 +137,41 @@ describe("repair over the round-state stream", () => {
     validator.gossip.heightDecided(5);
     await follower.until("the certificate", () => follower.seen.certificates.length === 1);
     await follower.until("the body", () => follower.seen.bodies.length === 1);
+  });
+});
+
+describe("a round state", () => {
+  let nodes: TestNode[] = [];
+  afterEach(async () => {
+    await stopAll(nodes);
+    nodes = [];
+  });
+
+  // A node short of time told a state that lacked what waited in its sockets, and was sent all of that once more.
+  it("is not told as one at rest before what waits in the sockets has been read", async () => {
+    nodes = await startMesh(["unread", "writer"], committee);
+    const [node, writer] = nodes as [TestNode, TestNode];
+    await node.until("votes can come directly", () => node.gossip.peers[0]?.roundState != null);
+    await writer.until("the first state", () => writer.gossip.peers[0]?.roundState != null);
+    writer.gossip.publishVote(
+      signVote(committee.signers[1]!, { type: VoteType.prevote, height: 5, round: 0, blockId: null }),
+    );
+    // After the vote was written, in the same turn.
+    setImmediate(() => {
+      node.view.step = 7;
+      node.gossip.roundStateChanged();
+      for (const end = performance.now() + 2 * LIMITS.roundStateIntervalMaxMs; performance.now() < end; ) {
+        // This thread has no time for anything.
+      }
+    });
+    const told = (): RoundState | undefined =>
+      writer.seen.peers.map(({ peer }) => peer.roundState).find((state) => state?.step === 7) ?? undefined;
+    await writer.until("the state after that", () => told() !== undefined);
+    assert.equal(node.seen.votes.length, 1);
+    assert.deepEqual(
+      told()?.votes.map(({ have }) => [...have.bits]),
+      [[0b0010]],
+    );
   });
 });
 

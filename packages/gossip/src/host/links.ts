@@ -79,11 +79,11 @@ export class Links {
   mustForward(topic: TopicKind, sender: string, origins: readonly number[]): boolean {
     this.#follow(this.#view.height);
     for (const peer of this.#peers.values()) {
-      if (peer.id === sender || !peer.subscribed.has(topic)) continue;
-      const own = this.indexOf(peer);
+      const direct = peer.roundState?.direct;
       for (const origin of origins) {
-        if (origin === own) continue;
-        if (peer.roundState === null || !hasBit(peer.roundState.direct, origin)) return true;
+        // First what holds for every peer of a full mesh: this is asked for every message.
+        if (direct !== undefined && hasBit(direct, origin)) continue;
+        if (peer.id !== sender && peer.subscribed.has(topic) && origin !== this.indexOf(peer)) return true;
       }
     }
     return false;

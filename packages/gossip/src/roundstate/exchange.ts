@@ -144,7 +144,9 @@ export class RoundStateExchange {
     this.#cancelTimer = this.#runtime.clock.timer(Math.max(1, at - this.#runtime.now()), () => {
       this.#cancelTimer = null;
       this.#timerAtMs = Number.POSITIVE_INFINITY;
-      this.#pump();
+      // Not before what waits in the sockets has been read: on a machine that is short of time a state seems at rest, and
+      // an item lacking, only because nobody has looked.
+      this.wake();
     });
   }
 

@@ -142,12 +142,10 @@ export class Router {
     const own = verdict === "ignore" && outcome.origins.includes(index);
     let spread = false;
     for (const topic of own ? ORIGINAL : []) {
-      if (!links.mustForward(topic, peer.id, [index])) continue;
-      for (const item of items) {
-        if (!isOf(item, topic, index)) continue;
-        this.#gossip(topic, item);
-        spread = true;
-      }
+      const said = items.filter((item) => isOf(item, topic, index));
+      if (said.length === 0 || !links.mustForward(topic, peer.id, [index])) continue;
+      for (const item of said) this.#gossip(topic, item);
+      spread = true;
     }
     this.#runtime.modules.metrics?.message("direct", spread ? "accept" : verdict);
   }
