@@ -124,8 +124,9 @@ export class Field {
       try {
         await assault({
           stranger,
+          // Whoever had to wait until the attack was over does nothing any more.
           offend: () => {
-            offendedMs ??= performance.now();
+            if (!this.over) offendedMs ??= performance.now();
           },
           over: () => this.over || !stranger.isOpen,
         });
