@@ -1,5 +1,6 @@
 import type { BlockId, Height, Proposal } from "@quorate/chain";
 import type { ByteStream } from "../host/network.ts";
+import { LIMITS } from "../limits.ts";
 import { encodeBodyHeader } from "./wire.ts";
 
 /** A body to be sent, with what its receiver needs to check it. */
@@ -12,8 +13,11 @@ export interface OutgoingBody {
 
 /** Bodies waiting for one slow peer: the newest two; it can ask for the others. */
 const QUEUE = 2;
-/** One write: large enough to cost little, small enough that votes get their turn in between. */
-const CHUNK_BYTES = 256 * 1024;
+/**
+ * One write: with the header that yamux puts before it (12 bytes) what one Noise message holds. Its receiver then has it
+ * in one piece as soon as that message is open; a larger one would come in several, to be put together again.
+ */
+const CHUNK_BYTES = LIMITS.gatheredBytes - 12;
 
 /**
  * Sends bodies to one peer over one long-lived stream, in order, waiting for the peer to drain; the stream opens with

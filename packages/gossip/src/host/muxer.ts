@@ -4,7 +4,7 @@ import { GossipError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { chunkOf } from "../wire/stream-frames.ts";
 import { MuxerBudget } from "./muxer-budget.ts";
-import { WindowUpdates } from "./window-updates.ts";
+import { HEADER, WindowUpdates } from "./window-updates.ts";
 
 /**
  * yamux as this layer needs it, by what stands between it and the encrypted connection:
@@ -42,6 +42,9 @@ export function safeYamux(init: Parameters<typeof yamux>[0], now: () => number):
   };
 }
 
+/** A data frame of this size is a message of its own, and is not copied to be one. */
+const LONG_FRAME_BYTES = 32_768;
+
 /** Returns what sends at once what has been gathered. */
 function gatherFrames(connection: MessageStream): () => void {
   const send = connection.send.bind(connection);
@@ -50,12 +53,7 @@ function gatherFrames(connection: MessageStream): () => void {
   let bytes = 0;
   let writable = true;
 
-  const flush = (): void => {
-    const [first] = waiting;
-    if (first === undefined) return;
-    const data = waiting.length === 1 ? first : Buffer.concat(waiting, bytes);
-    waiting = [];
-    bytes = 0;
+  const write = (data: Parameters<MessageStream["send"]>[0]): void => {
     try {
       writable = send(data);
     } catch (error) {
@@ -65,10 +63,25 @@ function gatherFrames(connection: MessageStream): () => void {
         connection.abort(error instanceof Error ? error : new Error(String(error)));
     }
   };
+  const flush = (): void => {
+    const [first] = waiting;
+    if (first === undefined) return;
+    const data = waiting.length === 1 ? first : Buffer.concat(waiting, bytes);
+    waiting = [];
+    bytes = 0;
+    write(data);
+  };
   connection.addEventListener("drain", () => {
     writable = true;
   });
   connection.send = (data) => {
+    if (data.byteLength >= LONG_FRAME_BYTES) {
+      // Only data is that long; its header tells of a stream that ends with it.
+      updates.pass(data.subarray(0, HEADER));
+      flush();
+      write(data);
+      return writable;
+    }
     const frame = data instanceof Uint8Array ? data : data.subarray();
     if (isFarewell(frame)) return writable;
     for (const out of updates.pass(frame)) {

@@ -1,5 +1,5 @@
 /** Header of a yamux frame, bytes: version 1, type 1, flags 2, stream id 4, length 4, big-endian (yamux spec). */
-const HEADER = 12;
+export const HEADER = 12;
 const TYPE_DATA = 0;
 const TYPE_WINDOW_UPDATE = 1;
 /** FIN and RST: the stream sends nothing more. */

@@ -26,13 +26,23 @@ export function frame(...chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
 export class FrameDecoder {
   readonly #limit: number;
   readonly #headerBytes: 2 | 4;
+  readonly #shared: number;
+  #memory: Uint8Array | null = null;
   #header: Gather;
   #content: Gather | null = null;
 
-  /** `headerBytes`: of the length before a frame, big-endian. */
-  constructor(limit: number, headerBytes: 2 | 4 = FRAME_HEADER_BYTES) {
+  /**
+   * `headerBytes`: of the length before a frame, big-endian. `shared`: frames of at least so many bytes that come in
+   * pieces are put together in the same `limit` bytes each time, for a receiver that is done with them when it returns.
+   */
+  constructor(
+    limit: number,
+    headerBytes: 2 | 4 = FRAME_HEADER_BYTES,
+    shared: number = Number.POSITIVE_INFINITY,
+  ) {
     this.#limit = limit;
     this.#headerBytes = headerBytes;
+    this.#shared = shared;
     this.#header = new Gather(headerBytes);
   }
 
@@ -55,7 +65,8 @@ export class FrameDecoder {
       if (this.#content === null) {
         at += this.#header.add(chunk, at);
         if (!this.#header.done) return;
-        this.#content = new Gather(this.#announced());
+        const length = this.#announced();
+        this.#content = new Gather(length, length < this.#shared ? undefined : this.#sharedMemory());
         this.#header = new Gather(this.#headerBytes);
       }
       at += this.#content.add(chunk, at);
@@ -64,6 +75,11 @@ export class FrameDecoder {
       this.#content = null;
       emit(bytes);
     }
+  }
+
+  #sharedMemory(): Uint8Array {
+    this.#memory ??= new Uint8Array(this.#limit);
+    return this.#memory;
   }
 
   #announced(): number {

@@ -10,8 +10,10 @@ export class Gather {
   #bytes: Uint8Array = EMPTY;
   #length = 0;
 
-  constructor(expected: number) {
+  /** `memory`: where to put it together when it comes in more than one chunk, at least `expected` bytes. */
+  constructor(expected: number, memory: Uint8Array = EMPTY) {
     this.#expected = expected;
+    this.#bytes = memory;
   }
 
   /** Bytes held. */
