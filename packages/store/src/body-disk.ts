@@ -10,7 +10,7 @@ export interface BodyDisk {
   size(file: string): Promise<number>;
   /** Bytes from `offset`, fewer than `length` only at the end of the file. */
   read(file: string, offset: number, length: number): Promise<Uint8Array>;
-  /** Takes effect in the order of the calls, as does {@link fdatasync}. */
+  /** Takes effect in the order of the calls, as does {@link fdatasync}. The bytes are the disk's: their array may be empty from now on. */
   write(file: string, offset: number, bytes: Uint8Array): Promise<void>;
   fdatasync(file: string): Promise<void>;
   /** An empty file, durable together with its directory entry. */
@@ -24,6 +24,8 @@ export interface BodyDisk {
 /** Another way to write and sync, such as the writer thread of the log. */
 export interface BodyWriter {
   write(file: string, offset: number, bytes: Uint8Array): Promise<void>;
+  /** The same for bytes that it may keep. */
+  give?(file: string, offset: number, bytes: Uint8Array): Promise<void>;
   fdatasync(file: string): Promise<void>;
 }
 
@@ -97,10 +99,10 @@ export function fsBodyDisk(writer?: BodyWriter): BodyDisk {
       }
       return at === length ? bytes : bytes.subarray(0, at);
     },
-    write: async (file, offset, bytes) =>
-      writer === undefined
-        ? writeAll(await handleOf(file), offset, bytes)
-        : writer.write(file, offset, bytes),
+    async write(file, offset, bytes) {
+      if (writer === undefined) return writeAll(await handleOf(file), offset, bytes);
+      return writer.give === undefined ? writer.write(file, offset, bytes) : writer.give(file, offset, bytes);
+    },
     async fdatasync(file) {
       if (writer !== undefined) return writer.fdatasync(file);
       const { fd } = await handleOf(file);

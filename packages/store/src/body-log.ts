@@ -18,6 +18,8 @@ export interface BodyLogOptions {
 interface Pending {
   readonly blockId: BlockId;
   readonly record: Uint8Array;
+  /** Of the record, whose array is the disk's once it is written. */
+  readonly length: number;
   readonly resolve: (ref: BodyRef) => void;
   readonly reject: (error: StoreError) => void;
 }
@@ -138,7 +140,7 @@ export class BodyLog {
     }
     const record = encodeBodyRecord(blockId, bytes);
     return new Promise((resolve, reject) => {
-      this.#pending.push({ blockId, record, resolve, reject });
+      this.#pending.push({ blockId, record, length: record.length, resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -270,14 +272,14 @@ export class BodyLog {
     let end = this.#end;
     const { segmentBytes } = this.#options;
     const count = this.#pending.findIndex((pending, i) => {
-      end += pending.record.length;
+      end += pending.length;
       return i > 0 && end > segmentBytes;
     });
     return this.#pending.splice(0, count === -1 ? this.#pending.length : count);
   }
 
   async #writeGroup(group: readonly Pending[]): Promise<void> {
-    const length = group.reduce((sum, { record }) => sum + record.length, 0);
+    const length = group.reduce((sum, each) => sum + each.length, 0);
     if (this.#end > 0 && this.#end + length > this.#options.segmentBytes) await this.#nextSegment();
     const segment = this.#segments.at(-1) as number;
     const file = segmentFile(this.#options.dir, segment);
@@ -290,9 +292,9 @@ export class BodyLog {
     this.#end = start + length;
     await Promise.all([this.#disk.write(file, start, bytes), this.#disk.fdatasync(file)]);
     let offset = start;
-    for (const { blockId, record, resolve } of group) {
-      const ref = { segment, offset, length: record.length - BODY_HEADER_BYTES };
-      offset += record.length;
+    for (const { blockId, length: recordBytes, resolve } of group) {
+      const ref = { segment, offset, length: recordBytes - BODY_HEADER_BYTES };
+      offset += recordBytes;
       this.#remember(blockId, ref);
       resolve(ref);
     }

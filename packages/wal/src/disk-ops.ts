@@ -6,7 +6,14 @@ const MAX_OPEN = 16;
 
 /** One operation, plain data so that it can cross to the writer thread. */
 export type DiskOp =
-  | { readonly op: "write"; readonly file: string; readonly offset: number; readonly bytes: Uint8Array }
+  | {
+      readonly op: "write";
+      readonly file: string;
+      readonly offset: number;
+      readonly bytes: Uint8Array;
+      /** Memory of these bytes alone, which is freed once they are written. */
+      readonly given?: ArrayBuffer;
+    }
   | { readonly op: "fdatasync"; readonly file: string }
   | { readonly op: "truncate"; readonly file: string; readonly size: number }
   | { readonly op: "rename"; readonly from: string; readonly to: string }

@@ -10,6 +10,8 @@ import type { ThreadAnswer } from "./writer-thread.ts";
 const MAX_QUEUED = 4096;
 /** New objects of the thread, MB. It makes few, and V8 would let 48 MB of them gather in a process of 150. */
 const YOUNG_MB = 2;
+/** From this size on bytes are handed to the thread without being copied, where their owner allows it. */
+const GIVEN_BYTES = 16_384;
 const ZEROS = new Uint8Array(1024 * 1024);
 
 async function list(dir: string): Promise<string[]> {
@@ -122,6 +124,13 @@ export class DiskThread implements WalDisk {
     return this.#post({ op: "write", file, offset, bytes: exact });
   }
 
+  give(file: string, offset: number, bytes: Uint8Array): Promise<void> {
+    const { buffer } = bytes;
+    const whole = bytes.byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
+    if (!whole || bytes.byteLength < GIVEN_BYTES) return this.write(file, offset, bytes);
+    return this.#post({ op: "write", file, offset, bytes, given: buffer });
+  }
+
   fdatasync(file: string): Promise<void> {
     return this.#post({ op: "fdatasync", file });
   }
@@ -158,7 +167,9 @@ export class DiskThread implements WalDisk {
 
   #flush(): void {
     if (this.#outgoing.length === 0) return;
-    this.#worker.postMessage(this.#outgoing);
+    const given: ArrayBuffer[] = [];
+    for (const op of this.#outgoing) if (op.op === "write" && op.given !== undefined) given.push(op.given);
+    this.#worker.postMessage(this.#outgoing, given);
     this.#outgoing = [];
   }
 

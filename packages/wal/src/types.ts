@@ -78,6 +78,8 @@ export interface WalDisk {
   read(file: string): Promise<Uint8Array>;
   /** Appends at `offset` and returns after the write call (not durable). */
   write(file: string, offset: number, bytes: Uint8Array): Promise<void>;
+  /** As {@link write}, of bytes that nobody needs afterwards: their array may be empty from now on. */
+  give?(file: string, offset: number, bytes: Uint8Array): Promise<void>;
   fdatasync(file: string): Promise<void>;
   /** Creates with `size` zero bytes, synced together with its directory entry. */
   create(file: string, size: number): Promise<void>;

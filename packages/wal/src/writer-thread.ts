@@ -16,4 +16,8 @@ function answer(op: DiskOp): ThreadAnswer {
   }
 }
 
-parentPort?.on("message", (batch: readonly DiskOp[]) => parentPort?.postMessage(batch.map(answer)));
+parentPort?.on("message", (batch: readonly DiskOp[]) => {
+  parentPort?.postMessage(batch.map(answer));
+  // At once: megabytes of bodies that wait for a collection of garbage would bring it about again and again.
+  for (const op of batch) if (op.op === "write") op.given?.transfer(0);
+});

@@ -79,6 +79,28 @@ test("a view into a larger buffer is written alone and may be reused by the call
   });
 });
 
+test("bytes given to the writer thread are written whole and in order, long ones without a copy", async () => {
+  await withDisk(threadDisk, async (disk, dir) => {
+    const file = join(dir, "a");
+    await disk.create(file, 100_000);
+    const [long, short, part] = [50_000, 100, 20_000].map((size, index) =>
+      new Uint8Array(size).fill(index + 1),
+    ) as [Uint8Array, Uint8Array, Uint8Array];
+    const done = [
+      disk.give?.(file, 0, long),
+      disk.give?.(file, 40_000, short),
+      disk.give?.(file, 60_000, part.subarray(5_000)),
+      disk.write(file, 60_000, short),
+    ];
+    assert.equal(done.length, 4);
+    await Promise.all(done);
+    assert.deepEqual([long.length, short.length, part.length], [0, 100, 20_000]);
+    const written = await readFile(file);
+    const counts = [0, 1, 2, 3].map((value) => written.filter((byte) => byte === value).length);
+    assert.deepEqual(counts, [100_000 - 50_000 - 15_000, 49_900, 200, 14_900]);
+  });
+});
+
 test("operations after closing the writer thread are refused, and the log above reports them", async () => {
   const dir = await mkdtemp(join(tmpdir(), "quorate-disk-"));
   const disk = threadDisk();
