@@ -1,17 +1,16 @@
 import { mkdir, open, readdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { type DiskOp, DiskOps } from "./disk-ops.ts";
 import { errnoOf } from "./errors.ts";
+import { LARGE_BYTES, type OpFailure, OpSender } from "./op-ring.ts";
 import type { WalDisk } from "./types.ts";
-import type { ThreadAnswer } from "./writer-thread.ts";
+import type { WriterData } from "./writer-thread.ts";
 
 /** Operations waiting for the thread at most; far more than log and sign state can have in flight. */
 const MAX_QUEUED = 4096;
 /** New objects of the thread, MB. It makes few, and V8 would let 48 MB of them gather in a process of 150. */
 const YOUNG_MB = 2;
-/** From this size on bytes are handed to the thread without being copied, where their owner allows it. */
-const GIVEN_BYTES = 16_384;
 const ZEROS = new Uint8Array(1024 * 1024);
 
 async function list(dir: string): Promise<string[]> {
@@ -85,22 +84,37 @@ interface Waiting {
 
 /**
  * Disk with a writer thread of its own, for the log and the sign state together. Writes and syncs run there in the
- * order of the calls, those of one tick in one message; a failed one makes all later ones fail. The thread keeps the
+ * order of the calls, those of one tick as one batch; a failed one makes all later ones fail. The thread keeps the
  * process alive only while an operation is under way.
  */
 export class DiskThread implements WalDisk {
   readonly #worker: Worker;
-  #outgoing: DiskOp[] = [];
+  readonly #port: MessagePort;
+  readonly #ring: OpSender;
+  /** Those for which the ring has no room yet. */
+  #overflow: DiskOp[] = [];
+  #flushing = false;
   readonly #waiting: Waiting[] = [];
+  #watching = false;
+  /** Operations answered, as the ring counts them. */
+  #answered = 0;
+  /** Failures received, and those of them whose operation is not answered yet: its batch may still be under way. */
+  #failed = 0;
+  readonly #failures = new Map<number, OpFailure>();
   #dead: Error | null = null;
 
   constructor() {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#ring = new OpSender(port1);
+    const data: WriterData = { share: this.#ring.share, port: port2 };
     // The same extension as this module: .ts from the sources, .js from the published build.
     this.#worker = new Worker(new URL(`./writer-thread${import.meta.url.slice(-3)}`, import.meta.url), {
       name: "quorate-writer",
+      workerData: data,
+      transferList: [port2],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
-    this.#worker.on("message", (answers: ThreadAnswer[]) => this.#settle(answers));
     this.#worker.on("error", (error) => this.#die(error instanceof Error ? error : new Error(String(error))));
     this.#worker.on("exit", () => this.#die(new Error("the writer thread has ended")));
     this.#worker.unref();
@@ -119,15 +133,13 @@ export class DiskThread implements WalDisk {
   }
 
   write(file: string, offset: number, bytes: Uint8Array): Promise<void> {
-    // Posting a view clones the whole buffer below it.
-    const exact = bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
-    return this.#post({ op: "write", file, offset, bytes: exact });
+    return this.#post({ op: "write", file, offset, bytes });
   }
 
   give(file: string, offset: number, bytes: Uint8Array): Promise<void> {
     const { buffer } = bytes;
     const whole = bytes.byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
-    if (!whole || bytes.byteLength < GIVEN_BYTES) return this.write(file, offset, bytes);
+    if (!whole || bytes.byteLength < LARGE_BYTES) return this.write(file, offset, bytes);
     return this.#post({ op: "write", file, offset, bytes, given: buffer });
   }
 
@@ -149,8 +161,9 @@ export class DiskThread implements WalDisk {
 
   async close(): Promise<void> {
     this.#dead ??= new Error("the writer thread is closed");
-    this.#flush();
+    this.#ring.post();
     await this.#worker.terminate();
+    this.#port.close();
   }
 
   #post(op: DiskOp): Promise<void> {
@@ -159,31 +172,67 @@ export class DiskThread implements WalDisk {
       return Promise.reject(new Error(`more than ${MAX_QUEUED} operations wait for the writer thread`));
     }
     if (this.#waiting.length === 0) this.#worker.ref();
-    // After all promises that resolve now: the log, the slot that depends on it and a body go in one message.
-    if (this.#outgoing.length === 0) process.nextTick(() => this.#flush());
-    this.#outgoing.push(op);
+    this.#put(op);
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  #flush(): void {
-    if (this.#outgoing.length === 0) return;
-    const given: ArrayBuffer[] = [];
-    for (const op of this.#outgoing) if (op.op === "write" && op.given !== undefined) given.push(op.given);
-    this.#worker.postMessage(this.#outgoing, given);
-    this.#outgoing = [];
+  #put(op: DiskOp): void {
+    if (this.#overflow.length > 0 || !this.#ring.put(op)) {
+      // The caller may use its bytes again, unless it gave them away.
+      const kept = op.op === "write" && op.given === undefined;
+      this.#overflow.push(kept ? { ...op, bytes: new Uint8Array(op.bytes) } : op);
+    }
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // After all promises that resolve now: the log, the slot that depends on it and a body go in one batch.
+    process.nextTick(() => this.#flush());
   }
 
-  #settle(answers: readonly ThreadAnswer[]): void {
-    for (const answer of answers) {
-      const waiting = this.#waiting.shift();
-      if (answer === null) waiting?.resolve();
-      else waiting?.reject(Object.assign(new Error(answer.message), { code: answer.code }));
+  #flush(): void {
+    this.#flushing = false;
+    if (this.#dead !== null) return;
+    this.#ring.post();
+    this.#watch();
+  }
+
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    this.#ring.whenDone(() => {
+      this.#watching = false;
+      this.#settle();
+      if (this.#waiting.length > 0 && this.#dead === null) this.#watch();
+    });
+  }
+
+  #settle(): void {
+    const count = this.#ring.take();
+    this.#receiveFailures();
+    for (const { resolve, reject } of this.#waiting.splice(0, count)) {
+      this.#answered = (this.#answered + 1) | 0;
+      const failure = this.#failures.get(this.#answered);
+      if (failure === undefined) resolve();
+      else {
+        this.#failures.delete(this.#answered);
+        reject(Object.assign(new Error(failure.message), { code: failure.code }));
+      }
     }
+    const left = this.#overflow;
+    this.#overflow = [];
+    for (const op of left) this.#put(op);
     if (this.#waiting.length === 0) this.#worker.unref();
+  }
+
+  #receiveFailures(): void {
+    for (const { failed } = this.#ring; this.#failed !== failed; this.#failed = (this.#failed + 1) | 0) {
+      const { message } = receiveMessageOnPort(this.#port) as { readonly message: OpFailure };
+      this.#failures.set(message.sequence, message);
+    }
   }
 
   #die(error: Error): void {
     this.#dead ??= error;
+    this.#ring.wake();
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#dead);
   }
 }

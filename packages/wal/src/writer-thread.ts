@@ -1,23 +1,22 @@
-import { parentPort } from "node:worker_threads";
-import { type DiskOp, DiskOps } from "./disk-ops.ts";
+import { type MessagePort, workerData } from "node:worker_threads";
+import { DiskOps } from "./disk-ops.ts";
 import { errnoOf } from "./errors.ts";
+import { type OpRingShare, serveOps } from "./op-ring.ts";
 
-/** Outcome of one operation: `null` = done. */
-export type ThreadAnswer = null | { readonly code: string | undefined; readonly message: string };
+/** What the thread is started with. */
+export interface WriterData {
+  readonly share: OpRingShare;
+  readonly port: MessagePort;
+}
 
+const { share, port } = workerData as WriterData;
 const ops = new DiskOps();
 
-function answer(op: DiskOp): ThreadAnswer {
+serveOps(share, port, (op) => {
   try {
     ops.run(op);
     return null;
   } catch (error) {
     return { code: errnoOf(error), message: error instanceof Error ? error.message : String(error) };
   }
-}
-
-parentPort?.on("message", (batch: readonly DiskOp[]) => {
-  parentPort?.postMessage(batch.map(answer));
-  // At once: megabytes of bodies that wait for a collection of garbage would bring it about again and again.
-  for (const op of batch) if (op.op === "write") op.given?.transfer(0);
 });

@@ -66,6 +66,68 @@ for (const [name, make] of [
   });
 }
 
+test("a failure behind a batch that is being answered is not lost: its own batch answers it", async () => {
+  await withDisk(threadDisk, async (disk, dir) => {
+    await disk.create(join(dir, "a"), 16);
+    const first = disk.write(join(dir, "a"), 0, text("x"));
+    await new Promise((resolve) => process.nextTick(resolve));
+    const failing = disk.write(join(dir, "missing"), 0, text("x"));
+    // What does not write is still done, and keeps the second batch under way while the first is answered.
+    const slow = Array.from({ length: 50 }, (_, i) =>
+      disk.rename(join(dir, i % 2 === 0 ? "a" : "b"), join(dir, i % 2 === 0 ? "b" : "a")),
+    );
+    await first;
+    await assert.rejects(failing, { code: "ENOENT" });
+    await Promise.all(slow);
+  });
+});
+
+test("data larger than the memory that the threads share is written whole, in its turn", async () => {
+  await withDisk(threadDisk, async (disk, dir) => {
+    const file = join(dir, "a");
+    await disk.create(file, 4);
+    const sizes = [1, 40_000, 3, 1_000_000, 32_768, 5, 32_769, 300_000];
+    let at = 0;
+    const written = sizes.map((size, index) => {
+      const bytes = new Uint8Array(size).fill(index + 1);
+      const done = disk.write(file, at, bytes);
+      bytes.fill(99);
+      at += size;
+      return done;
+    });
+    await Promise.all(written);
+    const content = await readFile(file);
+    assert.equal(content.length, at);
+    let from = 0;
+    for (const [index, size] of sizes.entries()) {
+      assert.ok(
+        content.subarray(from, from + size).every((byte) => byte === index + 1),
+        `write ${index}`,
+      );
+      from += size;
+    }
+  });
+});
+
+test("what is asked for beyond the room of the shared memory waits for it and keeps its order", async () => {
+  await withDisk(threadDisk, async (disk, dir) => {
+    const file = join(dir, "a");
+    await disk.create(file, 4);
+    const done: Promise<void>[] = [];
+    for (let i = 0; i < 100; i++) {
+      const bytes = new Uint8Array(30_000).fill(i);
+      done.push(disk.write(file, i * 10_000, bytes));
+      bytes.fill(255);
+    }
+    await Promise.all(done);
+    const content = await readFile(file);
+    assert.equal(content.length, 99 * 10_000 + 30_000);
+    for (let i = 0; i < 100; i++) assert.equal(content[i * 10_000], i);
+    await disk.truncate(file, 10_000);
+    assert.deepEqual(await readFile(file), Buffer.alloc(10_000));
+  });
+});
+
 test("a view into a larger buffer is written alone and may be reused by the caller at once", async () => {
   await withDisk(threadDisk, async (disk, dir) => {
     const file = join(dir, "a");
