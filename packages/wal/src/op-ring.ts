@@ -200,7 +200,8 @@ function opAt(bytes: Buffer, view: DataView, at: number, port: MessagePort): Dis
   const op = KINDS[kind] as (typeof KINDS)[number];
   switch (op) {
     case "write":
-      return { op, file, offset: number, bytes: bytes.subarray(nameEnd, dataEnd) };
+      // No Buffer, whose slice would not be a copy for whoever has to keep the bytes.
+      return { op, file, offset: number, bytes: new Uint8Array(bytes.buffer, nameEnd, dataEnd - nameEnd) };
     case "truncate":
       return { op, file, size: number };
     case "rename":
