@@ -7,7 +7,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { parseArgs } from "node:util";
 import { makeNetwork } from "../packages/node/test/support/homes.ts";
 import type { Sample } from "./support/host.ts";
-import { NODE_FLAGS } from "./vs-cometbft/quorate.ts";
+import { NODE_FLAGS, NODE_VARIABLES } from "./vs-cometbft/quorate.ts";
 
 const { values } = parseArgs({
   options: {
@@ -36,6 +36,7 @@ network.configs.forEach(({ voteTrace: _untraced, ...config }, index) => {
     index === 0 && values.profile !== undefined ? ["--cpu-prof", `--cpu-prof-dir=${values.profile}`] : [];
   const child = fork(new URL("./support/host.ts", import.meta.url), [JSON.stringify(config), String(every)], {
     execArgv: [...process.execArgv, ...NODE_FLAGS, ...profile],
+    env: { ...NODE_VARIABLES, ...process.env },
   });
   child.on("message", (sample: Sample) => {
     samples[index]?.push(sample);

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { homePaths } from "@quorate/node";
 import { freePort } from "../../packages/node/test/support/homes.ts";
-import { NODE_FLAGS } from "../vs-cometbft/quorate.ts";
+import { NODE_FLAGS, NODE_VARIABLES } from "../vs-cometbft/quorate.ts";
 import { pause } from "../vs-cometbft/rpc.ts";
 import { type Endpoint, readSecret } from "./engine.ts";
 import type { GethEndpoint } from "./geths.ts";
@@ -18,6 +18,8 @@ const COMMAND: readonly string[] = [
   ...[...process.execArgv, ...NODE_FLAGS],
   new URL("../../packages/cli/src/main.ts", import.meta.url).pathname,
 ];
+
+const ENVIRONMENT: NodeJS.ProcessEnv = { ...NODE_VARIABLES, ...process.env };
 
 export interface NodeFacts {
   readonly name: string;
@@ -77,7 +79,7 @@ export async function startTestnet(options: TestnetOptions): Promise<Testnet> {
       ...[...command, "--home", home, "--json", "--log-level", "warn"],
       ...["--load", String(load), "--timeout", "3600"],
     ],
-    { stdio: ["ignore", "pipe", "inherit"] },
+    { stdio: ["ignore", "pipe", "inherit"], env: ENVIRONMENT },
   );
   const commits: Commit[] = [];
   const ready = await new Promise<Ready>((resolve, reject) => {
@@ -128,7 +130,7 @@ export async function startAlone(home: string, client: GethEndpoint): Promise<{ 
       ...[...COMMAND, "start", "--home", home, "--log-level", "warn"],
       ...["--el", client.engine, "--el-rpc", client.eth, "--jwt", client.jwtFile],
     ],
-    { stdio: ["ignore", log, log] },
+    { stdio: ["ignore", log, log], env: ENVIRONMENT },
   );
   closeSync(log);
   const killed = (): void => void child.kill("SIGKILL");

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { documentFiles } from "../report/document.ts";
 import { lastResults } from "../report/write.ts";
 import { type Comparison, linesOf, ours, ratio, shortfalls } from "../support/comparison.ts";
-import { NODE_FLAGS } from "../vs-cometbft/quorate.ts";
+import { NODE_FLAGS, NODE_VARIABLES } from "../vs-cometbft/quorate.ts";
 
 const DOCS = join(import.meta.dirname, "..", "..", "docs");
 
@@ -19,9 +19,12 @@ test("docs/performance.md and its plots are what bench/results say (npm run benc
   );
 });
 
-test("validators are measured with the flags that their command gives them", async () => {
+test("validators are measured with the flags and the variables that their command gives them", async () => {
   const script = await readFile(join(DOCS, "..", "packages", "cli", "bin", "validator"), "utf8");
   for (const flag of NODE_FLAGS) assert.ok(script.includes(`"$node" ${flag} `), flag);
+  const exported = [...script.matchAll(/^export (\w+)=/gm)].map(([, name]) => name);
+  assert.deepEqual(exported.sort(), Object.keys(NODE_VARIABLES).sort());
+  assert.ok(script.includes(`MALLOC_ARENA_MAX:-${NODE_VARIABLES["MALLOC_ARENA_MAX"]}}`));
 });
 
 function comparison(mine: readonly number[], theirs: readonly number[]): Comparison {

@@ -2,6 +2,8 @@
 import { fork } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DEFAULT_PARAMS } from "@quorate/chain";
 import { homePaths } from "@quorate/node";
 import { freePort, makeNetwork } from "../../packages/node/test/support/homes.ts";
@@ -12,6 +14,10 @@ import { reached } from "./rpc.ts";
 const HOST = new URL("../support/host.ts", import.meta.url);
 /** What `bin/validator` starts a validator with. */
 export const NODE_FLAGS: readonly string[] = ["--max-semi-space-size=4"];
+export const NODE_VARIABLES: Readonly<Record<string, string>> = {
+  NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
+  MALLOC_ARENA_MAX: "2",
+};
 /** The host's own reports to its parent, heights apart: the RPC is asked instead. */
 const NO_REPORTS = String(Number.MAX_SAFE_INTEGER);
 
@@ -47,6 +53,7 @@ export async function makeQuorate(options: NetworkOptions): Promise<QuorateNetwo
     const log = openSync(`${config?.home ?? made.dir}.log`, "a");
     const child = fork(HOST, [JSON.stringify(config), NO_REPORTS], {
       execArgv: [...process.execArgv, ...NODE_FLAGS],
+      env: { ...NODE_VARIABLES, ...process.env },
       stdio: ["ignore", log, log, "ipc"],
     });
     closeSync(log);

@@ -1,4 +1,5 @@
 import { enableCompileCache } from "node:module";
+import { dirname } from "node:path";
 
 /** Nobody reads any more: a running node or network stops as for SIGTERM, everything else just ends. */
 for (const stream of [process.stdout, process.stderr]) {
@@ -10,7 +11,9 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 // Halves the CPU time of a start. What follows is imported after it, so that it is cached too.
-enableCompileCache();
+const { directory } = enableCompileCache();
+// For threads and child processes: each would load the compiler of the sources by itself.
+if (directory !== undefined) process.env["NODE_COMPILE_CACHE"] ??= dirname(directory);
 const { run } = await import("./run.ts");
 
 const code = await run(process.argv.slice(2), {
