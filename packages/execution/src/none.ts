@@ -1,4 +1,11 @@
-import { type Block, type ChainState, type ElHead, encodeEnvelope, type Height } from "@quorate/chain";
+import {
+  type Block,
+  type ChainState,
+  type ElHead,
+  encodeEnvelope,
+  type Height,
+  txHashes,
+} from "@quorate/chain";
 import { sha256 } from "@quorate/crypto";
 import { bodyBudget, TX_FRAMING } from "./builder.ts";
 import { HeightWaiters } from "./follower/waiters.ts";
@@ -131,7 +138,7 @@ class NoExecution implements ExecutionClient, OpaquePool {
         reason: `a transaction has 1 to ${LIMITS.txBytes} bytes, this one ${raw.length}`,
       };
     }
-    const key = keyOf(raw);
+    const key = keyOf(sha256(raw));
     if (this.#pool.has(key)) return { accepted: true };
     if (this.#decided.has(key)) return { accepted: false, reason: "this transaction is in a block already" };
     if (this.#pool.size >= LIMITS.poolTxs || this.#bytes + raw.length > LIMITS.poolBytes) {
@@ -154,20 +161,20 @@ class NoExecution implements ExecutionClient, OpaquePool {
       const height = this.#cleared + 1;
       const found = await this.#modules.store.block(height);
       this.#cleared = height;
-      for (const tx of found?.block.txs.slice(1) ?? []) this.#drop(tx);
+      const txs = found?.block.txs ?? [];
+      const hashes = txHashes(txs);
+      for (let i = 1; i < txs.length; i++) this.#drop(keyOf(hashes[i]!), txs[i]!.length);
     }
   }
 
-  #drop(tx: Uint8Array): void {
-    const key = keyOf(tx);
+  #drop(key: string, bytes: number): void {
     this.#decided.add(key);
-    if (this.#pool.delete(key)) this.#bytes -= tx.length;
+    if (this.#pool.delete(key)) this.#bytes -= bytes;
     this.#outbox.delete(key);
   }
 }
 
 /** A character per byte of the hash: half as long as hex, and made in one call. */
-function keyOf(tx: Uint8Array): string {
-  const hash = sha256(tx);
+function keyOf(hash: Uint8Array): string {
   return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("latin1");
 }

@@ -15,8 +15,8 @@ function writeTxs(writer: ProtoWriter, txs: readonly Uint8Array[]): void {
   for (const tx of txs) writer.element(1, tx);
 }
 
-function readTxs(reader: ProtoReader): Uint8Array[] {
-  const txs = reader.elements(1, MAX_TXS);
+function readTxs(reader: ProtoReader, shared: boolean): Uint8Array[] {
+  const txs = reader.elements(1, MAX_TXS, shared);
   reader.end();
   return txs;
 }
@@ -43,14 +43,15 @@ export function encodeBlock(block: Block): Uint8Array {
 }
 
 /**
+ * With `shared` the transactions are views of `bytes`, which must not change afterwards.
  * @throws ChainError `DECODE` unless the bytes are one canonical block of sound shape. Whether the header's hashes are
  * those of the content, `checkBlockHashes` says.
  */
-export function decodeBlock(bytes: Uint8Array): Block {
+export function decodeBlock(bytes: Uint8Array, shared: boolean = false): Block {
   const reader = new ProtoReader("block", bytes);
   const block: Block = {
     header: readHeader(reader.message(1, "header")),
-    txs: readTxs(reader.message(2, "data")),
+    txs: readTxs(reader.message(2, "data"), shared),
     evidence: readEvidenceList(reader.message(3, "evidence list")),
     lastCommit: readCommit(reader.message(4, "last commit")),
   };

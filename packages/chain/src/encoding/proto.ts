@@ -174,7 +174,7 @@ export class ProtoWriter {
 /**
  * Reads exactly what {@link ProtoWriter} writes. Fields must be asked for in ascending order and {@link end} at the
  * end; an unknown, repeated or misplaced field, a zero that is written out, a padded varint or a length past the end
- * throws ChainError `DECODE`. What it answers never aliases its input.
+ * throws ChainError `DECODE`. What it answers never aliases its input, unless it is asked to.
  */
 export class ProtoReader {
   readonly #bytes: Uint8Array;
@@ -300,16 +300,16 @@ export class ProtoReader {
 
   /**
    * All entries of a repeated bytes field, at most `max`. They share one private copy of the message: thousands of
-   * small arrays of their own cost ten times as much.
+   * small arrays of their own cost ten times as much. With `shared` they are views of the input itself.
    */
-  elements(field: number, max: number): Uint8Array[] {
-    const from = this.#at;
-    const copy = this.#bytes.slice(from, this.#end);
+  elements(field: number, max: number, shared: boolean = false): Uint8Array[] {
+    const from = shared ? 0 : this.#at;
+    const memory = shared ? this.#bytes : this.#bytes.slice(from, this.#end);
     const entries: Uint8Array[] = [];
     while (this.#is(field, LENGTH_DELIMITED)) {
       if (entries.length === max) throw this.fault(`more than ${max} entries in field ${field}`);
       const start = this.#span();
-      entries.push(copy.subarray(start - from, this.#at - from));
+      entries.push(memory.subarray(start - from, this.#at - from));
     }
     return entries;
   }

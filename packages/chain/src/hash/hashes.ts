@@ -8,6 +8,7 @@ import { ProtoWriter } from "../encoding/proto.ts";
 import { writeTimestampFields } from "../encoding/timestamp.ts";
 import { encodeSimpleValidator } from "../encoding/validator.ts";
 import { ChainError } from "../errors.ts";
+import { remembered } from "../state/memo.ts";
 import type { Block, Commit, Evidence, Hash, Header, ValidatorSet } from "../types.ts";
 
 function wrapped(bytes: Uint8Array): Uint8Array {
@@ -56,10 +57,16 @@ export function commitHash(commit: Commit): Hash {
   return merkleRoot(commit.signatures.map(encodeCommitSig));
 }
 
+/**
+ * SHA-256 of each transaction, computed once for a list that lives on: a block's are needed for its hash, and again when
+ * its transactions leave the pool. Neither the list nor what is in it may change.
+ */
+export const txHashes: (txs: readonly Uint8Array[]) => readonly Hash[] = remembered((txs) =>
+  txs.map((tx) => sha256(tx)),
+);
+
 /** DataHash: root over the transactions' hashes, so that a proof needs a transaction's hash only. */
-export function dataHash(txs: readonly Uint8Array[]): Hash {
-  return merkleRoot(txs.map((tx) => sha256(tx)));
-}
+export const dataHash: (txs: readonly Uint8Array[]) => Hash = remembered((txs) => merkleRoot(txHashes(txs)));
 
 /** ValidatorsHash: root over keys and powers in set order. */
 export function validatorsHash(set: Pick<ValidatorSet, "validators">): Hash {

@@ -115,7 +115,8 @@ export class Bodies {
 
 function decodeOrNull(bytes: Uint8Array): Block | null {
   try {
-    return decodeBlock(bytes);
+    // Both are held together, and nobody writes into either.
+    return decodeBlock(bytes, true);
   } catch (error) {
     if (error instanceof ChainError) return null;
     throw error;
