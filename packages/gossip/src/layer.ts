@@ -115,6 +115,7 @@ export async function assembleGossip(
     log: modules.log,
     metrics: modules.metrics,
     now,
+    atTurnEnd: (callback) => void clock.timer(0, callback),
     wallNow: () => clock.wallMs(),
     random: options.random,
     seen: new SeenCache(),
@@ -316,6 +317,7 @@ class GossipNode implements Gossip {
         return;
       case "items": {
         const { items } = message;
+        if (runtime.admission.gather(items, peer, (found) => router.arrived(peer, items, found))) return;
         const outcome = runtime.admission.receive(items, peer);
         if (outcome instanceof Promise) return outcome.then((found) => router.arrived(peer, items, found));
         router.arrived(peer, items, outcome);

@@ -12,6 +12,7 @@ import {
 } from "@quorate/chain";
 import {
   inlineVerifier,
+  nativeBackend,
   type SignatureCheck,
   toHex,
   type Verifier,
@@ -45,6 +46,9 @@ interface Bench {
   readonly gone: AbortController;
   receive(...items: Item[]): Promise<Outcome>;
   receiveFrom(source: Source, ...items: Item[]): Promise<Outcome>;
+  /** What becomes of items that wait for the end of the turn; null: they do not. */
+  gather(source: Source, ...items: Item[]): { outcome: Outcome | null } | null;
+  endTurn(): void;
 }
 
 /** A peer with as much of every rate as it may use at once. */
@@ -71,6 +75,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
   const evidence: Evidence[] = [];
   const verified: boolean[] = [];
   const quiet = (): void => undefined;
+  const turn: (() => void)[] = [];
   const admission = new Admission({
     chainId: CHAIN_ID,
     view,
@@ -100,6 +105,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     metrics: null,
     now: () => 0,
+    atTurnEnd: (callback) => void turn.push(callback),
     wallNow: () => 0,
     // The last of a group.
     random: () => 1 - Number.EPSILON,
@@ -125,6 +131,16 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     gone,
     receive: async (...items) => admission.receive(items, source),
     receiveFrom: async (from, ...items) => admission.receive(items, from),
+    gather(from, ...items) {
+      const taken: { outcome: Outcome | null } = { outcome: null };
+      const waits = admission.gather(items, from, (outcome) => {
+        taken.outcome = outcome;
+      });
+      return waits ? taken : null;
+    },
+    endTurn() {
+      for (const callback of turn.splice(0)) callback();
+    },
   };
 }
 
@@ -135,6 +151,81 @@ const proposal = (made: Proposal): Item => ({ kind: "proposal", proposal: made, 
 const forged = <T extends Vote | Proposal>(made: T): T => ({
   ...made,
   signature: made.signature.with(0, made.signature[0]! ^ 1),
+});
+
+/** A verifier that has batches, and what it was given at once. */
+function batching(): { readonly verifier: Verifier; readonly batches: number[] } {
+  const batches: number[] = [];
+  const verifier: Verifier = {
+    ...inlineVerifier(),
+    verifyTogether(checks) {
+      batches.push(checks.length);
+      return nativeBackend.verifyBatch(checks);
+    },
+  };
+  return { verifier, batches };
+}
+
+describe("votes that several peers bring in one turn", () => {
+  it("are one batch at its end, and a forged one is held against nobody but who brought it", () => {
+    const { verifier, batches } = batching();
+    const at = bench(verifier);
+    const taken = [by(0), forged(by(1)), by(2)].map((made, i) =>
+      at.gather(peer(`peer ${i}`, at.gone.signal), vote(made)),
+    );
+    assert.deepEqual([batches, at.votes], [[], []]);
+    at.endTurn();
+    assert.deepEqual(batches, [3]);
+    assert.deepEqual(at.votes, [by(0), by(2)]);
+    assert.deepEqual(
+      taken.map((each) => each?.outcome?.offence),
+      [null, "bad_signature", null],
+    );
+    assert.deepEqual(
+      taken.map((each) => each?.outcome?.origins),
+      [[0], [], [2]],
+    );
+    at.gather(at.source, vote(by(1)));
+    at.endTurn();
+    assert.deepEqual([batches, at.votes.length], [[3, 1], 3], "the forgery shadows nothing");
+  });
+
+  it("are verified once, whoever else brings them", () => {
+    const { verifier, batches } = batching();
+    const at = bench(verifier);
+    const first = at.gather(at.source, vote(by(0)));
+    const second = at.gather(peer("another", at.gone.signal), vote(by(0)));
+    assert.equal(second?.outcome?.fresh, 0, "known at once");
+    at.endTurn();
+    assert.deepEqual([first?.outcome?.fresh, batches, at.votes.length], [1, [1], 1]);
+  });
+
+  it("do not wait for its end once they are many", () => {
+    const { verifier, batches } = batching();
+    const at = bench(verifier);
+    for (let round = 0; round < 40; round++) at.gather(at.source, vote(by(round % 4, { round })));
+    assert.deepEqual(batches, [32]);
+    at.endTurn();
+    assert.deepEqual([batches, at.votes.length], [[32, 8], 40]);
+  });
+
+  it("of a height that ended meanwhile reach nobody", () => {
+    const at = bench(batching().verifier);
+    const prevotes = at.gather(at.source, vote(by(0)));
+    at.view.height += 2;
+    at.endTurn();
+    assert.deepEqual([prevotes?.outcome?.fresh, at.votes], [0, []]);
+  });
+
+  it("do not wait beside a proposal, a group, or where batches save nothing", () => {
+    const at = bench(batching().verifier);
+    const made = signProposal(set, signers, { height: 5, round: 0, blockId });
+    assert.equal(at.gather(at.source, vote(by(0)), proposal(made)), null);
+    const group = [0, 1, 2, 3].flatMap((index) => [0, 1].map((round) => vote(by(index, { round }))));
+    assert.equal(at.gather(at.source, ...group), null);
+    assert.equal(bench().gather(at.source, vote(by(0))), null);
+    assert.deepEqual([at.checked, at.votes], [[], []]);
+  });
 });
 
 describe("a vote", () => {

@@ -446,6 +446,64 @@ describe("what the main thread verifies itself", () => {
     }
   });
 
+  it("is not charged for what others held up: one that took far longer than usual is one that did not run", async () => {
+    let now = 0;
+    let took = 0.1;
+    const verifier = createVerifier({
+      workers: 1,
+      now: () => now,
+      backend: {
+        ...nativeBackend,
+        verify(each) {
+          now += took;
+          return nativeBackend.verify(each);
+        },
+      },
+    });
+    try {
+      took = 50;
+      verifier.verifyNow(check("preempted"));
+      assert.equal(verifier.suitsNow(1), true);
+      // What has become usual counts in full: a machine on which each takes so long.
+      took = 5;
+      let singly = 0;
+      while (verifier.suitsNow(1)) {
+        verifier.verifyNow(check("slow"));
+        singly++;
+      }
+      assert.ok(singly < 16, String(singly));
+    } finally {
+      await verifier.close();
+    }
+  });
+
+  it("together is a true batch from two on, each with its verdict, and counts as in line", async () => {
+    const sizes: number[] = [];
+    const counted: string[] = [];
+    const verifier = createVerifier({
+      workers: 1,
+      batches: {
+        ...nativeBackend,
+        verifyBatch(checks) {
+          sizes.push(checks.length);
+          return nativeBackend.verifyBatch(checks);
+        },
+      },
+      metrics: {
+        verified: (path, count) => counted.push(`${path} ${count}`),
+        queue: () => undefined,
+        disagreement: () => undefined,
+      },
+    });
+    try {
+      assert.deepEqual(verifier.verifyTogether?.([check("one")]), [true]);
+      assert.deepEqual(verifier.verifyTogether?.([check("two", false), check("three")]), [false, true]);
+      assert.deepEqual([sizes, counted], [[2], ["inline 1", "inline 2"]]);
+    } finally {
+      await verifier.close();
+    }
+  });
+
   it("grows into larger batches: what waits for a thread goes together", async () => {
     const sizes: number[] = [];
     const verifier = createVerifier({

@@ -1,4 +1,5 @@
 import type { Certificate, Evidence, Height, Proposal, Vote } from "@quorate/chain";
+import type { SignatureCheck } from "@quorate/crypto";
 import { reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { OFFENCES } from "../scoring/table.ts";
@@ -44,6 +45,16 @@ const PRIORITY_LIVE = 10;
 const PROBED_FROM = 8;
 
 const NOTHING: Outcome = { offence: null, fresh: 0, origins: [], spread: false };
+const FLOOD: Outcome = { ...NOTHING, offence: "flood" };
+
+/** Signatures gathered in a turn, about 1 ms of work: what comes beyond makes the next batch. */
+const GATHERED = 32;
+
+/** Votes of one frame that wait for the end of the turn. */
+interface Gathered {
+  readonly examined: readonly Examination[];
+  readonly concluded: (outcome: Outcome) => void;
+}
 
 /**
  * The one way into the node for messages of consensus, whatever carried them: decoding, window, duplicates, then
@@ -52,6 +63,8 @@ const NOTHING: Outcome = { offence: null, fresh: 0, origins: [], spread: false }
 export class Admission {
   readonly #context: AdmissionContext;
   #height: Height = -1;
+  #gathered: Gathered[] = [];
+  #gatheredChecks = 0;
 
   constructor(context: AdmissionContext) {
     this.#context = context;
@@ -77,24 +90,70 @@ export class Admission {
 
   /** Decoded items, from a pack or from a peer's repair. */
   receive(items: readonly Item[], source: Source): Outcome | Promise<Outcome> {
-    this.roll();
-    const examined: Examination[] = [];
-    for (const item of items) examined.push(this.#examine(item, source));
-    let checks = 0;
-    let useless = 0;
-    for (const found of examined) {
-      if (found.kind === "verify") checks += found.checks.length;
-      else if (found.kind === "drop") useless++;
-    }
-    if (useless > 0 && !source.useless.take(useless, this.#context.now())) {
-      release(examined);
-      return { ...NOTHING, offence: "flood" };
-    }
+    const examined = this.#examineAll(items, source);
+    if (examined === null) return FLOOD;
+    const checks = checksOf(examined).length;
     if (checks === 0 || this.#context.verifier.suitsNow(checks)) {
       const { verifier } = this.#context;
       return this.#conclude(examined, (found) => found.checks.every((check) => verifier.verifyNow(check)));
     }
     return this.#verifyInPool(examined, checks, source);
+  }
+
+  /**
+   * Takes a few votes to verify them in one batch with what else this turn brings from other peers; `concluded` is told at
+   * its end. False: they are none that wait, and nothing was done. What follows from the same peer may overtake them.
+   */
+  gather(items: readonly Item[], source: Source, concluded: (outcome: Outcome) => void): boolean {
+    const { verifier, atTurnEnd } = this.#context;
+    if (verifier.verifyTogether === undefined || !items.every(({ kind }) => kind === "vote")) return false;
+    if (!verifier.suitsNow(items.length)) return false;
+    const examined = this.#examineAll(items, source);
+    if (examined === null) {
+      concluded(FLOOD);
+      return true;
+    }
+    const checks = checksOf(examined).length;
+    if (checks === 0) {
+      concluded(this.#conclude(examined, () => false));
+      return true;
+    }
+    if (this.#gatheredChecks === 0) atTurnEnd(() => this.#verifyGathered());
+    this.#gathered.push({ examined, concluded });
+    this.#gatheredChecks += checks;
+    if (this.#gatheredChecks >= GATHERED) this.#verifyGathered();
+    return true;
+  }
+
+  /** The signatures of all that was gathered, as one batch. */
+  #verifyGathered(): void {
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    this.#gathered = [];
+    this.#gatheredChecks = 0;
+    const { verifier } = this.#context;
+    const checks = gathered.flatMap(({ examined }) => checksOf(examined));
+    const verdicts = verifier.verifyTogether?.(checks) ?? checks.map((check) => verifier.verifyNow(check));
+    let next = 0;
+    for (const { examined, concluded } of gathered) {
+      // A vote is one check.
+      concluded(this.#conclude(examined, () => verdicts[next++] === true));
+    }
+  }
+
+  /** What each is before its signature; `null` when the peer sends too much of no use. */
+  #examineAll(items: readonly Item[], source: Source): Examination[] | null {
+    this.roll();
+    const examined: Examination[] = [];
+    let useless = 0;
+    for (const item of items) {
+      const found = this.#examine(item, source);
+      examined.push(found);
+      if (found.kind === "drop") useless++;
+    }
+    if (useless === 0 || source.useless.take(useless, this.#context.now())) return examined;
+    release(examined);
+    return null;
   }
 
   /** A transaction of our own: false when it was published or received before, for then all have it. */
@@ -242,6 +301,10 @@ export class Admission {
     }
     return { offence, fresh, origins, spread };
   }
+}
+
+function checksOf(examined: readonly Examination[]): readonly SignatureCheck[] {
+  return examined.flatMap((found) => (found.kind === "verify" ? found.checks : []));
 }
 
 /** None of them is verified after all. */

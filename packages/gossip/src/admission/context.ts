@@ -32,6 +32,8 @@ export interface AdmissionContext {
   readonly metrics: GossipMetrics | null;
   /** Monotonic, ms. */
   readonly now: () => number;
+  /** Calls back once what this turn of the event loop brings has been read. */
+  readonly atTurnEnd: (callback: () => void) => void;
   /** Wall clock, ms: a proposal's time is judged by when it was received. */
   readonly wallNow: () => number;
   /** 0 .. 1: which signature of a group is verified first. */
