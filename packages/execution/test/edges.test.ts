@@ -98,6 +98,16 @@ test("a bounded set forgets its oldest members first", () => {
     ["a", "b", "c"].map((key) => set.has(key)),
     [false, true, true],
   );
+  for (let i = 0; i < 100; i++) {
+    assert.equal(set.add(`k${i}`), true);
+    assert.equal(set.add(`k${i}`), false);
+    assert.deepEqual(
+      [set.has(`k${i}`), set.has(`k${i - 2}`), i === 0 || set.has(`k${i - 1}`)],
+      [true, false, true],
+    );
+  }
+  set.clear();
+  assert.deepEqual([set.has("k99"), set.add("k99"), set.add("x"), set.has("k99")], [false, true, true, true]);
 });
 
 test("a wait that is given up answers nothing; one that fails fails, and holds no signal any longer", async () => {

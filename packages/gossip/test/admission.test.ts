@@ -228,6 +228,19 @@ describe("votes that several peers bring in one turn", () => {
   });
 });
 
+it("recent keys are the newest ones, however many came", () => {
+  const recent = new RecentKeys(3);
+  for (let i = 0; i < 20; i++) {
+    assert.equal(recent.add(`k${i}`), true);
+    assert.equal(recent.add(`k${i}`), false);
+    const held = Array.from({ length: i + 1 }, (_, j) => recent.has(`k${j}`));
+    assert.deepEqual(
+      held,
+      held.map((_, j) => j > i - 3),
+    );
+  }
+});
+
 describe("a vote", () => {
   it("that is forged reaches nobody, and the true one still comes in after it", async () => {
     const at = bench();
