@@ -48,6 +48,7 @@ import type { LastCommit } from "./last-commit.ts";
 import { LastHeight } from "./last-height.ts";
 import { LogKeeper } from "./log-keeper.ts";
 import { OwnClock } from "./own-clock.ts";
+import { passedOver, tellPassedOver } from "./passed-over.ts";
 import { signProposal, signVote } from "./sign.ts";
 import { lastVote, signStateAt } from "./sign-state.ts";
 import { StepClock } from "./step-clock.ts";
@@ -465,6 +466,7 @@ export class Runner implements RunnerContext {
     if (done === null || this.chainState !== before) return;
     const seen = this.last.commit.commit;
     const { block } = done;
+    this.tellPassedOver(before, commit);
     this.leap(done.state, commit, body.blockId, block.txs);
     this.background(this.evidence.decided(done.state, body.block));
     this.background(this.noteConflicts(seen, body.block.lastCommit));
@@ -512,6 +514,13 @@ export class Runner implements RunnerContext {
     this.modules.execution.decided(height);
     for (const block of done.blocks) this.modules.onCommit(block);
     this.goOn(height);
+  }
+
+  private tellPassedOver(before: ChainState, commit: Commit): void {
+    const { log, privval } = this.modules;
+    if (privval === null || commit.round === 0) return;
+    const proposals = (round: number): readonly Proposal[] => proposalsOfRound(this.coreState, round);
+    tellPassedOver(log, this.bodies, passedOver(proposals, before.validators, privval.address, commit));
   }
 
   /** The tip is another one: what belongs to the height that was being decided ends. */
