@@ -136,6 +136,35 @@ test("the fill of a queue is the highest since the last scrape", async () => {
   }
 });
 
+test("the lag of the event loop is how late a look at it came: little at rest, all of a standstill", {
+  timeout: 60_000,
+}, async () => {
+  const metrics = createMetrics("quorate-test", "1.2.3");
+  const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
+  /** Of the looks before and after `work`. */
+  const lag = async (work: () => void): Promise<{ readonly p50: number; readonly max: number }> => {
+    await pause();
+    work();
+    await pause();
+    const text = await metrics.text();
+    const [p50 = 0, max = 0] = ["p50", "max"].map((statistic) =>
+      sample(text, "quorate_event_loop_lag_seconds", { statistic }),
+    );
+    return { p50, max };
+  };
+  try {
+    // As often as a busy machine needs: counted with the time between two looks, it would never be so little.
+    for (;;) {
+      const { p50, max } = await lag(() => undefined);
+      if (max > 0 && p50 < 0.01) break;
+    }
+    const standstill = new Int32Array(new SharedArrayBuffer(4));
+    while ((await lag(() => void Atomics.wait(standstill, 0, 0, 100))).max < 0.07);
+  } finally {
+    metrics.close();
+  }
+});
+
 test("the registry's metrics count validators, what waits, what is held and which upgrade comes", async () => {
   const keys = [1, 2, 3, 4].map(() => ed25519Keygen().publicKey);
   const genesis = stateFromGenesis({
