@@ -144,8 +144,8 @@ export const CHAIN: readonly Mutant[] = [
   {
     name: "proposer-does-not-pay",
     file: PRIORITY,
-    find: "    values[proposer]! -= total;\n",
-    replace: "",
+    find: "clip(priorities[proposer]! - totalPower)",
+    replace: "clip(priorities[proposer]!)",
     bug: "one validator proposes every block",
     origin: "CometBFT incrementProposerPriority",
     verdict: killedBy(SETS, "each proposes in proportion to its power"),

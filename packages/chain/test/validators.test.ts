@@ -72,7 +72,6 @@ describe("validator sets", () => {
   });
 
   test("of equal priorities the lowest address proposes first", () => {
-    // Small powers rotate in doubles, large ones in integers.
     for (const power of [10n, 2n ** 55n]) {
       let set = makeValidatorSet([0, 1, 2, 3].map((i) => ({ pubKey: key(i), power })));
       const order = [...set.validators].map(({ address }) => address).sort(compareBytes);
@@ -84,6 +83,7 @@ describe("validator sets", () => {
   });
 
   test("the fast rotation in doubles gives what exact integers give", () => {
+    // Many steps of small powers go in doubles; few, and those of large powers, in integers.
     fc.assert(
       fc.property(arbitrary.validatorSet, fc.integer({ min: 1, max: 50 }), (set, times) => {
         const exact = normalisePriorities(set.validators, set.totalPower);

@@ -58,6 +58,9 @@ export function normalisePriorities(validators: readonly Validator[], totalPower
   return priorities;
 }
 
+/** Steps from which doubles win back what it takes to make them of a set, and a set of them: a height makes one. */
+const DOUBLES_FROM = 8;
+
 /** Whether rotating stays exact in double arithmetic: priorities never leave (n + 2) times the widest value. */
 function fitsDouble(priorities: readonly bigint[], totalPower: Power): boolean {
   let widest = totalPower;
@@ -78,7 +81,7 @@ export function rotate(
   totalPower: Power,
   times: number,
 ): number {
-  return fitsDouble(priorities, totalPower)
+  return times >= DOUBLES_FROM && fitsDouble(priorities, totalPower)
     ? rotateDoubles(priorities, validators, totalPower, times)
     : rotateBigInts(priorities, validators, totalPower, times);
 }
