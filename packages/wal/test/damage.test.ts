@@ -58,14 +58,17 @@ function assertSound(from: Specimen, outcome: Outcome, where: string): void {
 
 test("every flipped bit of a log is detected or lies in dead space, and damage in the middle is never a torn tail", async () => {
   const from = await specimen({ count: 11, payload: 40, depends: 11 });
+  const bitsUsed = (32 + 11 * 62) * 8;
+  // Of the zeros behind, one bit in seven is like the others.
+  const step = (bit: number): number => (bit < bitsUsed + 512 ? 1 : 7);
   const kinds = { clean: 0, torn: 0, damaged: 0 };
-  for await (const outcome of everyBitFlip(from)) {
+  for await (const outcome of everyBitFlip(from, step)) {
     assertSound(from, outcome, `bit ${outcome.bit} of ${outcome.file}`);
-    const bytesUsed = 32 + 11 * 62;
-    assert.equal(outcome.condition.kind, outcome.bit < bytesUsed * 8 ? "damaged" : "torn");
+    assert.equal(outcome.condition.kind, outcome.bit < bitsUsed ? "damaged" : "torn");
     kinds[outcome.condition.kind]++;
   }
-  assert.equal(kinds.torn + kinds.damaged, 4096 * 8);
+  assert.equal(kinds.damaged, bitsUsed);
+  assert.ok(kinds.torn > 512);
 });
 
 test("a flipped bit in the last record is a torn tail as long as no signature depends on that record", async () => {

@@ -35,11 +35,11 @@ export async function reopen(specimen: Specimen, disk: FaultDisk): Promise<Outco
 /** Opens a copy for every single flipped bit of every file. `step` > 1 samples. */
 export async function* everyBitFlip(
   specimen: Specimen,
-  step = 1,
+  step: number | ((bit: number) => number) = 1,
 ): AsyncGenerator<Outcome & { readonly file: string; readonly bit: number }> {
   for (const file of specimen.disk.files()) {
     const bits = specimen.disk.content(file).length * 8;
-    for (let bit = 0; bit < bits; bit += step) {
+    for (let bit = 0; bit < bits; bit += typeof step === "number" ? step : step(bit)) {
       const disk = specimen.disk.clone();
       const content = disk.content(file);
       content[bit >> 3] = (content[bit >> 3] ?? 0) ^ (1 << (bit & 7));
