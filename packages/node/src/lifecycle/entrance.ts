@@ -24,6 +24,8 @@ const LINK_LOOK_MS = 200;
 const FIRST_LINK_WAIT_MS = 60_000;
 /** A height that is taken up again waits this long, ms: the others may be waiting for this node. */
 const LINK_WAIT_MS = 5_000;
+/** So long a proposal may take here, ms, that came right before its proposer's word that it leaves. */
+const LEFT_WAIT_MS = 50;
 /** Validators that left and are remembered: those of the largest set that gossip carries. */
 const MAX_LEFT = 512;
 /** So long a peer that claims to be ahead may take to show a block, ms. */
@@ -93,11 +95,23 @@ export class Entrance {
     if (told === "left") return;
     const absence = absenceOf(this.facts(), proposer.address);
     if (absence === null || absence === told) return;
-    // What it proposed before it left is waited for like any other proposal.
-    if (absence === "left" && proposalsOfRound(core, round).length > 0) return;
     this.told = { place, absence };
-    if (absence === "left") runner.proposerLeft(height, round);
-    else runner.proposerAbsent(height, round);
+    if (absence === "absent") runner.proposerAbsent(height, round);
+    else {
+      runner.prepareTurn(height, round + 1, LEFT_WAIT_MS);
+      this.modules.clock.timer(LEFT_WAIT_MS, () => this.giveUp(height, round));
+    }
+  }
+
+  /** What the proposer proposed before it left is waited for like any other proposal; half the votes for it help nobody. */
+  private giveUp(height: number, round: number): void {
+    const { runner } = this.modules;
+    const core: ConsensusState = runner.core();
+    const now = heightRoundStep(core);
+    const isThere = now.height === height && now.round === round && now.step === "Propose";
+    if (this.halted || !isThere || core.proposer === null || proposalsOfRound(core, round).length > 0) return;
+    if (absenceOf(this.facts(), core.proposer.address) === "left") runner.proposerLeft(height, round);
+    else this.told = null;
   }
 
   private facts(): LinkFacts {

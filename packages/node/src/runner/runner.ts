@@ -249,11 +249,11 @@ export class Runner implements RunnerContext {
 
   /** The proposer of this round said that it leaves, and nothing of it has come: its round's timeoutPropose is over. */
   proposerLeft(height: number, round: number): void {
-    if (!this.timers.fireNow({ kind: "propose", height, round })) return;
-    this.prepareTurn(height, round + 1, 0);
+    this.timers.fireNow({ kind: "propose", height, round });
   }
 
-  private prepareTurn(height: number, round: number, inMs: number): void {
+  /** If this turn is ours, its client begins to fill a block for a start in so many ms. */
+  prepareTurn(height: number, round: number, inMs: number): void {
     const { privval, clock } = this.modules;
     const state = this.chainState;
     if (privval === null || !this.isCurrent(height)) return;
