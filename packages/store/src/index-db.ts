@@ -43,8 +43,8 @@ export class IndexDb implements Index {
     this.#db = new ClassicLevel<Uint8Array, Uint8Array>(location, {
       keyEncoding: "view",
       valueEncoding: "view",
-      // Values are small: two buffers of this size hold thousands of heights and keep writes free of stalls.
-      writeBufferSize: 8 * 1024 * 1024,
+      // Values are small: two buffers of this size hold hundreds of heights, and their memory counts for every node.
+      writeBufferSize: 2 * 1024 * 1024,
       cacheSize: 4 * 1024 * 1024,
       maxOpenFiles: 128,
     });
