@@ -24,3 +24,9 @@ export function sha256(...chunks: readonly Uint8Array[]): Uint8Array {
   for (const chunk of chunks) hash.update(chunk);
   return plainBytes(hash.digest());
 }
+
+/** {@link sha256} as text of one character a byte, for keys of maps: as it crosses over from Node, with no array made of it. */
+export function sha256Key(bytes: Uint8Array): string {
+  if (nodeCrypto !== undefined) return nodeCrypto.hash("sha256", bytes, "binary");
+  return String.fromCharCode(...sha256Noble(bytes));
+}

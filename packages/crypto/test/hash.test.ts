@@ -6,6 +6,7 @@ import {
   merkleProofs,
   merkleRoot,
   sha256,
+  sha256Key,
   sha256Noble,
   toHex,
   utf8Encode,
@@ -27,6 +28,7 @@ describe("sha256", () => {
         const whole = Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
         assert.deepEqual(sha256(...chunks), sha256(whole));
         assert.deepEqual(sha256Noble(...chunks), sha256(whole));
+        assert.equal(sha256Key(whole), String.fromCharCode(...sha256(whole)));
       }),
     );
   });

@@ -6,7 +6,7 @@ import {
   type Height,
   txHashes,
 } from "@quorate/chain";
-import { sha256 } from "@quorate/crypto";
+import { sha256Key } from "@quorate/crypto";
 import { bodyBudget, TX_FRAMING } from "./builder.ts";
 import { HeightWaiters } from "./follower/waiters.ts";
 import { LIMITS } from "./limits.ts";
@@ -114,6 +114,10 @@ class NoExecution implements ExecutionClient, OpaquePool {
     return this.#add(raw, false);
   }
 
+  submitTxs(raws: readonly Uint8Array[]): readonly Submitted[] {
+    return raws.map((raw) => this.#add(raw, false));
+  }
+
   submitLocal(raw: Uint8Array): Submitted {
     return this.#add(raw, true);
   }
@@ -138,7 +142,7 @@ class NoExecution implements ExecutionClient, OpaquePool {
         reason: `a transaction has 1 to ${LIMITS.txBytes} bytes, this one ${raw.length}`,
       };
     }
-    const key = keyOf(sha256(raw));
+    const key = sha256Key(raw);
     if (this.#pool.has(key)) return { accepted: true };
     if (this.#decided.has(key)) return { accepted: false, reason: "this transaction is in a block already" };
     if (this.#pool.size >= LIMITS.poolTxs || this.#bytes + raw.length > LIMITS.poolBytes) {

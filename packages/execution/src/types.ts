@@ -68,6 +68,10 @@ export interface ExecutionClient {
   pendingTxs(): Promise<readonly Uint8Array[]>;
   /** Hands a gossiped transaction to the EL's pool; a refusal is not an error. */
   submitTx(raw: Uint8Array): Promise<{ readonly accepted: boolean; readonly reason?: string }>;
+  /** The same for many, of a client that answers at once: an answer each. */
+  submitTxs?(
+    raws: readonly Uint8Array[],
+  ): readonly { readonly accepted: boolean; readonly reason?: string }[];
   onStatus(listener: (status: ElStatus) => void): () => void;
   close(): Promise<void>;
 }

@@ -16,6 +16,8 @@ const HANDED = 400;
 /** Their bytes: the count alone would allow half a gigabyte. */
 const MAX_WAITING_BYTES = 16_777_216;
 
+type Submission = Awaited<ReturnType<ExecutionClient["submitTx"]>>;
+
 export interface TxRelayModules {
   readonly clock: Clock;
   readonly execution: ExecutionClient;
@@ -106,18 +108,27 @@ export class TxRelay {
     while (this.waiting.length > 0 && !this.stopped) {
       const raws = this.waiting.splice(0, HANDED);
       for (const raw of raws) this.waitingBytes -= raw.length;
-      await Promise.all(raws.map((raw) => this.handOne(raw)));
+      const answers = this.modules.execution.submitTxs?.(raws);
+      if (answers === undefined) await Promise.all(raws.map((raw) => this.handOne(raw)));
+      else this.handed(answers);
     }
   }
 
   private async handOne(raw: Uint8Array): Promise<void> {
-    const { execution, log, onPending } = this.modules;
+    const { execution, log } = this.modules;
     try {
-      const answer = await execution.submitTx(raw);
-      if (answer.accepted) onPending();
-      else log.debug("the execution client refused a gossiped transaction", { reason: answer.reason ?? "" });
+      this.handed([await execution.submitTx(raw)]);
     } catch (error) {
       log.debug("a gossiped transaction could not be handed over", { reason: reasonOf(error) });
+    }
+  }
+
+  private handed(answers: readonly Submission[]): void {
+    const { log, onPending } = this.modules;
+    if (answers.some(({ accepted }) => accepted)) onPending();
+    for (const { accepted, reason } of answers) {
+      if (!accepted)
+        log.debug("the execution client refused a gossiped transaction", { reason: reason ?? "" });
     }
   }
 }

@@ -39,20 +39,23 @@ export function fromBase64(text: string): Uint8Array | null {
   if (native !== null) return native ? bytes : null;
   const digits = text.length - padding;
   const value = (i: number): number => (i < digits ? (VALUES[text.charCodeAt(i)] ?? NO_DIGIT) : 0);
+  const whole = digits - (digits % 4);
   let position = 0;
-  for (let i = 0; i < text.length; i += 4) {
-    const a = value(i);
-    const b = value(i + 1);
-    const c = value(i + 2);
-    const d = value(i + 3);
+  for (let i = 0; i < whole; i += 4) {
+    const a = VALUES[text.charCodeAt(i)] ?? NO_DIGIT;
+    const b = VALUES[text.charCodeAt(i + 1)] ?? NO_DIGIT;
+    const c = VALUES[text.charCodeAt(i + 2)] ?? NO_DIGIT;
+    const d = VALUES[text.charCodeAt(i + 3)] ?? NO_DIGIT;
     if (((a | b | c | d) & NO_DIGIT) !== 0) return null;
     const group = (a << 18) | (b << 12) | (c << 6) | d;
-    if (position + 3 <= bytes.length) {
-      bytes[position++] = group >>> 16;
-      bytes[position++] = (group >>> 8) & 0xff;
-      bytes[position++] = group & 0xff;
-      continue;
-    }
+    bytes[position++] = group >>> 16;
+    bytes[position++] = (group >>> 8) & 0xff;
+    bytes[position++] = group & 0xff;
+  }
+  if (padding > 0) {
+    const [a, b, c] = [value(whole), value(whole + 1), value(whole + 2)];
+    if (((a | b | c) & NO_DIGIT) !== 0) return null;
+    const group = (a << 18) | (b << 12) | (c << 6);
     // The bits that padding leaves over have one canonical value.
     if ((group & ((1 << (8 * padding)) - 1)) !== 0) return null;
     bytes[position++] = group >>> 16;

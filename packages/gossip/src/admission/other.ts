@@ -1,6 +1,6 @@
 import type { Evidence } from "@quorate/chain";
 import { duplicateVoteChecks, encodeEvidence, evidenceHeight } from "@quorate/chain";
-import { type SignatureCheck, sha256 } from "@quorate/crypto";
+import { type SignatureCheck, sha256, sha256Key } from "@quorate/crypto";
 import { reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { bytesKey } from "../wire/keys.ts";
@@ -74,5 +74,5 @@ export function evidenceKey(evidence: Evidence): string {
 
 /** Identity of a transaction within this layer. */
 export function txKey(raw: Uint8Array): string {
-  return bytesKey(sha256(raw));
+  return sha256Key(raw);
 }
