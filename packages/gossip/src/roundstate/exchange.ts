@@ -14,6 +14,9 @@ import { planRepair, type Repair, repairKey } from "./plan.ts";
 import { Rest } from "./rest.ts";
 import { Snapshots } from "./snapshots.ts";
 
+/** A timer that fires so soon after its time is in time, ms. */
+const IN_TIME_MS = 10;
+
 /** Between two lots of evidence to one peer, ms: the unit in which it counts what it takes. */
 const EVIDENCE_INTERVAL_MS = 1_000;
 
@@ -36,6 +39,11 @@ export class RoundStateExchange {
   #lastRound = 0;
   #cancelTimer: (() => void) | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
+  /**
+   * How late this node was of late for what it had planned: so late is all that it reads and says. What seems missing on a
+   * machine short of time is mostly under way, and sent again would only make it shorter.
+   */
+  #lateMs = 0;
   #cancelWake: (() => void) | null = null;
   #stopped = false;
 
@@ -84,7 +92,7 @@ export class RoundStateExchange {
     let due = Number.POSITIVE_INFINITY;
     const interval = pushIntervalMs(this.#runtime.peers.size);
     for (const peer of this.#runtime.peers.values()) {
-      if (peer.ready) due = Math.min(due, this.#rest.due(peer.pushedAtMs, interval));
+      if (peer.ready) due = Math.min(due, this.#rest.due(peer.pushedAtMs, interval, this.#lateMs));
     }
     if (due <= now) this.wake();
     else if (due < Number.POSITIVE_INFINITY) this.#waitUntil(due);
@@ -143,6 +151,8 @@ export class RoundStateExchange {
     this.#timerAtMs = at;
     this.#cancelTimer = this.#runtime.clock.timer(Math.max(1, at - this.#runtime.now()), () => {
       this.#cancelTimer = null;
+      const lateMs = Math.max(this.#runtime.now() - at, this.#lateMs / 2);
+      this.#lateMs = lateMs < IN_TIME_MS ? 0 : Math.min(LIMITS.roundStateIntervalMaxMs, lateMs);
       this.#timerAtMs = Number.POSITIVE_INFINITY;
       // Not before what waits in the sockets has been read: on a machine that is short of time a state seems at rest, and
       // an item lacking, only because nobody has looked.
@@ -160,7 +170,7 @@ export class RoundStateExchange {
     for (const peer of this.#runtime.peers.values()) {
       if (!peer.ready) continue;
       if (peer.pushedVersion !== this.#version) {
-        const due = this.#urgent ? now : this.#rest.due(peer.pushedAtMs, interval);
+        const due = this.#urgent ? now : this.#rest.due(peer.pushedAtMs, interval, this.#lateMs);
         // A peer that does not drain gets the newest state when it does, not every state in between.
         const blocked = peer.stream?.writableNeedsDrain === true;
         if (due <= now && !blocked) {
@@ -241,7 +251,8 @@ export class RoundStateExchange {
       return;
     }
     const settle = this.#settleMs(peer, now);
-    const before = Math.max(peer.toldAtMs - LIMITS.repairGraceMs - peer.roundTripMs, now - settle);
+    const onItsWay = LIMITS.repairGraceMs + peer.roundTripMs + 2 * this.#lateMs;
+    const before = Math.max(peer.toldAtMs - onItsWay, now - settle);
     const own = this.#snapshots.newest(before);
     if (own === null || own.height !== height) {
       const newest = this.#snapshots.latestAt();
@@ -257,7 +268,8 @@ export class RoundStateExchange {
 
   /** As long as our state goes on changing, so may the peer's: it may not have told of what it got. */
   #settleMs(peer: Peer, now: number): number {
-    const settle = settleMs(peer);
+    // Late here as there: an item was late on its way, and so is the word that it came.
+    const settle = settleMs(peer) + 2 * this.#lateMs;
     if (this.#rest.lasts(now) >= settle) return settle;
     return settle + LIMITS.roundStateIntervalMaxMs - LIMITS.roundStateIntervalMs;
   }

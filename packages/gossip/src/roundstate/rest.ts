@@ -19,11 +19,14 @@ export class Rest {
     return now - this.#changedAtMs;
   }
 
-  /** For a peer that was told at `pushedAtMs`, -Infinity for never, and may be told every `intervalMs`. */
-  due(pushedAtMs: number, intervalMs: number): number {
+  /**
+   * For a peer that was told at `pushedAtMs`, -Infinity for never, and may be told every `intervalMs`. `lateMs`: by so much
+   * this node is late; a change that came in time may not have been seen yet.
+   */
+  due(pushedAtMs: number, intervalMs: number, lateMs: number): number {
     const allowed = pushedAtMs + intervalMs;
     if (pushedAtMs <= this.#noticeAtMs) return allowed;
-    const rested = this.#changedAtMs + LIMITS.roundStateRestMs;
+    const rested = this.#changedAtMs + LIMITS.roundStateRestMs + lateMs;
     const longest = Math.max(this.#sinceMs, pushedAtMs) + LIMITS.roundStateIntervalMaxMs;
     return Math.max(allowed, Math.min(rested, longest));
   }

@@ -6,7 +6,7 @@ interface Snapshot {
 }
 
 /** Snapshots kept, and how far apart they are at least: they reach back longer than any settle time, however fast they come. */
-const KEPT = 40;
+const KEPT = 52;
 const APART_MS = 40;
 
 /** Our own round state at recent times: what we held then, gossip has had time to bring to a peer. */
