@@ -27,7 +27,7 @@ export class Rest {
     const allowed = pushedAtMs + intervalMs;
     if (pushedAtMs <= this.#noticeAtMs) return allowed;
     const rested = this.#changedAtMs + LIMITS.roundStateRestMs + lateMs;
-    const longest = Math.max(this.#sinceMs, pushedAtMs) + LIMITS.roundStateIntervalMaxMs;
+    const longest = Math.max(this.#sinceMs, pushedAtMs) + LIMITS.roundStateIntervalMaxMs + lateMs;
     return Math.max(allowed, Math.min(rested, longest));
   }
 }
