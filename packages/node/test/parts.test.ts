@@ -1,9 +1,11 @@
 /** The small parts of the composition, each by itself. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import {
   type BlockId,
   type ChainState,
@@ -655,4 +657,17 @@ test("the view knows the sets of the last, the current and the next height, and 
     assert.equal(view.proposer(9, 0), null);
     assert.equal(view.lastCommit(), null);
   });
+});
+
+// --- memory -----------------------------------------------------------------------------------------------------
+
+test("a node does not load undici, which any import of node:http does: 13 MB that it never uses", async () => {
+  const program = 'await import("@quorate/node"); console.log(process.moduleLoadList.join("\\n"))';
+  const args = [...process.execArgv.filter((arg) => arg.startsWith("--conditions")), "--input-type=module"];
+  const { stdout } = await promisify(execFile)(process.execPath, [...args, "--eval", program], {
+    cwd: import.meta.dirname,
+    maxBuffer: 4 * 1_048_576,
+  });
+  assert.match(stdout, /NativeModule http$/m);
+  assert.doesNotMatch(stdout, /undici/);
 });

@@ -430,6 +430,21 @@ test("blocks are served in a row with a commit for each, within count and bytes,
   });
 });
 
+test("the blocks committed last, as one group, are answered without the disk", async () => {
+  await withDir(async (dir) => {
+    const disk = new BodyFaultDisk();
+    const used = await openStore({ dir, disk });
+    const all = chain(6);
+    await storeRun(used, all.slice(0, 2));
+    await storeRun(used, all.slice(2, 6));
+    for (const height of [3, 4, 5, 6]) assert.equal(await used.block(height), all[height - 1]?.block);
+    assert.deepEqual(await used.block(2), all[1]?.block);
+    assert.equal(await used.block(7), null);
+    assert.equal(await used.block(0), null);
+    await used.close();
+  });
+});
+
 test("a body that has changed is never handed out", async () => {
   await withDir(async (dir) => {
     const disk = new BodyFaultDisk();

@@ -36,6 +36,16 @@ test("with the buffer full only the next height is asked for", () => {
   assert.equal(gapFor(took(full, [item(1, "a")], LIMITS), { height: 100, earliestHeight: 1 }, LIMITS), null);
 });
 
+test("the first request is a short one: what a block takes is not known yet", () => {
+  const limits = { ...LIMITS, firstBatch: 2 };
+  const claim = { height: 100, earliestHeight: 1 };
+  assert.deepEqual(gapFor(emptyRanges(1), claim, limits), { from: 1, count: 2 });
+  assert.deepEqual(gapFor(took(emptyRanges(1), [item(1, "a")], limits), claim, limits), {
+    from: 2,
+    count: 6,
+  });
+});
+
 test("large blocks are asked for in smaller ranges", () => {
   const large = movedTo(took(emptyRanges(1), [item(1, "a", 290)], LIMITS), 2);
   assert.deepEqual(gapFor(large, { height: 100, earliestHeight: 1 }, LIMITS), { from: 2, count: 2 });
