@@ -69,8 +69,17 @@ export class Counter {
       },
       createVerifier: (...given) => {
         const verifier = ports.createVerifier(...given);
+        const { verifyTogether } = verifier;
         return {
           suitsNow: (count) => verifier.suitsNow(count),
+          ...(verifyTogether === undefined
+            ? {}
+            : {
+                verifyTogether: (checks) => {
+                  counts.signatures_verified += checks.length;
+                  return verifyTogether.call(verifier, checks);
+                },
+              }),
           verifyNow: (check) => {
             counts.signatures_verified++;
             return verifier.verifyNow(check);
