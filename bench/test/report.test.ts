@@ -22,7 +22,7 @@ test("docs/performance.md and its plots are what bench/results say (npm run benc
 test("validators are measured with the flags and the variables that their command gives them", async () => {
   const script = await readFile(join(DOCS, "..", "packages", "cli", "bin", "validator"), "utf8");
   for (const flag of NODE_FLAGS) assert.ok(script.includes(`"$node" ${flag} `), flag);
-  const exported = [...script.matchAll(/^export (\w+)=/gm)].map(([, name]) => name);
+  const exported = [...script.matchAll(/^ *export (\w+)=/gm)].map(([, name]) => name);
   assert.deepEqual(exported.sort(), Object.keys(NODE_VARIABLES).sort());
   assert.ok(script.includes(`MALLOC_ARENA_MAX:-${NODE_VARIABLES["MALLOC_ARENA_MAX"]}}`));
 });

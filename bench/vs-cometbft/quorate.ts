@@ -2,7 +2,7 @@
 import { fork } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_PARAMS } from "@quorate/chain";
 import { homePaths } from "@quorate/node";
@@ -15,7 +15,7 @@ const HOST = new URL("../support/host.ts", import.meta.url);
 /** What `bin/validator` starts a validator with. */
 export const NODE_FLAGS: readonly string[] = ["--max-semi-space-size=4"];
 export const NODE_VARIABLES: Readonly<Record<string, string>> = {
-  NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
+  NODE_COMPILE_CACHE: join(process.env["QUORATE_CACHE"] ?? join(homedir(), ".cache", "quorate"), "compiled"),
   MALLOC_ARENA_MAX: "2",
 };
 /** The host's own reports to its parent, heights apart: the RPC is asked instead. */
