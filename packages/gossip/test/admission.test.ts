@@ -44,6 +44,8 @@ interface Bench {
   readonly checked: SignatureCheck[];
   readonly source: Source;
   readonly gone: AbortController;
+  /** Sent by this node. */
+  published(vote: Vote): void;
   receive(...items: Item[]): Promise<Outcome>;
   receiveFrom(source: Source, ...items: Item[]): Promise<Outcome>;
   /** What becomes of items that wait for the end of the turn; null: they do not. */
@@ -129,6 +131,7 @@ function bench(verifier: Verifier = inlineVerifier()): Bench {
     checked,
     source,
     gone,
+    published: (sent) => admission.published({ vote: sent }),
     receive: async (...items) => admission.receive(items, source),
     receiveFrom: async (from, ...items) => admission.receive(items, from),
     gather(from, ...items) {
@@ -248,6 +251,28 @@ describe("a vote", () => {
     assert.deepEqual(at.votes, []);
     assert.equal((await at.receive(vote(by(0)))).offence, null);
     assert.equal(at.votes.length, 1);
+  });
+
+  it("regression: a second signature in the place of an own vote is told, though for the same block: another instance has the key", async () => {
+    const at = bench();
+    const own = by(0);
+    const foreign = by(0, { timestamp: own.timestamp + 1n });
+    at.published(own);
+    await at.receive(vote(own));
+    assert.deepEqual(at.votes, [], "an echo");
+    assert.equal((await at.receive(vote(forged(foreign)))).offence, "bad_signature");
+    assert.deepEqual(at.votes, []);
+    await at.receive(vote(foreign));
+    await at.receive(vote(foreign));
+    assert.deepEqual(at.votes, [foreign], "once");
+  });
+
+  it("of others with a second signature for the same block is overlooked", async () => {
+    const at = bench();
+    const first = by(0);
+    await at.receive(vote(first));
+    await at.receive(vote(by(0, { timestamp: first.timestamp + 1n })));
+    assert.deepEqual(at.votes, [first]);
   });
 
   describe("in a pack of many", () => {

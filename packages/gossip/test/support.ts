@@ -102,11 +102,12 @@ export function signVote(
     readonly height: number;
     readonly round: number;
     readonly blockId: BlockId | null;
+    readonly timestamp?: Vote["timestamp"];
   },
 ): Vote {
   const unsigned: Vote = {
-    ...vote,
     timestamp: TIME,
+    ...vote,
     validatorAddress: signer.address,
     validatorIndex: signer.index,
     signature: new Uint8Array(64),

@@ -166,7 +166,7 @@ export class Admission {
     this.#context.evidenceSeen.add(evidenceKey(evidence));
   }
 
-  /** Own messages count as seen, so that an echo is not delivered. */
+  /** Own messages count as seen, so that an echo is not delivered; another signature in the place of an own vote is. */
   published(
     item: { readonly vote: Vote } | { readonly proposal: Proposal } | { readonly certificate: Certificate },
   ): void {
@@ -174,7 +174,9 @@ export class Admission {
     const { seen } = this.#context;
     if ("vote" in item) {
       const { vote } = item;
-      seen.of(vote.height).addVote(vote.round, vote.type, vote.validatorIndex, idKey(vote.blockId));
+      const ofHeight = seen.of(vote.height);
+      ofHeight.addVote(vote.round, vote.type, vote.validatorIndex, idKey(vote.blockId));
+      ofHeight.addOwnVote(vote);
     } else if ("certificate" in item) {
       seen.of(item.certificate.height).addCertificate(certificateKey(item.certificate));
     } else {

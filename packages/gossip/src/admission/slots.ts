@@ -1,4 +1,5 @@
 import type { Height, Round, Vote } from "@quorate/chain";
+import { bytesEqual } from "@quorate/crypto";
 import { LIMITS } from "../limits.ts";
 
 /** What a message is against what was verified before. */
@@ -37,6 +38,8 @@ export class HeightSeen {
   readonly #votes = new Slots();
   readonly #proposals = new Slots();
   readonly #certificates = new Set<string>();
+  /** Signatures of own votes by slot. */
+  readonly #own = new Map<number, Uint8Array>();
   /** Being verified in a worker: keyed by content with signature, so that a forgery shadows nothing. */
   readonly pending: Set<string> = new Set();
 
@@ -46,6 +49,24 @@ export class HeightSeen {
 
   addVote(round: Round, type: Vote["type"], index: number, id: string): void {
     this.#votes.add(voteSlot(round, type, index), id);
+  }
+
+  addOwnVote({ round, type, validatorIndex, signature }: Vote): void {
+    if (this.#own.size < LIMITS.voteSlots) this.#own.set(voteSlot(round, type, validatorIndex), signature);
+  }
+
+  /**
+   * Another signature where this node signed, for the same block or another: another instance has its key. Unlike a signer
+   * who varies what is no part of the id, it must not be overlooked.
+   */
+  isForeign({ round, type, validatorIndex, signature }: Vote): boolean {
+    const own = this.#own.get(voteSlot(round, type, validatorIndex));
+    return own !== undefined && !bytesEqual(own, signature);
+  }
+
+  /** One look is enough: the node stops for it. */
+  toldForeign({ round, type, validatorIndex }: Vote): void {
+    this.#own.delete(voteSlot(round, type, validatorIndex));
   }
 
   proposal(round: Round, id: string): Novelty {

@@ -30,7 +30,9 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
   }
   const id = idKey(vote.blockId);
   const ofHeight = seen.of(vote.height);
-  if (ofHeight.vote(vote.round, vote.type, vote.validatorIndex, id) !== "new") {
+  const isNew = (): boolean =>
+    ofHeight.vote(vote.round, vote.type, vote.validatorIndex, id) === "new" || ofHeight.isForeign(vote);
+  if (!isNew()) {
     metrics?.vote("duplicate", vote.type);
     return DROP;
   }
@@ -58,7 +60,8 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
     origin: vote.validatorIndex,
     accept() {
       ofHeight.pending.delete(pendingKey);
-      if (ofHeight.vote(vote.round, vote.type, vote.validatorIndex, id) !== "new") return "stale";
+      if (!isNew()) return "stale";
+      if (ofHeight.isForeign(vote)) ofHeight.toldForeign(vote);
       // The height may have moved while a worker verified.
       const ahead = vote.height - view.height;
       if (ahead < -1 || ahead > 1) return "stale";
