@@ -4,13 +4,13 @@ import { ours, type Row, ratio } from "../support/comparison.ts";
 export const FIGURES = {
   P5: {
     title:
-      "4 validators with a Geth each, 20 transfers and two blocks per second: from the proposal's time to the commit on all nodes (p50), less a getPayload and a newPayload; beside it those calls",
+      "4 validators with a Geth each, 20 transfers and four blocks per second: from the proposal's time to the commit on all nodes (p50), less a getPayload and a newPayload; beside it those calls",
     opponent: "Geth's own engine time",
     rows: [{ metric: "latency", unit: "ms", goals: [ours("at most", 15)] }] as readonly Row[],
   },
   P6: {
     title:
-      "transfers per second, blocks of 30 M gas, two a second, four Geths with transfers of their own each",
+      "transfers per second, blocks of 15 M gas, four a second, four Geths with transfers of their own each",
     opponent: "the same Geths under a bare stub",
     rows: [{ metric: "txs_per_s", unit: "tx/s", goals: [ratio("at least", 0.9)] }] as readonly Row[],
   },

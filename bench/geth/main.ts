@@ -32,8 +32,8 @@ const { values } = parseArgs({
   },
 });
 /** So much that four clients on two cores execute a block well within timeout_propose. */
-const GAS_LIMIT = 30_000_000;
-const INTERVAL_MS = 500;
+const GAS_LIMIT = 15_000_000;
+const INTERVAL_MS = 250;
 const PHASE_MS = 240_000;
 /** Transfers per second while the latency is taken, and for how many seconds there are some. */
 const TRICKLE = 20;

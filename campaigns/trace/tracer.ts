@@ -34,6 +34,7 @@ const directory = process.env["QUORATE_SYNC_TRACE"];
 const { writeSync, fdatasyncSync, openSync } = fs;
 /** Own signatures that are looked for in what goes out. */
 const RECENT = 32;
+const SIGNATURE_BYTES = 64;
 const NETWORK_DOMAINS: readonly string[] = ["noise-libp2p-static-key:", "libp2p-peer-record"];
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -72,6 +73,7 @@ function watchOutput(note: (line: Untimed) => void): void {
       seen.add(text);
     }
   };
+  watchLongMessages(out);
   Object.assign(globalThis, { quorateOut: out });
   const place =
     "chaCha20Poly1305Encrypt(plaintext, nonce, ad, k) {\n        if (plaintext.byteLength < 1200)";
@@ -90,6 +92,24 @@ function watchOutput(note: (line: Untimed) => void): void {
       };
     },
   });
+}
+
+/** Those that Node's own cipher takes, piece by piece: a signature may lie in two of them. */
+function watchLongMessages(out: (plaintext: Uint8Array) => void): void {
+  const { createCipheriv } = crypto;
+  crypto.createCipheriv = ((...args: Parameters<typeof createCipheriv>) => {
+    const cipher = Reflect.apply(createCipheriv, crypto, args);
+    if (String(args[0]) !== "chacha20-poly1305") return cipher;
+    const { update } = cipher;
+    let before: Uint8Array = new Uint8Array(0);
+    cipher.update = ((piece: Uint8Array) => {
+      const bytes = Buffer.concat([before, piece]);
+      out(bytes);
+      before = bytes.subarray(Math.max(0, bytes.length - (SIGNATURE_BYTES - 1)));
+      return Reflect.apply(update, cipher, [piece]) as Buffer;
+    }) as typeof update;
+    return cipher;
+  }) as typeof createCipheriv;
 }
 
 /** What each file's next sync makes durable. */

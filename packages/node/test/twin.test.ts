@@ -52,7 +52,10 @@ test("regression: a second instance without the sign state signs nothing: the bl
     assert.equal(exit.code, 5);
     assert.deepEqual(await sentBy(twin), []);
     // A block that was decided meanwhile, or, where it has caught up before the next one, the first's next vote.
-    assert.match(exit.what, /signed while this node ran, and not by this node|received that this node did not sign/);
+    assert.match(
+      exit.what,
+      /signed while this node ran, and not by this node|received that this node did not sign/,
+    );
     const goal = Math.max(...nodes.map(({ commits }) => commits.height)) + 5;
     await Promise.all(nodes.map(({ commits }) => commits.reached(goal)));
   });
