@@ -16,7 +16,7 @@ import { type Comparison, type Metrics, shortfalls, tableOf } from "../support/c
 import { environment, mergeComparisons } from "../support/results.ts";
 import { FIGURES, type FigureId } from "./figures.ts";
 import { latency } from "./latency.ts";
-import { startTestnet } from "./ours.ts";
+import { startTestnet, type Testnet } from "./ours.ts";
 import { makeChain, ofOurs, ofStub, replayed } from "./replay.ts";
 import { throughput, throughputOfStub } from "./throughput.ts";
 import { signTransfers, trickle } from "./transfers.ts";
@@ -33,7 +33,8 @@ const { values } = parseArgs({
 });
 /** So much that four clients on two cores execute a block well within timeout_propose. */
 const GAS_LIMIT = 15_000_000;
-const INTERVAL_MS = 250;
+/** Of the throughput; the latency is taken at an interval at which a client has time to fill its blocks. */
+const INTERVAL_MS = { P5: 1_000, P6: 250 } as const;
 const PHASE_MS = 240_000;
 /** Transfers per second while the latency is taken, and for how many seconds there are some. */
 const TRICKLE = 20;
@@ -55,7 +56,7 @@ interface Samples {
 }
 const taken = new Map<FigureId, { readonly ours: Samples; readonly theirs: Samples }>();
 try {
-  if (wanted.includes("P5") || wanted.includes("P6")) await measureNetwork();
+  for (const id of ["P5", "P6"] as const) if (wanted.includes(id)) await measureNetwork(id);
   if (wanted.includes("P7")) await measureReplay();
 } catch (error) {
   progress(`a figure could not be taken: ${error instanceof Error ? error.message : String(error)}`);
@@ -107,47 +108,41 @@ async function attempt(work: () => Promise<Metrics>): Promise<Metrics | Error> {
   }
 }
 
-/** One network of ours for latency and throughput, then the same Geths without it. */
-async function measureNetwork(): Promise<void> {
+/** A network of ours for the latency; for the throughput another one, then the same Geths without it. */
+async function measureNetwork(id: "P5" | "P6"): Promise<void> {
   const validators = Number(values.validators);
-  const home = join(dir, "network");
-  const common = { gasLimit: GAS_LIMIT, intervalMs: INTERVAL_MS };
+  const home = join(dir, `network-${id}`);
+  const common = { gasLimit: GAS_LIMIT, intervalMs: INTERVAL_MS[id] };
   progress(`starting ${validators} validators, each with a Geth of its own`);
   const testnet = await startTestnet({ home, geth: binary, validators, ...common, load: 0 });
   const { nodes, accounts, evm_chain_id: chainId } = testnet.ready;
   const keys = accounts.map(({ private_key: key }) => key);
-  const each = wanted.includes("P6") ? Math.ceil(Number(values.txs) / keys.length) : 0;
-  const before = wanted.includes("P5") ? Math.ceil((TRICKLE * TRICKLE_S) / keys.length) : 0;
+  const count = id === "P6" ? Number(values.txs) : TRICKLE * TRICKLE_S;
   let signed: readonly (readonly string[])[] = [];
   try {
-    signed = await signTransfers(keys, chainId, before + each);
+    signed = await signTransfers(keys, chainId, Math.ceil(count / keys.length));
     progress(`signed ${signed.flat().length} transfers`);
-    let sent = keys.map(() => 0);
-    if (wanted.includes("P5")) {
-      const stopped = new AbortController();
-      const trickling = trickle(
-        nodes.map(({ eth_rpc: url }) => url),
-        signed.map((raws) => raws.slice(0, before)),
-        TRICKLE,
-        stopped.signal,
-      );
-      trickling.catch(() => undefined);
-      const outcome = await attempt(() => latency(testnet, PHASE_MS));
-      stopped.abort();
-      sent = [...(await trickling)];
-      take("P5", "ours", outcome);
-      if (!(outcome instanceof Error)) take("P5", "theirs", { latency: outcome["engine"] ?? Number.NaN });
-    }
-    if (!wanted.includes("P6")) return;
-    const next = signed.map((raws, account) => raws.slice(sent[account], (sent[account] ?? 0) + each));
-    take("P6", "ours", await attempt(() => throughput(testnet, next, PHASE_MS)));
+    if (id === "P5") return await measureLatency(testnet, signed);
+    take("P6", "ours", await attempt(() => throughput(testnet, signed, PHASE_MS)));
   } finally {
     await testnet.stop();
   }
-  const first = signed.map((raws) => raws.slice(0, each));
   const genesis = homePaths(nodes[0]?.home ?? home).elGenesis;
   const stub = { binary, dir: join(dir, "stub"), chainId, gasLimit: GAS_LIMIT, genesis, count: validators };
-  take("P6", "theirs", await attempt(() => throughputOfStub(stub, first, INTERVAL_MS, PHASE_MS)));
+  take("P6", "theirs", await attempt(() => throughputOfStub(stub, signed, INTERVAL_MS.P6, PHASE_MS)));
+}
+
+async function measureLatency(testnet: Testnet, signed: readonly (readonly string[])[]): Promise<void> {
+  const stopped = new AbortController();
+  const urls = testnet.ready.nodes.map(({ eth_rpc: url }) => url);
+  const trickling = trickle(urls, signed, TRICKLE, stopped.signal);
+  // Awaited below, when the latency has been taken.
+  trickling.catch(() => undefined);
+  const outcome = await attempt(() => latency(testnet, PHASE_MS));
+  stopped.abort();
+  await trickling;
+  take("P5", "ours", outcome);
+  if (!(outcome instanceof Error)) take("P5", "theirs", { latency: outcome["engine"] ?? Number.NaN });
 }
 
 /** The sides take turns, in the other order every second time. */

@@ -74,14 +74,14 @@ export async function feed(
 
 /**
  * One transfer after the other, `perSecond` of all accounts in turn, each to the client that {@link feed} would take, until
- * `signal` aborts or there are no more. How many of each account were sent.
+ * `signal` aborts or there are no more.
  */
 export async function trickle(
   urls: readonly string[],
   transfers: readonly (readonly string[])[],
   perSecond: number,
   signal: AbortSignal,
-): Promise<readonly number[]> {
+): Promise<void> {
   const sent = transfers.map(() => 0);
   const total = transfers.reduce((sum, raws) => sum + raws.length, 0);
   const from = performance.now();
@@ -94,7 +94,6 @@ export async function trickle(
     sent[account] = (sent[account] ?? 0) + 1;
     await pause(Math.max(0, from + ((count + 1) * 1000) / perSecond - performance.now()));
   }
-  return sent;
 }
 
 async function pendingOf(url: string, before: number): Promise<number> {
