@@ -24,8 +24,8 @@ function speaking(what: string, offence: boolean, make: (told: Told) => Uint8Arr
         const topic = topicTable(stranger.theirs.genesisHash).name.votes;
         await stranger.write(gossip, rpc(subscription(topic, true)));
         let turn = 0;
-        if (offence) assailant.offend();
         await field.flood(assailant, field.order.perSecond / field.order.hosts, async () => {
+          if (offence) assailant.offend();
           const bytes = make({ topic, turn: turn++ });
           if (!(await stranger.write(gossip, bytes))) return 0;
           field.sent(what);

@@ -132,10 +132,10 @@ function flooding(make: (field: Field, recorder: Recorder) => Forge, size: numbe
         if (recorder === undefined) return;
         const voice = await join(assailant, recorder);
         const forge = make(field, recorder);
-        if (offence) assailant.offend();
-        await field.flood(assailant, field.order.perSecond / field.order.hosts, () =>
-          publish(field, assailant.stranger, voice, Array.from({ length: size }, forge)),
-        );
+        await field.flood(assailant, field.order.perSecond / field.order.hosts, () => {
+          if (offence) assailant.offend();
+          return publish(field, assailant.stranger, voice, Array.from({ length: size }, forge));
+        });
       },
     );
   };

@@ -31,8 +31,8 @@ function framing(what: string, make: (turn: number) => readonly Uint8Array[]) {
       async (assailant: Assailant) => {
         const { stranger } = assailant;
         let turn = 0;
-        assailant.offend();
         await field.flood(assailant, field.order.perSecond / field.order.hosts, async () => {
+          assailant.offend();
           const frames = make(turn++);
           if (!(await stranger.write(stranger.below, Buffer.concat(frames)))) return 0;
           field.sent(what, frames.length);
