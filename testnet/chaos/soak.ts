@@ -20,7 +20,7 @@ const MIB_PER_HOUR = 1;
 const NOISE_HEAP_MIB = 3;
 /**
  * Of what the process has from the system and no file stands behind: V8 collects when it sees fit, and the index keeps up to
- * two write buffers of 4 MiB, which take an hour to fill.
+ * two write buffers of 2 MiB.
  */
 const NOISE_MIB = 40;
 /** Timers and open handles beyond those after the warm-up: requests and retries under way. */

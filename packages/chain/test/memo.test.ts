@@ -8,7 +8,7 @@ import {
   type ValidatorSet,
   validatorsHash,
 } from "../src/index.ts";
-import { rememberedByMembers } from "../src/state/memo.ts";
+import { rememberedByMembers } from "../src/memo.ts";
 
 const KEYS = [1, 2, 3].map((i) => ed25519PublicKey(sha256(utf8Encode(`memo ${i}`))));
 

@@ -5,6 +5,7 @@ export * from "./ed25519.ts";
 export * from "./errors.ts";
 export * from "./merkle.ts";
 export { allocate, nodeFromBase64, nodeToBase64, trimmed } from "./platform.ts";
+export * from "./recent-keys.ts";
 export * from "./sha256.ts";
 export * from "./types.ts";
 export * from "./verifier.ts";

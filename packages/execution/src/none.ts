@@ -6,11 +6,10 @@ import {
   type Height,
   txHashes,
 } from "@quorate/chain";
-import { sha256Key } from "@quorate/crypto";
+import { RecentKeys, sha256Key } from "@quorate/crypto";
 import { bodyBudget, TX_FRAMING } from "./builder.ts";
 import { HeightWaiters } from "./follower/waiters.ts";
 import { LIMITS } from "./limits.ts";
-import { BoundedSet } from "./lru.ts";
 import type { Submitted } from "./pool.ts";
 import type { NoExecutionModules } from "./ports.ts";
 import type { BuiltPayload, ElStatus, ExecutionClient, Verdict } from "./types.ts";
@@ -37,7 +36,7 @@ class NoExecution implements ExecutionClient, OpaquePool {
   readonly head: ElHead | null = null;
   readonly #modules: NoExecutionModules;
   readonly #waiters = new HeightWaiters();
-  readonly #decided = new BoundedSet(LIMITS.decidedTxs);
+  readonly #decided = new RecentKeys(LIMITS.decidedTxs);
   /** In order of arrival. */
   readonly #pool = new Map<string, Uint8Array>();
   #bytes = 0;

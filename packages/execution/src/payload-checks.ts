@@ -1,8 +1,8 @@
+import { RecentKeys } from "@quorate/crypto";
 import { orGivenUp } from "./aborts.ts";
 import type { EngineApi, PayloadStatus } from "./engine/api.ts";
 import { type Answer, answered, failed } from "./engine/failure.ts";
 import { LIMITS } from "./limits.ts";
-import { BoundedSet } from "./lru.ts";
 import { fingerprint } from "./payload/to-engine.ts";
 import type { ExecutionClock, ExecutionLog } from "./ports.ts";
 import type { ExecutionPayload } from "./types.ts";
@@ -23,7 +23,7 @@ interface Check {
  */
 export class PayloadChecks {
   /** Fingerprints of payloads that this EL called VALID since the last {@link forget}. */
-  readonly #valid: BoundedSet = new BoundedSet(LIMITS.validPayloads);
+  readonly #valid: RecentKeys = new RecentKeys(LIMITS.validPayloads);
   readonly #running = new Map<string, Check>();
   readonly #api: EngineApi;
   readonly #clock: ExecutionClock;

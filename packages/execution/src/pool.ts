@@ -1,7 +1,7 @@
+import { RecentKeys } from "@quorate/crypto";
 import { type Answer, diagnose, type Failure, RpcCode } from "./engine/failure.ts";
 import { isRecord, type JsonRpc, type RpcCall } from "./engine/rpc.ts";
 import { LIMITS } from "./limits.ts";
-import { BoundedSet } from "./lru.ts";
 import { data, readData, ShapeError } from "./payload/hex.ts";
 import type { EngineTiming, ExecutionLog } from "./ports.ts";
 
@@ -23,7 +23,7 @@ export class TxPool {
   readonly #eth: JsonRpc;
   readonly #timing: EngineTiming;
   readonly #log: ExecutionLog;
-  readonly #seen = new BoundedSet(LIMITS.seenTxs);
+  readonly #seen = new RecentKeys(LIMITS.seenTxs);
   /** Hashes announced by the EL and not fetched yet. */
   #announced: string[] = [];
   #filter: string | null = null;

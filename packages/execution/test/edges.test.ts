@@ -1,17 +1,18 @@
 /** What lies at the edges: clients that answer strangely, and the search for one. */
+
 import assert from "node:assert/strict";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { encodeBlock, encodeEnvelope } from "@quorate/chain";
+import { RecentKeys } from "@quorate/crypto";
 import { orGivenUp } from "../src/aborts.ts";
 import { openEndpoint } from "../src/engine/http.ts";
 import { ExecutionError } from "../src/errors.ts";
 import { buildGeth, findGeth } from "../src/geth/find.ts";
 import { createNoExecution } from "../src/index.ts";
 import { LIMITS } from "../src/limits.ts";
-import { BoundedSet } from "../src/lru.ts";
 import { payloadOf } from "../src/payload/to-engine.ts";
 import { StatusKeeper } from "../src/status.ts";
 import { fakePayload, type LogLine, memoryLog, openBench, systemClock } from "./support/bench.ts";
@@ -92,7 +93,7 @@ test("a block of a chain without execution client is no payload", () => {
 });
 
 test("a bounded set forgets its oldest members first", () => {
-  const set = new BoundedSet(2);
+  const set = new RecentKeys(2);
   for (const key of ["a", "b", "a", "c"]) set.add(key);
   assert.deepEqual(
     ["a", "b", "c"].map((key) => set.has(key)),

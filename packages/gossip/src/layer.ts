@@ -1,8 +1,8 @@
 import type { BlockId, Certificate, Evidence, Height, Proposal, Round, Vote } from "@quorate/chain";
-import { addressOf, fromHex, toHex } from "@quorate/crypto";
+import { addressOf, fromHex, RecentKeys, toHex } from "@quorate/crypto";
 import { Admission } from "./admission/admission.ts";
 import { HeldMessages } from "./admission/held.ts";
-import { RecentKeys, SeenCache } from "./admission/slots.ts";
+import { SeenCache } from "./admission/slots.ts";
 import { BodyCollector } from "./bodies/collector.ts";
 import { BodyExchange } from "./bodies/exchange.ts";
 import { GossipError, reasonOf } from "./errors.ts";

@@ -13,6 +13,7 @@ import {
 import {
   inlineVerifier,
   nativeBackend,
+  RecentKeys,
   type SignatureCheck,
   toHex,
   type Verifier,
@@ -21,7 +22,7 @@ import {
 import { Admission, type Outcome } from "../src/admission/admission.ts";
 import type { Source } from "../src/admission/context.ts";
 import { HeldMessages } from "../src/admission/held.ts";
-import { RecentKeys, SeenCache } from "../src/admission/slots.ts";
+import { SeenCache } from "../src/admission/slots.ts";
 import { BodyCollector } from "../src/bodies/collector.ts";
 import { LIMITS } from "../src/limits.ts";
 import { TokenBucket } from "../src/scoring/token-bucket.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it, mock } from "node:test";
 import { makePartSet } from "@quorate/chain";
-import { toHex } from "@quorate/crypto";
+import { RecentKeys, toHex } from "@quorate/crypto";
 import fc from "fast-check";
 import { HeldMessages } from "../src/admission/held.ts";
-import { HeightSeen, RecentKeys, SeenCache } from "../src/admission/slots.ts";
+import { HeightSeen, SeenCache } from "../src/admission/slots.ts";
 import { BodyCollector } from "../src/bodies/collector.ts";
 import { PersistentDialler, redialDelayMs } from "../src/host/dialler.ts";
 import { Links } from "../src/host/links.ts";

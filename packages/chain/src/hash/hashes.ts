@@ -8,7 +8,7 @@ import { ProtoWriter } from "../encoding/proto.ts";
 import { writeTimestampFields } from "../encoding/timestamp.ts";
 import { encodeSimpleValidator } from "../encoding/validator.ts";
 import { ChainError } from "../errors.ts";
-import { remembered } from "../state/memo.ts";
+import { remembered } from "../memo.ts";
 import type { Block, Commit, Evidence, Hash, Header, ValidatorSet } from "../types.ts";
 
 function wrapped(bytes: Uint8Array): Uint8Array {

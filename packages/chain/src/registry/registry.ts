@@ -1,7 +1,7 @@
 /** The validator registry (DESIGN §8): how it begins, its root in app_hash, and how it is asked. */
 import { addressOf, bytesEqual, compareBytes, fromHex, merkleRoot } from "@quorate/crypto";
 import { ByteWriter } from "../bytes.ts";
-import { remembered } from "../state/memo.ts";
+import { remembered } from "../memo.ts";
 import type { Address, Genesis, Hash, Registry, RegistryEntry } from "../types.ts";
 import { GWEI_PER_POWER } from "./bounds.ts";
 import { entryBytes, payoutBytes, queuedBytes, scheduledBytes } from "./encoding.ts";

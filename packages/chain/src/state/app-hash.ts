@@ -1,10 +1,10 @@
 /** The app hash: what every node agrees on about a height, signed in the header of the next one (DESIGN §3a). */
 import { merkleRoot } from "@quorate/crypto";
 import { ByteWriter } from "../bytes.ts";
+import { remembered } from "../memo.ts";
 import { paramsRoot } from "../params/params.ts";
 import { registryRoot } from "../registry/registry.ts";
 import type { ChainParams, Hash, Registry, ValidatorSet } from "../types.ts";
-import { remembered } from "./memo.ts";
 
 const APP_HASH_VERSION = 0x01;
 

@@ -4,6 +4,7 @@ import { decodeEnvelope } from "../envelope.ts";
 import { ChainError } from "../errors.ts";
 import { commitHash, consensusParamsHash, dataHash, evidenceHash, validatorsHash } from "../hash/hashes.ts";
 import { BLOCK_PROTOCOL } from "../limits.ts";
+import { remembered, rememberedByMembers } from "../memo.ts";
 import { applyRegistry, powerChanges } from "../registry/apply.ts";
 import { registryEntryByAddress } from "../registry/registry.ts";
 import { rulesAt } from "../registry/schedule.ts";
@@ -25,7 +26,6 @@ import type {
 import { incrementProposerPriority, updateValidatorSet } from "../validators/set.ts";
 import { appHashOf } from "./app-hash.ts";
 import { floorSeconds } from "./attributes.ts";
-import { remembered, rememberedByMembers } from "./memo.ts";
 
 export interface BlockContent {
   /** Whole milliseconds, at least {@link earliestTime}. */

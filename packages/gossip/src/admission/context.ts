@@ -1,10 +1,10 @@
 import type { Height, Proposal } from "@quorate/chain";
-import type { Verifier } from "@quorate/crypto";
+import type { RecentKeys, Verifier } from "@quorate/crypto";
 import type { BodyCollector } from "../bodies/collector.ts";
 import type { TokenBucket } from "../scoring/token-bucket.ts";
 import type { ConsensusView, GossipEvents, GossipMetrics, LogPort } from "../types.ts";
 import type { HeldMessages } from "./held.ts";
-import type { RecentKeys, SeenCache } from "./slots.ts";
+import type { SeenCache } from "./slots.ts";
 
 /** The peer that handed a message over, as far as admission is concerned. */
 export interface Source {

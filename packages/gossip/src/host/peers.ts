@@ -1,6 +1,5 @@
-import { toHex } from "@quorate/crypto";
+import { RecentKeys, toHex } from "@quorate/crypto";
 import type { Source } from "../admission/context.ts";
-import { RecentKeys } from "../admission/slots.ts";
 import type { BodySender } from "../bodies/sender.ts";
 import { GossipError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";

@@ -1,4 +1,4 @@
-import type { ValidatorSet } from "../types.ts";
+import type { ValidatorSet } from "./types.ts";
 
 /**
  * Remembers what a pure function gave for an immutable object, for as long as that object lives. Params, registry and
