@@ -2,6 +2,7 @@
  * Preloaded into every test file's process (`--import …/test-process.ts?ms=N&nice=P`): gives it the niceness P, and ends it
  * when it has not ended by itself after N ms, because Node's runner waits for ever for a file that something keeps alive.
  * The timer asks first and says what is open; a thread of its own kills a process whose event loop no longer turns.
+ * Properties draw from QUORATE_SEED, as everything else in the tests does.
  */
 import { getPriority, setPriority } from "node:os";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
@@ -17,6 +18,8 @@ if (isMainThread) {
   const limit = Number(searchParams.get("ms"));
   // What the test starts inherits it. Nothing to lower when the whole run was started with a lower one.
   if (Number(searchParams.get("nice")) > getPriority()) setPriority(Number(searchParams.get("nice")));
+  const seed = Number(process.env["QUORATE_SEED"] ?? Number.NaN);
+  if (Number.isSafeInteger(seed)) (await import("fast-check")).configureGlobal({ seed });
   const file = process.argv[1] ?? "the test file";
   const timer = setTimeout(() => {
     const open = process.getActiveResourcesInfo().join(", ");

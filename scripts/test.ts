@@ -3,6 +3,8 @@
  * network at a time), those of single nodes, and at a lower priority every test of the packages: a network waits most of
  * its time, they use what it leaves. One closing summary by Node's own reporter, in which a failed check counts as a
  * failed test.
+ * What the tests draw, they draw from QUORATE_SEED, 1 unless it is set: a tree has one verdict, and whoever sees a failure
+ * sees it again. `QUORATE_SEED=random` takes another seed and prints it; exploring is what the nights are for.
  * `npm test -- FILE…` runs only those test files. A file that has not ended after QUORATE_TEST_FILE_TIMEOUT_MS (default
  * 20 minutes) is ended and counts as failed.
  */
@@ -37,6 +39,10 @@ const CHECKS: readonly (readonly [name: string, command: string, ...args: string
  * between files and runs, which halves what loading costs.
  */
 process.env["NODE_COMPILE_CACHE"] ??= join(ROOT, "node_modules", ".cache", "node-compile");
+
+process.env["QUORATE_SEED"] ??= "1";
+if (process.env["QUORATE_SEED"] === "random") process.env["QUORATE_SEED"] = String(Date.now() % 2 ** 31);
+process.stdout.write(`QUORATE_SEED=${process.env["QUORATE_SEED"]}\n`);
 
 /** The child that a signal to this process must reach too. */
 const children = new Set<{ kill(signal: NodeJS.Signals): boolean }>();

@@ -156,7 +156,7 @@ const mutateSlot: Target["mutate"] = (bytes, random, others) => {
   const changed = mutateBytes(bytes, random, others);
   const resized = new Uint8Array(random.oneIn(20) ? changed.length : bytes.length);
   resized.set(changed.subarray(0, resized.length));
-  if (random.oneIn(3)) {
+  if (random.oneIn(3) && resized.length >= 60) {
     // The length of the sign bytes, so that the content ends anywhere in the slot.
     new DataView(resized.buffer).setUint16(
       58,

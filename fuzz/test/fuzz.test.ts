@@ -56,6 +56,11 @@ describe("the fuzzer", () => {
     );
   });
 
+  test("regression (sign-slot, seed 32327743): a slot cut to less than its length field is an input like any other", () => {
+    const slot = TARGETS.find(({ name }) => name === "sign-slot")!;
+    assert.ok(inputOf(slot, 32_327_743).length < 60);
+  });
+
   test("notices an error that is no refusal, with the input and its seed", async () => {
     const report = await fuzzTarget(
       {

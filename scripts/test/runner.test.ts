@@ -57,6 +57,16 @@ test("a failing file shows what it wrote, its error, and how its process ended; 
   assert.equal(count("fail"), 3);
 });
 
+test("properties draw from the run's seed, so that a tree has one verdict", (context) => {
+  const { QUORATE_SEED: seed } = process.env;
+  const { status, stdout } = runFiles(context, {
+    seeded: `import fc from ${JSON.stringify(import.meta.resolve("fast-check"))};
+      test("draws", () => console.error("seed", process.env.QUORATE_SEED, fc.readConfigureGlobal().seed));`,
+  });
+  assert.equal(status, 0);
+  assert.match(stdout, new RegExp(`seed ${seed ?? 1} ${seed ?? 1}$`, "m"));
+});
+
 test("a file that something keeps alive, or that never yields, is ended and counts as failed", (context) => {
   const { status, stdout, count } = runFiles(
     context,
