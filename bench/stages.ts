@@ -1,6 +1,6 @@
 /**
  * Where the time of one height goes: `npm run bench:stages -- [--seconds 20] [--no-write]`. Four validators without
- * execution client, empty blocks; what their own metrics add up to over a window. Writes bench/results/stages.json.
+ * execution client, empty blocks, from height 1,000 on; what their own metrics add up to over a window. Writes bench/results/stages.json.
  */
 import { parseArgs } from "node:util";
 import { writeDocument } from "./report/write.ts";
@@ -9,7 +9,7 @@ import { environment, writeResults } from "./support/results.ts";
 import { scrape, stagesBetween } from "./support/scrape.ts";
 import type { Stages } from "./support/stages.ts";
 import { makeQuorate } from "./vs-cometbft/quorate.ts";
-import { heightOf, pause } from "./vs-cometbft/rpc.ts";
+import { heightOf, pause, reached } from "./vs-cometbft/rpc.ts";
 
 const { values } = parseArgs({
   options: {
@@ -21,7 +21,8 @@ const { values } = parseArgs({
 const network = await makeQuorate({ validators: 4 });
 try {
   await network.start(120_000);
-  await pause(5_000);
+  // As for P1: what a young process compiles is not what a height costs.
+  await reached(network.rpcPort(0), 1_000, 120_000, 250);
   const indexes = [0, 1, 2, 3];
   const read = async () => ({
     height: await heightOf(network.rpcPort(0)),

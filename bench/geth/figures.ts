@@ -4,7 +4,7 @@ import { ours, type Row, ratio } from "../support/comparison.ts";
 export const FIGURES = {
   P5: {
     title:
-      "4 validators with a Geth each, 20 transfers and a block per second: from the proposal's time to the commit on all nodes (p50), less a getPayload and a newPayload; beside it those calls",
+      "4 validators with a Geth each, 20 transfers and two blocks per second, from height 150 on: from the proposal's time to the commit on all nodes (p50), less a getPayload and a newPayload; beside it those calls",
     opponent: "Geth's own engine time",
     rows: [{ metric: "latency", unit: "ms", goals: [ours("at most", 15)] }] as readonly Row[],
   },

@@ -3,9 +3,9 @@ import { quantile } from "../support/measure.ts";
 import { type Scrape, type Scrapes, scrape, stagesBetween } from "../support/scrape.ts";
 import type { Commit, Testnet } from "./ours.ts";
 
-/** Heights of the latency, and those before it that do not count. */
-const HEIGHTS = 30;
-const WARM_HEIGHTS = 16;
+/** Heights of the latency, and those before it that do not count: what a young process compiles is no latency. */
+const HEIGHTS = 50;
+const WARM_HEIGHTS = 150;
 
 /** p50 over heights of the commit on the last node, less getPayload and newPayload, which all clients work on at once. */
 export async function latency(

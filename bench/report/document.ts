@@ -69,7 +69,8 @@ transaction index, peer gossip every 0.5 ms, flushed every 0.1 ms, wide p2p limi
 state sync as shipped; its key-value application lives inside its process, in memory. Ours are processes of the validator
 without execution client, \`block_interval\` 0, every other parameter its default. Heights, blocks and transactions of both
 are read from, and sent to, the RPC that both serve; CPU time and memory come from the kernel. P12 is measured against the
-release that is the fastest there.`;
+release that is the fastest there. Where a row names a height, both sides have decided so many before they are measured: a
+validator runs for months, a young process compiles for half a minute (twice the CPU per height at first).`;
 
 const GETH = `The same Geths twice: under our validators, and driven by a bare stub that only calls the Engine API (no consensus, no
 network, no disk). P5 is the time from a proposal's own timestamp to its commit on all nodes, less what the Geths took for

@@ -18,7 +18,7 @@ const decidedMb: readonly Row[] = [
 
 export const FIGURES = {
   P1: {
-    title: "4 validators, empty blocks",
+    title: "4 validators, empty blocks, from height 1,000 on",
     rows: [
       { ...height, goals: [ours("at most", 5.5), ratio("below", 0.5)] },
       { ...cpu, goals: [ratio("below", 1)] },
@@ -29,20 +29,20 @@ export const FIGURES = {
   "P9-kill": {
     title: "kill -9 of the proposer of 4: the longest gap between blocks until its next turn is over",
     rows: [{ metric: "longest_gap", unit: "ms", goals: [ours("at most", 1000)] }],
-    repetitions: [3, 5],
+    repetitions: [2, 5],
   },
   "P9-term": {
     title: "SIGTERM to the proposer of 4: the longest gap between blocks until its next turn is over",
     rows: [{ metric: "longest_gap", unit: "ms", goals: [ours("at most", 300)] }],
-    repetitions: [3, 5],
+    repetitions: [2, 5],
   },
   "P2-1MB": {
-    title: "4 validators, blocks of 1 MiB, each proposer its own transactions of 65 kB",
+    title: "4 validators, blocks of 1 MiB, each proposer its own transactions of 65 kB, from height 200 on",
     rows: decidedMb,
     repetitions: [2, 3],
   },
   "P2-4MB": {
-    title: "4 validators, blocks of 4 MiB, each proposer its own transactions of 65 kB",
+    title: "4 validators, blocks of 4 MiB, each proposer its own transactions of 65 kB, from height 50 on",
     rows: decidedMb,
     repetitions: [2, 3],
   },
@@ -57,7 +57,7 @@ export const FIGURES = {
     repetitions: [1, 2],
   },
   "P8-10": {
-    title: "10 validators, empty blocks",
+    title: "10 validators, empty blocks, from height 300 on",
     rows: [
       { ...height, goals: [ratio("below", 0.5)] },
       { ...cpu, goals: [] },
@@ -65,7 +65,7 @@ export const FIGURES = {
     repetitions: [2, 3],
   },
   "P8-20": {
-    title: "20 validators, empty blocks",
+    title: "20 validators, empty blocks, from height 10 on",
     rows: [
       { ...height, goals: [ratio("below", 0.5)] },
       { ...cpu, goals: [] },
