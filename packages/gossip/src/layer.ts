@@ -9,6 +9,7 @@ import { GossipError, reasonOf } from "./errors.ts";
 import { Connections } from "./host/connections.ts";
 import { type DialTarget, PersistentDialler } from "./host/dialler.ts";
 import { createGate } from "./host/gater.ts";
+import { InboundLimiter } from "./host/inbound-limiter.ts";
 import { Links } from "./host/links.ts";
 import type { ByteStream, Connection, CreateNetwork, Network } from "./host/network.ts";
 import type { Peer } from "./host/peers.ts";
@@ -64,6 +65,8 @@ export async function assembleGossip(
   }
   const links = new Links(modules.view, peers, ownAddress);
   const scorer = new Scorer(now);
+  const inbound = new InboundLimiter(now);
+  for (const { address } of targets) if (address !== null) inbound.trust(address);
   const late: { network: Network | null } = { network: null };
   const network = (): Network => {
     if (late.network === null) throw new GossipError("CLOSED", "the network is not there yet");
@@ -89,6 +92,7 @@ export async function assembleGossip(
     peers,
     links,
     scorer,
+    inbound,
     dialler,
     configured: new Set(targets.map(({ peer }) => peer)),
     validators,
@@ -134,6 +138,7 @@ export async function assembleGossip(
       self,
       allow: options.allow === undefined ? null : new Set(options.allow),
       banned: (peer) => scorer.banned(peer),
+      enter: (address) => inbound.enter(address),
       connections: (peer) => network().connectionsTo(peer),
       ageMs: (connection) => {
         const peer = peers.get(connection.remotePeer.toString());

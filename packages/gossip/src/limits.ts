@@ -157,6 +157,30 @@ export const LIMITS = {
   requestBurst: 40,
   /** Connections and handshakes of libp2p. */
   pendingInbound: 128,
+  /**
+   * Handshakes under way: of strangers, of those from one address, and of those from an address where validators or
+   * configured peers were seen. What strangers leave of all is for the latter; each ends within `statusTimeoutMs`.
+   */
+  pendingOfStrangers: 96,
+  pendingOfStranger: 32,
+  pendingOfTrusted: 96,
+  /**
+   * Handshakes begun, of strangers and of trusted addresses each: with all that follows one costs some 15 ms. At once, so
+   * that a network can start: the peers of a node, and the validators of a large set.
+   */
+  handshakesPerSecond: 20,
+  handshakeBurst: 128,
+  trustedHandshakeBurst: 512,
+  /** For how long the address of a peer that was banned is shut: first, and at most, as long as the peer itself. */
+  shutMinMs: 250,
+  shutMaxMs: 30_000,
+  /** At most, where validators or configured peers were seen: they may share the address, and dial again for ever. */
+  shutTrustedMs: 500,
+  /** Without another ban meanwhile, those of an address are forgotten. */
+  forgivenMs: 60_000,
+  /** Addresses remembered: of banned peers, and of validators and configured peers. */
+  penalisedOrigins: 4096,
+  trustedOrigins: 1024,
   /** Per second and host: all nodes of a local network share one address. */
   inboundPerSecond: 100,
   parallelDials: 20,

@@ -1,5 +1,6 @@
 /** Clients that speak libp2p and nothing of ours, or only TCP: what strangers on the network are. */
 import { createServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
 import { identify } from "@libp2p/identify";
@@ -10,6 +11,10 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { privateKeyOf } from "../src/host/node-key.ts";
 import { nodeKeyOf } from "./support.ts";
+
+/** A guard against hanging only. */
+const PATIENCE_MS = 30_000;
+const REDIAL_MS = 50;
 
 export async function freePort(): Promise<number> {
   const server = createServer();
@@ -36,6 +41,19 @@ export interface RawClient {
   stop(): Promise<void>;
 }
 
+/** Again while the address is shut for what other clients did. */
+async function dialPatiently(node: Libp2p, address: string): Promise<Connection> {
+  const until = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await node.dial(multiaddr(address));
+    } catch (error) {
+      if (performance.now() > until) throw error;
+      await delay(REDIAL_MS);
+    }
+  }
+}
+
 export async function rawClient(
   name: string,
   address: string,
@@ -54,7 +72,7 @@ export async function rawClient(
   const heard: Uint8Array[] = [];
   const gone = Promise.withResolvers<void>();
   node.addEventListener("connection:close", () => gone.resolve());
-  const connection = await node.dial(multiaddr(address));
+  const connection = await dialPatiently(node, address);
   return {
     node,
     connection,

@@ -10,6 +10,7 @@ import type { GossipModules, Offence, PeerStatus } from "../types.ts";
 import { abortConnection, errorOf } from "../wire/ends.ts";
 import { readFrames } from "../wire/stream-frames.ts";
 import type { PersistentDialler } from "./dialler.ts";
+import type { InboundLimiter } from "./inbound-limiter.ts";
 import type { Links } from "./links.ts";
 import type { ByteStream, Connection, Network } from "./network.ts";
 import { Peer } from "./peers.ts";
@@ -26,6 +27,7 @@ export interface ConnectionsModules {
   readonly peers: Map<string, Peer>;
   readonly links: Links;
   readonly scorer: Scorer;
+  readonly inbound: Pick<InboundLimiter, "penalise" | "trust">;
   readonly dialler: PersistentDialler;
   /** Peers that are dialled whoever they are. */
   readonly configured: ReadonlySet<string>;
@@ -107,6 +109,9 @@ export class Connections {
     const peer = peers.get(id);
     if (peer === undefined) return;
     modules.log.warn("peer disconnected for misbehaviour", { peer: id, offence, banMs: LIMITS.banMs });
+    if (peer.connection.direction === "inbound") {
+      this.#m.inbound.penalise(peer.connection.remoteAddr.toString());
+    }
     this.#dismiss(peer, "misbehaviour");
   }
 
@@ -294,6 +299,7 @@ export class Connections {
     const { dialler, modules } = this.#m;
     if (guarded) {
       this.#guarded.set(peer.id, peer);
+      this.#m.inbound.trust(peer.connection.remoteAddr.toString());
       dialler.add({ peer: peer.id, address: null });
     } else {
       this.#guarded.delete(peer.id);

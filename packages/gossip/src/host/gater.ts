@@ -7,6 +7,7 @@ export interface GateModules {
   /** Permissioned mode: only these peer ids. */
   readonly allow: ReadonlySet<string> | null;
   readonly banned: (peer: string) => boolean;
+  readonly enter: Gate["enter"];
   /** Open connections to a peer. */
   readonly connections: (peer: string) => readonly Connection[];
   /** A dial of ours to this peer has just begun. */
@@ -64,6 +65,7 @@ export function createGate(modules: GateModules): Gate {
 
   return {
     denyDial: refused,
+    enter: modules.enter,
     denyAuthenticated: refused,
     denyOpened: duplicate,
   };

@@ -81,11 +81,22 @@ function inspected(components: GossipSubComponents, modules: NetworkModules): Go
 
 /** What libp2p asks, answered by the gate. */
 function gaterOf(gate: Gate): ConnectionGater {
+  const entered = new WeakMap<object, () => void>();
   return {
     denyDialPeer: (peer) => gate.denyDial(peer.toString()),
+    denyInboundConnection(connection) {
+      const over = gate.enter(connection.remoteAddr.toString());
+      if (over === null) return true;
+      entered.set(connection, over);
+      connection.addEventListener("close", over);
+      return false;
+    },
     denyInboundEncryptedConnection: (peer) => gate.denyAuthenticated(peer.toString()),
     denyOutboundEncryptedConnection: (peer) => gate.denyAuthenticated(peer.toString()),
-    denyInboundUpgradedConnection: (peer) => gate.denyOpened(peer.toString(), "inbound"),
+    denyInboundUpgradedConnection(peer, connection) {
+      entered.get(connection)?.();
+      return gate.denyOpened(peer.toString(), "inbound");
+    },
     denyOutboundUpgradedConnection: (peer) => gate.denyOpened(peer.toString(), "outbound"),
   };
 }

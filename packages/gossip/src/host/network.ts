@@ -115,6 +115,8 @@ export interface Network {
 /** Who may connect, asked by the network as a connection comes to be; true = no. */
 export interface Gate {
   denyDial(peer: string): boolean;
+  /** A connection comes from this multiaddr. `null`: refuse it at once; else to be called when its handshake is over. */
+  enter(address: string): (() => void) | null;
   /** The peer proved its identity; nothing above knows of the connection yet. */
   denyAuthenticated(peer: string): boolean;
   /** About to be handed to {@link Network.onConnection}; closes older connections where this one replaces them. */
