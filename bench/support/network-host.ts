@@ -38,7 +38,12 @@ const network = await createLibp2pNetwork(
   {
     maxConnections: 64,
     topics: [TOPIC],
-    gate: { denyDial: () => false, denyAuthenticated: () => false, denyOpened: () => false },
+    gate: {
+      denyDial: () => false,
+      enter: () => () => undefined,
+      denyAuthenticated: () => false,
+      denyOpened: () => false,
+    },
     score: () => 0,
     now: () => performance.now(),
     fault: () => {},
