@@ -1,5 +1,6 @@
 /** Strangers who flood, stall, crowd and lie: the chain keeps its pace, its memory and its links, and throws them out. */
 import { catchUpAmong } from "./abuse/catch-up.ts";
+import { rob } from "./abuse/robbery.ts";
 import { besiege } from "./abuse/siege.ts";
 import { LIARS, VARIANTS } from "./abuse/variants.ts";
 import type { Campaign } from "./campaign.ts";
@@ -22,7 +23,8 @@ export const abuse: Campaign = {
     const victims = pass % 2 === 0 ? [one] : net.live.names;
     if (variant !== undefined) {
       report.what += ` (${variant.attack} on ${victims.join(" ")})`;
-      await besiege(scene, variant, { seconds: SECONDS, victims });
+      const attack = variant.stolen === true ? rob : besiege;
+      await attack(scene, variant, { seconds: SECONDS, victims });
     } else {
       const liar = LIARS[(seed % SCENES) - VARIANTS.length]!;
       report.what += ` (liars: ${liar.lie}, for ${one})`;

@@ -157,7 +157,8 @@ export async function runCampaign(campaign: Campaign, options: RunOptions): Prom
     if (signal.aborted) interrupted();
     signal.addEventListener("abort", interrupted);
     let scenes = 0;
-    for (; scenes < campaign.scenesPerNetwork && !over(seed) && report.problems.length === before; scenes++) {
+    const usable = (): boolean => net.betrayed.size === 0 && report.problems.length === before;
+    for (; scenes < campaign.scenesPerNetwork && !over(seed) && usable(); scenes++) {
       report.what = `${campaign.name} --seed ${seed}`;
       const failed = report.problems.length;
       const startedAt = performance.now();
@@ -245,7 +246,8 @@ export async function judge(
       if (wrong >= 0) report.problem(`the client of ${nodes[index]?.name} has another block at ${wrong + 1}`);
     }
     const votes = judgeVotes(nodes.map(({ home }) => home));
-    for (const place of votes.conflicts) report.problem(`two messages signed for ${place}`);
+    for (const place of votes.conflicts)
+      if (!net.betrayed.has(place.split("/")[0] ?? "")) report.problem(`two messages signed for ${place}`);
   } catch (error) {
     report.problem(`no verdict: ${reasonOf(error)}`);
   }

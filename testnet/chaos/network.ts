@@ -26,6 +26,8 @@ const NOWHERE = "/ip4/127.0.0.1/tcp/9";
 export interface ChaosNetwork {
   readonly live: LiveNetwork;
   readonly links: Links;
+  /** Addresses of validators whose keys somebody else signs with, upper-case hex; no other scene is for such a network. */
+  readonly betrayed: Set<string>;
   /** Ended with the network: what a campaign added to it. */
   readonly additions: (() => Promise<void>)[];
   /** Ends it, and tells how; its home is kept where asked. */
@@ -51,7 +53,7 @@ export async function startChaosNetwork(options: ChaosOptions): Promise<ChaosNet
     );
     const additions: (() => Promise<void>)[] = [];
     return {
-      ...{ live, links, additions },
+      ...{ live, links, additions, betrayed: new Set() },
       async close(keep) {
         const ended = await live.network.stop();
         for (const end of additions) await end();

@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { NodeNow } from "../../test/support/live.ts";
 import { rpc } from "../../test/support.ts";
 import type { Report, Scene } from "../campaign.ts";
 import { heldMib } from "../memory.ts";
@@ -35,6 +36,10 @@ export interface SiegeOptions {
   readonly quietMs?: number;
   /** Nodes that are attacked. */
   readonly victims: readonly string[];
+  /** Nodes that are there; all of them unless told. */
+  readonly names?: readonly string[];
+  /** For the attacker, see Order. */
+  readonly stolenKey?: string;
 }
 
 /** Where strangers reach a node, past the network's wires. */
@@ -82,10 +87,10 @@ class Links {
     });
   }
 
-  static async from(net: ChaosNetwork): Promise<Links> {
+  static async from(net: ChaosNetwork, names: readonly string[]): Promise<Links> {
     return new Links(
       net,
-      (await net.live.nodes()).map(({ peer_id }) => peer_id),
+      (await present(net, names)).map(({ peer_id }) => peer_id),
     );
   }
 
@@ -101,41 +106,34 @@ class Links {
   }
 }
 
+async function present({ live }: ChaosNetwork, names: readonly string[]): Promise<readonly NodeNow[]> {
+  return (await live.nodes()).filter(({ name }) => names.includes(name));
+}
+
 export async function besiege(scene: Scene, variant: Variant, options: SiegeOptions): Promise<Deeds> {
   const { net, pace, report } = scene;
   const { live } = net;
+  const { names = live.names, victims, seconds, stolenKey = null } = options;
   // Of a node that just began nothing can be asked.
-  await live.advances(1);
-  const stolenKey = variant.attack === "stolen-votes" ? await keyOf(net, live.names.at(-1) ?? "") : null;
-  const order = await orderFor(net, { ...variant, seconds: options.seconds, stolenKey }, options.victims);
-  const held = await heldMib(await live.nodes());
-  const quiet = await watch(net, pace, live.names, delay(options.quietMs ?? QUIET_MS));
-  const links = await Links.from(net);
+  await live.advances(1, names);
+  const order = await orderFor(net, { ...variant, seconds, stolenKey }, victims);
+  const held = await heldMib(await present(net, names));
+  const quiet = await watch(net, pace, names, delay(options.quietMs ?? QUIET_MS));
+  const links = await Links.from(net, names);
   const attacker = new Attacker(order);
   try {
     await attacker.begun;
-    const sight = await watch(net, pace, live.names, attacker.deeds);
+    const sight = await watch(net, pace, names, attacker.deeds);
     const deeds = await attacker.deeds;
     judgeHarm(report, variant, quiet, sight);
     judgeDeeds(report, variant, deeds);
     for (const lost of links.lost()) report.problem(`a link between validators ended: ${lost}`);
-    await settles(scene, held);
+    await settles(scene, held, names);
     report.say(describe(variant, options, quiet, sight, deeds));
     return deeds;
   } finally {
     attacker.end();
   }
-}
-
-/** Seed and address of a validator, as `seed/address`. */
-async function keyOf(net: ChaosNetwork, name: string): Promise<string> {
-  const file = join(net.live.homeOf(name), "config", "priv_validator_key.json");
-  const { priv_key, address } = JSON.parse(readFileSync(file, "utf8")) as {
-    readonly address: string;
-    readonly priv_key: { readonly value: string };
-  };
-  const seed = Buffer.from(priv_key.value, "base64").subarray(0, 32);
-  return `${seed.toString("hex")}/${address.toLowerCase()}`;
 }
 
 export function judgeHarm(report: Report, variant: Variant, quiet: Sight, sight: Sight): void {
@@ -187,9 +185,13 @@ function judgeDeeds(report: Report, { attack, thrownOutMs }: Variant, deeds: Dee
 }
 
 /** The chain goes on, and nothing of the attack is kept. */
-async function settles({ net, report }: Scene, before: ReadonlyMap<string, number>): Promise<void> {
-  await net.live.advances(1);
-  for (const [name, mib] of await heldMib(await net.live.nodes())) {
+async function settles(
+  { net, report }: Scene,
+  before: ReadonlyMap<string, number>,
+  names: readonly string[],
+): Promise<void> {
+  await net.live.advances(1, names);
+  for (const [name, mib] of await heldMib(await present(net, names))) {
     const kept = mib - (before.get(name) ?? mib);
     report.measured("kept by a node's heap, KiB", Math.max(0, 1024 * kept));
     if (kept > HARM.keptMib) report.problem(`${name}'s heap keeps ${kept.toFixed(1)} MiB of it`);

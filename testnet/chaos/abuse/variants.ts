@@ -11,6 +11,8 @@ export interface Variant {
   readonly thrownOutMs: number | null;
   /** Whether every signature that it brings was known: nothing more than usual may be verified. */
   readonly onlyRepeats?: true;
+  /** Whether it takes a validator's key, whose owner is away. */
+  readonly stolen?: true;
 }
 
 const OFFENDER_MS = 2_000;
@@ -33,7 +35,7 @@ export const VARIANTS: readonly Variant[] = [
     onlyRepeats: true,
   },
   { bar: "R30", attack: "votes-far-ahead", hosts: 10, perSecond: 10_000, thrownOutMs: OFFENDER_MS },
-  { bar: "R30", attack: "stolen-votes", hosts: 10, perSecond: 10_000, thrownOutMs: null },
+  { bar: "R30", attack: "stolen-votes", hosts: 10, perSecond: 10_000, thrownOutMs: null, stolen: true },
   { bar: "R33", attack: "subscriptions-4-mib", hosts: 4, perSecond: 20, thrownOutMs: OFFENDER_MS },
   { bar: "R33", attack: "subscriptions-1-mib", hosts: 4, perSecond: 20, thrownOutMs: OFFENDER_MS },
   { bar: "R33", attack: "ihave", hosts: 2, perSecond: 400, thrownOutMs: OFFENDER_MS },

@@ -74,28 +74,54 @@ function farAhead(field: Field, recorder: Recorder): Forge {
   });
 }
 
-/** Rounds that the chain never reaches, of this height and the next, with a signature that holds. */
-function stolen(field: Field, recorder: Recorder): Forge {
-  const { chainId, stolenKey, validators } = field.order;
+interface StolenKey {
+  readonly seed: Uint8Array;
+  readonly validatorAddress: Uint8Array;
+  readonly validatorIndex: number;
+}
+
+function stolenKeyOf({ order: { stolenKey, validators } }: Field): StolenKey {
   if (stolenKey === null) throw new Error("no key was stolen");
   const [seed = "", address = ""] = stolenKey.split("/");
-  const key = Uint8Array.from(Buffer.from(seed, "hex"));
-  const validatorAddress = Uint8Array.from(Buffer.from(address, "hex"));
-  const validatorIndex = validators.indexOf(address);
+  return {
+    seed: Uint8Array.from(Buffer.from(seed, "hex")),
+    validatorAddress: Uint8Array.from(Buffer.from(address, "hex")),
+    validatorIndex: validators.indexOf(address),
+  };
+}
+
+function signed(
+  { order: { chainId } }: Field,
+  { seed, validatorAddress, validatorIndex }: StolenKey,
+  vote: Pick<Vote, "type" | "height" | "round" | "blockId">,
+): Vote {
+  const unsigned: Vote = {
+    ...vote,
+    ...{ timestamp: nowNs(), validatorAddress, validatorIndex, signature: new Uint8Array(64) },
+  };
+  return { ...unsigned, signature: ed25519Sign(seed, voteSignBytes(chainId, unsigned)) };
+}
+
+/** Rounds that the chain never reaches, of this height and the next, with a signature that holds. */
+function stolen(field: Field, recorder: Recorder): Forge {
+  const key = stolenKeyOf(field);
   let round = 1000;
   return () => {
     round = round >= 65_000 ? 1000 : round + 1;
-    const unsigned: Vote = {
-      ...{ type: VoteType.prevote, height: recorder.height + (round % 8 === 0 ? 1 : 2), round },
-      ...{
-        blockId: null,
-        timestamp: nowNs(),
-        validatorAddress,
-        validatorIndex,
-        signature: new Uint8Array(64),
-      },
-    };
-    return { ...unsigned, signature: ed25519Sign(key, voteSignBytes(chainId, unsigned)) };
+    const height = recorder.height + (round % 8 === 0 ? 1 : 0);
+    return signed(field, key, { type: VoteType.prevote, height, round, blockId: null });
+  };
+}
+
+/** Two precommits for one place, of a height that may still be decided; both hold. */
+function contradicting(field: Field, recorder: Recorder): () => readonly Vote[] {
+  const key = stolenKeyOf(field);
+  return () => {
+    const place = { type: VoteType.precommit, height: recorder.height + randomInt(2), round: 0 };
+    return [0, 1].map(() => {
+      const hash = randomBytes(32);
+      return signed(field, key, { ...place, blockId: { hash, parts: { total: 1, hash } } });
+    });
   };
 }
 
@@ -145,6 +171,22 @@ const forgedVotes = flooding(forged, 1);
 const forgedPacks = flooding(forged, 64);
 const votesFarAhead = flooding(farAhead, 16);
 const stolenVotes = flooding(stolen, 16, false);
+
+/** Nothing but what convicts a key. */
+async function contradictions(field: Field): Promise<void> {
+  const recorder = new Recorder();
+  await field.siege(
+    field.order.hosts,
+    () => ({ heard: recorder.heard }),
+    async (assailant) => {
+      const voice = await join(assailant, recorder);
+      const contradict = contradicting(field, recorder);
+      await field.flood(assailant, field.order.perSecond / field.order.hosts, () =>
+        publish(field, assailant.stranger, voice, contradict()),
+      );
+    },
+  );
+}
 
 type Repeat = (field: Field, stranger: Stranger, voice: Voice, votes: readonly Vote[]) => Promise<number>;
 
@@ -201,6 +243,7 @@ export const ATTACKS = {
   "forged-packs": forgedPacks,
   "votes-far-ahead": votesFarAhead,
   "stolen-votes": stolenVotes,
+  contradictions: contradictions,
   "repeated-bytes": repeatedBytes,
   "repeated-mixtures": repeatedMixtures,
   "repeated-repairs": repeatedRepairs,
