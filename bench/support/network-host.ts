@@ -41,6 +41,7 @@ const network = await createLibp2pNetwork(
     gate: {
       denyDial: () => false,
       enter: () => () => undefined,
+      offended: () => {},
       denyAuthenticated: () => false,
       denyOpened: () => false,
     },

@@ -6,6 +6,7 @@ export type GossipErrorCode =
   | "CLOSED"
   | "NOT_CONNECTED"
   | "TIMEOUT"
+  | "FLOOD"
   | "BUSY"
   | "REFUSED"
   | "QUEUE_FULL"

@@ -138,7 +138,7 @@ export async function assembleGossip(
       self,
       allow: options.allow === undefined ? null : new Set(options.allow),
       banned: (peer) => scorer.banned(peer),
-      enter: (address) => inbound.enter(address),
+      inbound,
       connections: (peer) => network().connectionsTo(peer),
       ageMs: (connection) => {
         const peer = peers.get(connection.remotePeer.toString());

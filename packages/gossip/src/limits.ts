@@ -91,6 +91,8 @@ export const LIMITS = {
   /** Frames of yamux other than data: a peer that never delays its window updates sends one for every message. */
   muxerFramesPerSecond: 8000,
   muxerFrameBurst: 32_000,
+  /** One window update: no implementation has a window of a quarter of what the field can say. */
+  windowUpdateMost: 1_073_741_824,
   /** Streams that a peer begins: sync requests are the most frequent, 20 a second. */
   newStreamsPerSecond: 64,
   newStreamBurst: 256,

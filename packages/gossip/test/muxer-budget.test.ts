@@ -33,6 +33,14 @@ describe("the budget of a peer's yamux frames", () => {
     assert.equal(untilRefused(frame(TYPE.data, 0, 1, 100)), Number.POSITIVE_INFINITY);
   });
 
+  it("regression: ends with a window that no memory could hold", () => {
+    assert.equal(untilRefused(frame(TYPE.window, 0, 3, 0xffff_ffff)), 0);
+    assert.equal(untilRefused(frame(TYPE.window, SYN, 3, LIMITS.windowUpdateMost + 1)), 0);
+    assert.equal(untilRefused(frame(TYPE.window, 0, 3, LIMITS.windowUpdateMost)), LIMITS.muxerFrameBurst);
+    // The length of a ping is a number that is sent back.
+    assert.equal(untilRefused(frame(TYPE.ping, SYN, 0, 0xffff_ffff)), LIMITS.muxerFrameBurst);
+  });
+
   it("ends with streams without number, whichever frame begins them", () => {
     assert.equal(untilRefused(frame(TYPE.window, SYN, 3, 0)), LIMITS.newStreamBurst);
     assert.equal(untilRefused(frame(TYPE.data, SYN, 3, 10)), LIMITS.newStreamBurst);
@@ -63,6 +71,22 @@ describe("the budget of a peer's yamux frames", () => {
         if (!(await opener!.write(opener!.below, frame(TYPE.window, SYN, 1001 + 2 * i, 0)))) break;
       await Promise.all([pinger!.closed, opener!.closed]);
       assert.ok(friend!.isOpen);
+    } finally {
+      await Promise.all(strangers.map((one) => one.stop()));
+      await stopAll([node]);
+    }
+  });
+
+  it("regression: shuts the address from which those come who go beyond it, for they come again under other names", async () => {
+    const { set } = makeCommittee(4);
+    const node = await startNode({ name: "besieged", set });
+    const address = node.gossip.addresses[0]!;
+    // So many that the address stays shut for seconds.
+    const strangers = await Promise.all(Array.from({ length: 7 }, () => Stranger.connect(address)));
+    try {
+      for (const one of strangers) await one.write(one.below, frame(TYPE.window, SYN, 1001, 0xffff_ffff));
+      await Promise.all(strangers.map(({ closed }) => closed));
+      await assert.rejects(Stranger.connect(address));
     } finally {
       await Promise.all(strangers.map((one) => one.stop()));
       await stopAll([node]);

@@ -109,9 +109,6 @@ export class Connections {
     const peer = peers.get(id);
     if (peer === undefined) return;
     modules.log.warn("peer disconnected for misbehaviour", { peer: id, offence, banMs: LIMITS.banMs });
-    if (peer.connection.direction === "inbound") {
-      this.#m.inbound.penalise(peer.connection.remoteAddr.toString());
-    }
     this.#dismiss(peer, "misbehaviour");
   }
 
@@ -316,6 +313,8 @@ export class Connections {
   #dismiss(peer: Peer, reason: GoodbyeReason): void {
     const { connection } = peer;
     if (this.#m.peers.get(peer.id) !== peer) return;
+    if (reason === "misbehaviour" && connection.direction === "inbound")
+      this.#m.inbound.penalise(connection.remoteAddr.toString());
     this.write(peer, goodbyeFrame(GOODBYE_CODES[reason]));
     this.#drop(peer);
     const { signal, clear } = deadline(this.#m.clock, LIMITS.closeTimeoutMs);

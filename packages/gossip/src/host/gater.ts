@@ -1,5 +1,6 @@
 import { LIMITS } from "../limits.ts";
 import { abortConnection } from "../wire/ends.ts";
+import type { InboundLimiter } from "./inbound-limiter.ts";
 import type { Connection, Gate } from "./network.ts";
 
 export interface GateModules {
@@ -7,7 +8,7 @@ export interface GateModules {
   /** Permissioned mode: only these peer ids. */
   readonly allow: ReadonlySet<string> | null;
   readonly banned: (peer: string) => boolean;
-  readonly enter: Gate["enter"];
+  readonly inbound: Pick<InboundLimiter, "enter" | "penalise">;
   /** Open connections to a peer. */
   readonly connections: (peer: string) => readonly Connection[];
   /** A dial of ours to this peer has just begun. */
@@ -65,7 +66,8 @@ export function createGate(modules: GateModules): Gate {
 
   return {
     denyDial: refused,
-    enter: modules.enter,
+    enter: (address) => modules.inbound.enter(address),
+    offended: (address) => modules.inbound.penalise(address),
     denyAuthenticated: refused,
     denyOpened: duplicate,
   };

@@ -13,6 +13,7 @@ import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
 import { sha256 } from "@quorate/crypto";
 import { createLibp2p } from "libp2p";
+import { GossipError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { setReading } from "../wire/ends.ts";
 import { bytesKey } from "../wire/keys.ts";
@@ -85,10 +86,14 @@ function gaterOf(gate: Gate): ConnectionGater {
   return {
     denyDialPeer: (peer) => gate.denyDial(peer.toString()),
     denyInboundConnection(connection) {
-      const over = gate.enter(connection.remoteAddr.toString());
+      const address = connection.remoteAddr.toString();
+      const over = gate.enter(address);
       if (over === null) return true;
       entered.set(connection, over);
-      connection.addEventListener("close", over);
+      connection.addEventListener("close", ({ error }) => {
+        over();
+        if (error instanceof GossipError && error.code === "FLOOD") gate.offended(address);
+      });
       return false;
     },
     denyInboundEncryptedConnection: (peer) => gate.denyAuthenticated(peer.toString()),

@@ -3,12 +3,13 @@ import { TokenBucket } from "../scoring/token-bucket.ts";
 
 const HEADER_BYTES = 12;
 const DATA = 0;
+const WINDOW = 1;
 const SYN = 1;
 
 /**
  * Follows the yamux frames that come and counts those that carry nothing: pings, which are answered, window updates,
- * empty data, and streams that begin, of which the muxer refuses what is too many, one answer each. It holds one header
- * at most.
+ * empty data, and streams that begin, of which the muxer refuses what is too many, one answer each. A window that grows
+ * beyond any memory is none. It holds one header at most.
  */
 export class MuxerBudget {
   readonly #now: () => number;
@@ -31,6 +32,7 @@ export class MuxerBudget {
   covers(chunk: Uint8Array): boolean {
     let frames = 0;
     let streams = 0;
+    let sound = true;
     for (let at = 0; at < chunk.length; ) {
       if (this.#data > 0) {
         const passed = Math.min(this.#data, chunk.length - at);
@@ -45,10 +47,11 @@ export class MuxerBudget {
       const isData = this.#header[1] === DATA;
       const length = view.getUint32(8);
       if (isData) this.#data = length;
+      else if (this.#header[1] === WINDOW && length > LIMITS.windowUpdateMost) sound = false;
       if (!isData || length === 0) frames++;
       if ((view.getUint16(2) & SYN) !== 0 && view.getUint32(4) !== 0) streams++;
     }
     const now = this.#now();
-    return this.#frames.take(frames, now) && this.#streams.take(streams, now);
+    return sound && this.#frames.take(frames, now) && this.#streams.take(streams, now);
   }
 }

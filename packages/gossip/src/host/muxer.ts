@@ -100,7 +100,7 @@ function spend(connection: MessageStream, now: () => number): void {
   const budget = new MuxerBudget(now);
   connection.addEventListener("message", ({ data }) => {
     if (connection.status !== "open" || budget.covers(chunkOf(data))) return;
-    connection.abort(new GossipError("REFUSED", "a peer sent more frames of the muxer than any use needs"));
+    connection.abort(new GossipError("FLOOD", "a peer sent frames of the muxer that no use needs"));
   });
 }
 

@@ -117,6 +117,8 @@ export interface Gate {
   denyDial(peer: string): boolean;
   /** A connection comes from this multiaddr. `null`: refuse it at once; else to be called when its handshake is over. */
   enter(address: string): (() => void) | null;
+  /** A connection from this multiaddr ended for what no honest peer sends below all protocols. */
+  offended(address: string): void;
   /** The peer proved its identity; nothing above knows of the connection yet. */
   denyAuthenticated(peer: string): boolean;
   /** About to be handed to {@link Network.onConnection}; closes older connections where this one replaces them. */

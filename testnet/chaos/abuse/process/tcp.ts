@@ -19,7 +19,13 @@ function portOf(address: string): number {
 /** `begin` is done with each connection as it opens; its own end is the other side's work. */
 function connecting(begin: (socket: Socket) => void) {
   return async (field: Field): Promise<void> => {
-    const open = new Set<Socket>();
+    const open = new Map<Socket, number>();
+    const { thrownOutMs } = field.order;
+    // At the end of the attack some have only just begun: each has the time that any has.
+    const isWaiting = (): boolean => {
+      const now = performance.now();
+      return [...open.values()].some((fromMs) => now - fromMs <= (thrownOutMs ?? 0));
+    };
     let opened = 0;
     for (let i = 0; i < CONNECTIONS && !field.over; i++) {
       const socket = connect(portOf(field.target(i)), "127.0.0.1");
@@ -30,7 +36,7 @@ function connecting(begin: (socket: Socket) => void) {
         fromMs = performance.now();
         opened++;
         field.begin();
-        open.add(socket);
+        open.set(socket, fromMs);
         field.tell("connections at a time", open.size);
         begin(socket);
       });
@@ -41,10 +47,10 @@ function connecting(begin: (socket: Socket) => void) {
       // Not all in one turn: each is to be heard.
       if (i % 20 === 19) await delay(5);
     }
-    while (!field.over && (open.size > 0 || opened === 0)) await delay(LOOK_MS);
+    while ((!field.over && (open.size > 0 || opened === 0)) || isWaiting()) await delay(LOOK_MS);
     field.sent("connections", opened);
     field.stayed(open.size);
-    for (const socket of open) socket.destroy();
+    for (const socket of open.keys()) socket.destroy();
   };
 }
 
