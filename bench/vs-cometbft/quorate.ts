@@ -16,7 +16,7 @@ const HOST = new URL("../support/host.ts", import.meta.url);
 export const NODE_FLAGS: readonly string[] = ["--max-semi-space-size=4"];
 export const NODE_VARIABLES: Readonly<Record<string, string>> = {
   NODE_COMPILE_CACHE: join(process.env["QUORATE_CACHE"] ?? join(homedir(), ".cache", "quorate"), "compiled"),
-  MALLOC_ARENA_MAX: "2",
+  MALLOC_ARENA_MAX: "1",
 };
 /** The host's own reports to its parent, heights apart: the RPC is asked instead. */
 const NO_REPORTS = String(Number.MAX_SAFE_INTEGER);
