@@ -59,6 +59,23 @@ describe("crc32c", () => {
       }),
     );
   });
+
+  test("is what the bits alone give, wherever in its memory the input begins", () => {
+    const bitwise = (input: Uint8Array): number => {
+      let crc = ~0;
+      for (const byte of input) {
+        crc ^= byte;
+        for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+      }
+      return ~crc >>> 0;
+    };
+    fc.assert(
+      fc.property(bytes, fc.nat({ max: 7 }), (input, offset) => {
+        const part = input.subarray(offset);
+        assert.equal(crc32c(part), bitwise(part));
+      }),
+    );
+  });
 });
 
 describe("merkle", () => {
