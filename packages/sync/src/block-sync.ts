@@ -5,6 +5,7 @@ import { ForkFound, SyncError } from "./errors.ts";
 import { DEFAULT_LIMITS, type SyncClock, type SyncLimits, type SyncOptions, systemClock } from "./options.ts";
 import {
   asked,
+  covers,
   distrusted,
   emptyRanges,
   ended,
@@ -18,6 +19,7 @@ import {
   type Ranges,
   type Span,
   took,
+  waitingOf,
 } from "./ranges.ts";
 import type { BlockSync, SyncModules } from "./types.ts";
 import { type Fault, type VerifiedRun, verifyRun } from "./verify.ts";
@@ -129,15 +131,22 @@ class Syncer implements BlockSync {
     const idle = useful.filter((peer) => !busy.has(peer.id) && this.#credits.ready(peer.id, now));
     for (const peer of idle) {
       if (this.#ranges.inFlight.length >= this.#limits.requests) break;
-      const span = gapFor(this.#ranges, peer, this.#limits) ?? this.#hedge(peer, now);
+      const gap = gapFor(this.#ranges, peer, this.#limits);
+      const span = gap !== null && this.#mayFill(peer.id, gap) ? gap : this.#hedge(peer, now);
       if (span !== null) this.#ask(peer.id, span, signal);
     }
+  }
+
+  /** What everything waits for, anybody; what lies ahead, whoever has not sent much already that nobody could verify yet. */
+  #mayFill(peerId: string, span: Span): boolean {
+    return span.from === this.#ranges.next || waitingOf(this.#ranges, peerId) < this.#limits.waitingAnswers;
   }
 
   #hedge(peer: Peer, now: number): Span | null {
     const head = headRange(this.#ranges);
     const late = head !== null && now - head.askedAt >= this.#limits.hedgeMs;
-    const asking = this.#ranges.inFlight.filter((range) => range.from <= this.#ranges.next).length;
+    // Not those that a peer stalls on since before the tip went past them.
+    const asking = this.#ranges.inFlight.filter((range) => covers(range, this.#ranges.next)).length;
     return late && asking < 2 ? headSpan(this.#ranges, peer) : null;
   }
 
@@ -309,7 +318,8 @@ function itemsOf(range: Range, response: Response, maxBlockBytes: number): reado
     (item, index) => item.height === range.from + index && item.block.length <= maxBlockBytes,
   );
   if (!fits || response.length > range.count) return null;
-  return response.map(({ height, block, commit }) => ({ height, block, commit, peerId: range.peerId }));
+  const { peerId, id: request } = range;
+  return response.map(({ height, block, commit }) => ({ height, block, commit, peerId, request }));
 }
 
 function textOf(error: unknown): string {

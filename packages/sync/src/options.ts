@@ -15,6 +15,11 @@ export interface SyncLimits {
   readonly firstBatch: number;
   /** Requests in flight over all peers; one peer has one. */
   readonly requests: number;
+  /**
+   * Answers of one peer that wait to be verified, while it is asked for more than the next height: a liar far ahead of the
+   * tip is found out when the tip gets there.
+   */
+  readonly waitingAnswers: number;
   /** Expected bytes of one response: large blocks are asked for in smaller ranges. */
   readonly responseBytes: number;
   /** Fetched bytes that may wait; above it only the next height is asked for. */
@@ -44,6 +49,7 @@ export const DEFAULT_LIMITS: SyncLimits = {
   batch: 128,
   firstBatch: 32,
   requests: 8,
+  waitingAnswers: 2,
   responseBytes: 4_194_304,
   bufferedBytes: 67_108_864,
   verifyHeights: 128,

@@ -6,6 +6,8 @@ export interface Fetched {
   readonly block: Uint8Array;
   readonly commit: Uint8Array;
   readonly peerId: string;
+  /** Id of the request that brought it. */
+  readonly request: number;
 }
 
 /** Heights asked of one peer. */
@@ -106,6 +108,13 @@ export function took(ranges: Ranges, items: readonly Fetched[], limits: RangeLim
   return { ...ranges, fetched, bytes, average };
 }
 
+/** Requests whose answers by this peer still wait for what comes before them: nothing of these has been verified. */
+export function waitingOf(ranges: Ranges, peerId: string): number {
+  const requests = new Set<number>();
+  for (const item of ranges.fetched.values()) if (item.peerId === peerId) requests.add(item.request);
+  return requests.size;
+}
+
 /** Everything a peer sent that still waits is dropped. */
 export function distrusted(ranges: Ranges, peerId: string): Ranges {
   return keep(ranges, (item) => item.peerId !== peerId);
@@ -145,7 +154,8 @@ function isInFlight(ranges: Ranges, height: Height): boolean {
   return ranges.inFlight.some((range) => covers(range, height));
 }
 
-function covers(range: Range, height: Height): boolean {
+/** Whether the request is for this height. */
+export function covers(range: Range, height: Height): boolean {
   return height >= range.from && height < range.from + range.count;
 }
 

@@ -8,6 +8,7 @@ import {
   encodeBlock,
   encodeCommit,
 } from "@quorate/chain";
+import { DEFAULT_LIMITS } from "../src/options.ts";
 import { testChain } from "./support/chain.ts";
 import { honest, never, peer, TestNode, type TestPeer, VirtualClock } from "./support/network.ts";
 
@@ -168,6 +169,15 @@ test("peers that stall are worked around after the hedge time, and believed no l
   assert.ok(ms <= 2 * aloneMs + 1_500, `${ms} ms, alone ${aloneMs} ms`);
 });
 
+test("regression: peers that stall one range after the other cost the hedge time, not their time-outs", async () => {
+  const { node, ms } = await sync((clock) => [
+    ...["b", "c", "d"].map((id) => peer(id, LENGTH, never)),
+    honest("a", chain, LATENCY_MS, clock),
+  ]);
+  assert.equal(node.state.lastHeight, LENGTH);
+  assert.ok(ms < DEFAULT_LIMITS.requestTimeoutMs / 2, `${ms} ms, alone ${aloneMs} ms`);
+});
+
 test("a lone peer that stalls for ever is reported and given up after three time-outs", async () => {
   const { node } = await sync(() => [peer("stall", LENGTH, never)]);
   assert.equal(node.state.lastHeight, 0);
@@ -210,6 +220,19 @@ test("a banned peer is not asked again, whatever it claims later", async () => {
   clock.now += 3_600_000;
   assert.equal(await node.drive(), 0);
   assert.equal(liar.asked.length, before);
+});
+
+test("regression: a liar far ahead of the tip is asked for little before the tip gets there and finds it out", async () => {
+  const clock = new VirtualClock();
+  const liar = peer("liar", LENGTH, async (from, count) =>
+    served(from, count).map((item) => ({ ...item, commit: junk.commit })),
+  );
+  const node = new TestNode(chain.genesis, [honest("a", chain, LATENCY_MS, clock), liar], clock, {
+    ...LIMITS,
+    window: LENGTH,
+  });
+  assert.equal(await node.drive(), LENGTH);
+  assert.ok(liar.asked.length <= 3, `${liar.asked.length} requests`);
 });
 
 test("a peer that vanishes in the middle of its request leaves the range to the others", async () => {

@@ -13,12 +13,13 @@ import {
   type Ranges,
   run,
   took,
+  waitingOf,
 } from "../src/ranges.ts";
 
 const LIMITS = { window: 24, batch: 6, firstBatch: 6, responseBytes: 600, bufferedBytes: 900 };
 
-function item(height: number, peerId: string, bytes = 40): Fetched {
-  return { height, block: new Uint8Array(bytes), commit: new Uint8Array(10), peerId };
+function item(height: number, peerId: string, bytes = 40, request = 1): Fetched {
+  return { height, block: new Uint8Array(bytes), commit: new Uint8Array(10), peerId, request };
 }
 
 test("a gap is the lowest heights that are neither fetched nor in flight, inside claim and window", () => {
@@ -57,6 +58,15 @@ test("what a failed request did not bring is a gap again, all of it", () => {
   assert.equal(gapFor(asked(emptyRanges(1), range), claim, LIMITS), null);
   const failed = ended(asked(emptyRanges(1), range), range);
   assert.deepEqual(gapFor(failed, claim, LIMITS), { from: 1, count: 6 });
+});
+
+test("answers of a peer wait, each once, until their last height is applied or it is distrusted", () => {
+  const items = [item(1, "a"), item(2, "a"), item(3, "b", 40, 2), item(4, "a", 40, 3), item(5, "a", 40, 3)];
+  const ranges = took(emptyRanges(1), items, LIMITS);
+  assert.deepEqual([waitingOf(ranges, "a"), waitingOf(ranges, "b"), waitingOf(ranges, "c")], [2, 1, 0]);
+  assert.equal(waitingOf(movedTo(ranges, 2), "a"), 2);
+  assert.equal(waitingOf(movedTo(ranges, 3), "a"), 1);
+  assert.equal(waitingOf(distrusted(ranges, "a"), "a"), 0);
 });
 
 test("an answer that comes when its heights are applied leaves nothing behind", () => {

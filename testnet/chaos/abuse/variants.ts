@@ -62,16 +62,18 @@ export interface LiarVariant {
   readonly lie: string;
   /** Whether what it serves proves that it lies: then one answer is enough to throw it out. */
   readonly proven: boolean;
+  /** Whether blocks of it are good: each is progress, so it is asked on, and only time is measured. */
+  readonly delivers: boolean;
 }
 
 export const LIARS: readonly LiarVariant[] = [
-  { bar: "R36", lie: "high", proven: false },
-  { bar: "R36", lie: "decreasing", proven: false },
-  { bar: "R36", lie: "max-int", proven: false },
-  { bar: "R36", lie: "truncated", proven: false },
-  { bar: "R36", lie: "bad-block", proven: true },
-  { bar: "R36", lie: "bad-commit", proven: true },
-  { bar: "R36", lie: "other-heights", proven: true },
-  { bar: "R36", lie: "stall", proven: false },
-  { bar: "R36", lie: "flapping", proven: false },
+  { bar: "R36", lie: "high", proven: false, delivers: false },
+  { bar: "R36", lie: "decreasing", proven: false, delivers: false },
+  { bar: "R36", lie: "max-int", proven: false, delivers: false },
+  { bar: "R36", lie: "truncated", proven: false, delivers: true },
+  { bar: "R36", lie: "bad-block", proven: true, delivers: true },
+  { bar: "R36", lie: "bad-commit", proven: true, delivers: false },
+  { bar: "R36", lie: "other-heights", proven: true, delivers: false },
+  { bar: "R36", lie: "stall", proven: false, delivers: false },
+  { bar: "R36", lie: "flapping", proven: false, delivers: true },
 ];
