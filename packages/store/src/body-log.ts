@@ -9,7 +9,7 @@ export interface BodyLogOptions {
   readonly dir: string;
   /** Bytes after which a new segment starts. */
   readonly segmentBytes: number;
-  /** Bytes of zeros kept ready behind the last record. */
+  /** Bytes of zeros kept ready behind the last record, where it is far smaller than these. */
   readonly stepBytes: number;
   /** Told once of a failure that no {@link BodyLog.put} waits for. */
   readonly onFailure?: (error: StoreError) => void;
@@ -32,6 +32,8 @@ export interface WantedBody {
 
 /** Bytes of neighbouring bodies that are read at once; one body is read whole. */
 const READ_BYTES = 1_048_576;
+/** A group of at least this part of a step has no zeros written behind it. */
+const LARGE_STEP_PART = 4;
 /** Bodies of blocks not decided yet; what lies beyond is found by reading again. */
 const MAX_UNDECIDED = 1024;
 const NAME = /^(\d{8})\.blk$/;
@@ -299,7 +301,8 @@ export class BodyLog {
       resolve(ref);
     }
     this.#allocated = Math.max(this.#allocated, this.#end);
-    this.#allocateAhead(file);
+    // The next of this size would soon be through them, and its sync takes long with or without.
+    if (length < this.#options.stepBytes / LARGE_STEP_PART) this.#allocateAhead(file);
   }
 
   async #nextSegment(): Promise<void> {

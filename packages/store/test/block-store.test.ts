@@ -545,6 +545,31 @@ test("regression: a failure behind the last body is told at once, not only to th
   });
 });
 
+test("zeros are kept ready behind a small body, and none are written behind one that is a good part of them", async () => {
+  await withDir(async (dir) => {
+    const disk = new BodyFaultDisk();
+    const [one, two, three] = chain(3);
+    assert.ok(one && two && three);
+    const used = await openStore({ dir, segmentBytes: 64 * 1024, stepBytes: 4096, disk });
+    const file = join(dir, "blocks", "00000001.blk");
+    await used.putBody(one.blockId, new Uint8Array(1024));
+    const large = await disk.size(file);
+    assert.ok(large < 1024 + 128, "its header and itself");
+    await used.putBody(two.blockId, new Uint8Array(100));
+    await new Promise((resolve) => setImmediate(resolve));
+    const small = await disk.size(file);
+    assert.ok(small > large + 4096);
+    await used.putBody(three.blockId, new Uint8Array(5000));
+    assert.ok((await disk.size(file)) > small, "written over the zeros and beyond");
+    await used.close();
+
+    const again = await openStore({ dir, segmentBytes: 64 * 1024, stepBytes: 4096, disk });
+    assert.deepEqual(await again.getBody(one.blockId), new Uint8Array(1024));
+    assert.deepEqual(await again.getBody(three.blockId), new Uint8Array(5000));
+    await again.close();
+  });
+});
+
 test("a body that ends in zeros is not written over after a restart", async () => {
   await withDir(async (dir) => {
     const zeros = new Uint8Array(600);
