@@ -241,6 +241,12 @@ export async function readiness(url: string): Promise<Readiness> {
   }
 }
 
+/** Of heights' rounds the middle one: a machine that is busy elsewhere adds rounds to one height or another. */
+export function medianRound(commits: readonly { readonly round: number }[]): number {
+  const rounds = commits.map(({ round }) => round).sort((a, b) => a - b);
+  return rounds[rounds.length >> 1] ?? 0;
+}
+
 /** Sends a signal to a process that may have ended meanwhile. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   if (pid > 0 && isAlive(pid)) process.kill(pid, name);
