@@ -167,10 +167,10 @@ export const LIMITS = {
   pendingOfStranger: 32,
   pendingOfTrusted: 96,
   /**
-   * Handshakes begun, of strangers and of trusted addresses each: with all that follows one costs some 15 ms. At once, so
-   * that a network can start: the peers of a node, and the validators of a large set.
+   * Handshakes begun, of strangers and of trusted addresses each: with all that follows one costs 15 to 25 ms of CPU. At
+   * once, so that a network can start: the peers of a node, and the validators of a large set.
    */
-  handshakesPerSecond: 20,
+  handshakesPerSecond: 10,
   handshakeBurst: 128,
   trustedHandshakeBurst: 512,
   /** For how long the address of a peer that was banned is shut: first, and at most, as long as the peer itself. */
