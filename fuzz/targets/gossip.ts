@@ -2,7 +2,7 @@
 import { encodeBlockId, encodeCommit } from "@quorate/chain";
 import { BodyDecoder, encodeBodyHeader } from "../../packages/gossip/src/bodies/wire.ts";
 import { GossipError } from "../../packages/gossip/src/errors.ts";
-import { GossipStreamScanner } from "../../packages/gossip/src/host/inspector.ts";
+import { GossipBudget, GossipStreamScanner } from "../../packages/gossip/src/host/gossip-scanner.ts";
 import { nodeKeyFromSeed, peerIdOf } from "../../packages/gossip/src/host/node-key.ts";
 import { LIMITS } from "../../packages/gossip/src/limits.ts";
 import {
@@ -250,10 +250,10 @@ function gossipsubRpc(random: Random): number[] {
 }
 
 function scan(chunks: readonly Uint8Array[]): string {
-  const scanner = new GossipStreamScanner(LIMITS.frameBytes, () => 0);
+  const scanner = new GossipStreamScanner(LIMITS.frameBytes, new GossipBudget(() => 0));
   for (const chunk of chunks) {
-    const fault = scanner.push(chunk);
-    if (fault !== null) return fault;
+    const found = scanner.push(chunk);
+    if (typeof found === "string") return found;
   }
   return "sound";
 }

@@ -148,7 +148,7 @@ export async function assembleGossip(
     }),
     score: (peer) => scorer.score(peer),
     now,
-    fault: (peer, fault) => connections.report(peer, fault),
+    fault: (peer, fault) => connections.fault(peer, fault),
   });
   const runtime: Runtime = {
     modules,

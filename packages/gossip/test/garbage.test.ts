@@ -7,6 +7,7 @@ import { BODY_PROTOCOL } from "../src/bodies/exchange.ts";
 import { encodeBodyHeader } from "../src/bodies/wire.ts";
 import { PEER_PROTOCOL } from "../src/host/connections.ts";
 import { BLOCKS_PROTOCOL } from "../src/layer.ts";
+import { LIMITS } from "../src/limits.ts";
 import { goodbyeFrame, statusFrame } from "../src/roundstate/messages.ts";
 import { GOODBYE_CODES } from "../src/roundstate/status.ts";
 import { encodeItem, joinPack } from "../src/topics/items.ts";
@@ -285,7 +286,8 @@ describe("a node among strangers", () => {
     assert.deepEqual(node.seen.offences, ["bad_signature"]);
   });
 
-  it("drops who floods it with messages, without decoding what is beyond the rate", async () => {
+  it("regression: drops who floods it with messages at the first beyond the rate, and nothing of that gets through", async () => {
+    const begun = performance.now();
     const topic = topicName(seedOf("genesis"), "votes");
     await client.write(PEER_PROTOCOL, statusFrame(status));
     const stream = await client.connection.newStream(GOSSIP_PROTOCOL);
@@ -307,6 +309,12 @@ describe("a node among strangers", () => {
     }
     await unharmed("flood");
     assert.equal(node.checks(), 1);
+    assert.deepEqual(node.seen.offences, ["flood"]);
+    const refilled = (LIMITS.gossipPerSecond * (performance.now() - begun)) / 1000;
+    assert.ok(
+      node.seen.verdicts.length <= LIMITS.gossipBurst + refilled,
+      `${node.seen.verdicts.length} verdicts`,
+    );
   });
 
   it("verifies only a bounded number of one validator's votes for rounds far ahead", async () => {

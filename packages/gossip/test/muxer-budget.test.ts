@@ -18,6 +18,13 @@ function frame(type: number, flags: number, stream: number, length: number): Buf
   return header;
 }
 
+/** Of data, without them. */
+function header(length: number): Buffer {
+  const bytes = frame(TYPE.window, 0, 1, length);
+  bytes[1] = TYPE.data;
+  return bytes;
+}
+
 /** Frames at one moment before the first that is too many. */
 function untilRefused(one: Uint8Array): number {
   const budget = new MuxerBudget(() => 0);
@@ -41,6 +48,12 @@ describe("the budget of a peer's yamux frames", () => {
     assert.equal(untilRefused(frame(TYPE.ping, SYN, 0, 0xffff_ffff)), LIMITS.muxerFrameBurst);
   });
 
+  it("regression: ends with data longer than any window, before that has come", () => {
+    assert.equal(new MuxerBudget(() => 0).covers(header(LIMITS.streamWindow)), true);
+    for (const length of [LIMITS.streamWindow + 1, 2 ** 31, 2 ** 32 - 1])
+      assert.equal(new MuxerBudget(() => 0).covers(header(length)), false);
+  });
+
   it("ends with streams without number, whichever frame begins them", () => {
     assert.equal(untilRefused(frame(TYPE.window, SYN, 3, 0)), LIMITS.newStreamBurst);
     assert.equal(untilRefused(frame(TYPE.data, SYN, 3, 10)), LIMITS.newStreamBurst);
@@ -62,14 +75,18 @@ describe("the budget of a peer's yamux frames", () => {
     const node = await startNode({ name: "pinged", set });
     const strangers: Stranger[] = [];
     try {
-      for (let i = 0; i < 3; i++) strangers.push(await Stranger.connect(node.gossip.addresses[0]!));
-      const [pinger, opener, friend] = strangers;
+      for (let i = 0; i < 5; i++) strangers.push(await Stranger.connect(node.gossip.addresses[0]!));
+      const [pinger, opener, overrunner, endless, friend] = strangers;
+      pinger!.plugEars();
       const pings = Buffer.concat(Array.from({ length: 1000 }, (_, i) => frame(TYPE.ping, SYN, 0, i)));
       for (let i = 0; i * 1000 < 2 * LIMITS.muxerFrameBurst; i++)
         if (!(await pinger!.write(pinger!.below, pings))) break;
       for (let i = 0; i < 2 * LIMITS.newStreamBurst; i++)
         if (!(await opener!.write(opener!.below, frame(TYPE.window, SYN, 1001 + 2 * i, 0)))) break;
-      await Promise.all([pinger!.closed, opener!.closed]);
+      // More than a stream that begins may carry, and the beginning of more than any may.
+      await overrunner!.write(overrunner!.below, frame(TYPE.data, SYN, 1001, 262_145));
+      await endless!.write(endless!.below, header(2 ** 31));
+      await Promise.all([pinger, opener, overrunner, endless].map((one) => one!.closed));
       assert.ok(friend!.isOpen);
     } finally {
       await Promise.all(strangers.map((one) => one.stop()));

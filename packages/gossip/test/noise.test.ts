@@ -109,3 +109,64 @@ test("what comes while nobody listens, or while it is paused, is heard in order 
   while (heard.length < 4) await turn();
   assert.deepEqual(heard, [1, 2, 3, 4]);
 });
+
+/** Two ends; what the first one sends is kept, to be let through as one read of a socket brings it. */
+function withheld(): {
+  readonly sender: SealedStream;
+  readonly receiver: SealedStream;
+  readonly sealed: Uint8Array[];
+  readonly below: MessageStream;
+  readonly pass: MessageStream["send"];
+} {
+  const [near, far] = multiaddrConnectionPair();
+  const [a, b] = [randomBytes(32), randomBytes(32)];
+  const sealed: Uint8Array[] = [];
+  const pass: MessageStream["send"] = near.send.bind(near);
+  near.send = (data) => {
+    sealed.push(data.subarray().slice());
+    return true;
+  };
+  const sender = new SealedStream(near, { send: a, receive: b });
+  return { sender, receiver: new SealedStream(far, { send: b, receive: a }), sealed, below: near, pass };
+}
+
+test("regression: a flood of short messages takes no more than its share of a turn of the event loop", async () => {
+  const MOST = 32;
+  const { sender, receiver, sealed, pass } = withheld();
+  const heard: number[] = [];
+  receiver.addEventListener("message", ({ data }) => void heard.push(...data.subarray()));
+  const bytes = Array.from({ length: 1000 }, (_, i) => i % 251);
+  for (const byte of bytes) sender.send(Uint8Array.of(byte));
+  pass(Buffer.concat(sealed.slice(0, 900)));
+  pass(Buffer.concat(sealed.slice(900)));
+  for (let before = 0; heard.length < bytes.length; before = heard.length) {
+    await turn();
+    assert.ok(heard.length - before <= 2 * MOST, `${heard.length - before} in a turn`);
+  }
+  assert.deepEqual(heard, bytes);
+});
+
+test("what was read is heard before the end, also what waits for the next turn", async () => {
+  const { sender, receiver, sealed, below, pass } = withheld();
+  const heard: number[] = [];
+  receiver.addEventListener("message", ({ data }) => void heard.push(...data.subarray()));
+  const ended = new Promise((resolve) => receiver.addEventListener("close", resolve));
+  for (let i = 0; i < 100; i++) sender.send(Uint8Array.of(i));
+  pass(Buffer.concat(sealed));
+  await below.close();
+  await ended;
+  assert.equal(heard.length, 100);
+});
+
+test("regression: nothing is opened any more once this side closes the connection", async () => {
+  const { sender, receiver, sealed, pass } = withheld();
+  const heard: number[] = [];
+  receiver.addEventListener("message", ({ data }) => {
+    heard.push(...data.subarray());
+    receiver.close().catch(assert.ifError);
+  });
+  for (let i = 0; i < 100; i++) sender.send(Uint8Array.of(i));
+  pass(Buffer.concat(sealed));
+  for (let turns = 0; turns < 20; turns++) await turn();
+  assert.ok(heard.length >= 1 && heard.length <= 32, `${heard.length} were opened`);
+});

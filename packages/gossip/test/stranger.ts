@@ -27,6 +27,10 @@ export interface StrangerOptions {
   readonly serves?: Readonly<Record<string, (stream: Stream) => void>>;
 }
 
+interface Ears {
+  open: boolean;
+}
+
 export class Stranger {
   readonly host: Libp2p;
   readonly connection: Connection;
@@ -40,11 +44,13 @@ export class Stranger {
   /** The encrypted connection below yamux: what is sent there is a yamux frame, or nonsense. */
   readonly below: MessageStream;
   readonly #options: StrangerOptions;
+  readonly #ears: Ears;
 
   private constructor(
     host: Libp2p,
     connection: Connection,
     below: MessageStream,
+    ears: Ears,
     closed: Promise<void>,
     met: { readonly status: PeerStatus; readonly stream: Stream },
     gossip: Stream,
@@ -53,6 +59,7 @@ export class Stranger {
     this.host = host;
     this.connection = connection;
     this.below = below;
+    this.#ears = ears;
     this.closed = closed;
     this.theirs = met.status;
     this.peerStream = met.stream;
@@ -63,6 +70,7 @@ export class Stranger {
   /** With a new identity of its own; resolves when the other side has told its status. */
   static async connect(address: string, options: StrangerOptions = {}): Promise<Stranger> {
     let below: MessageStream | null = null;
+    const ears: Ears = { open: true };
     const host = await createLibp2p({
       addresses: { listen: [] },
       transports: [tcp()],
@@ -73,6 +81,9 @@ export class Stranger {
           const create = factory.createStreamMuxer.bind(factory);
           factory.createStreamMuxer = (connection) => {
             below = connection;
+            connection.addEventListener("message", (event) => {
+              if (!ears.open) event.stopImmediatePropagation();
+            });
             return create(connection);
           };
           return factory;
@@ -96,7 +107,7 @@ export class Stranger {
       const gossip = await connection.newStream(GOSSIP_PROTOCOL, {
         signal: AbortSignal.timeout(PATIENCE_MS),
       });
-      const stranger = new Stranger(host, connection, below, gone.promise, met, gossip, options);
+      const stranger = new Stranger(host, connection, below, ears, gone.promise, met, gossip, options);
       stranger.tell(stranger.theirs.height);
       return stranger;
     } catch (error) {
@@ -107,6 +118,11 @@ export class Stranger {
 
   get isOpen(): boolean {
     return this.connection.status === "open";
+  }
+
+  /** From now on it reads no frame: its own yamux would end the connection at answers to what it never asked. */
+  plugEars(): void {
+    this.#ears.open = false;
   }
 
   /** Tells a status: the other side's own, with the height that the options make of this one. */

@@ -5,7 +5,7 @@ import { bytesEqual } from "@quorate/crypto";
 import fc from "fast-check";
 import { BodyDecoder, type BodyHeader, encodeBodyHeader } from "../src/bodies/wire.ts";
 import { GossipError } from "../src/errors.ts";
-import { GossipStreamScanner } from "../src/host/inspector.ts";
+import { GossipBudget, GossipStreamScanner } from "../src/host/gossip-scanner.ts";
 import { LIMITS } from "../src/limits.ts";
 import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest } from "../src/reqresp/codec.ts";
 import { bitsOf, countBits, emptyBits, hasBit, lostBits, missingBits } from "../src/roundstate/bits.ts";
@@ -316,23 +316,22 @@ describe("sync requests and answers", () => {
 
 describe("the scanner of gossip streams", () => {
   const rpc = Uint8Array.of(7, 0x0a, 5, 0x08, 1, 0x12, 1, 97);
+  const scanning = (limit: number, now: () => number = () => 0): GossipStreamScanner =>
+    new GossipStreamScanner(limit, new GossipBudget(now));
 
   it("finds nothing wrong with well-formed RPCs, however they are divided", () => {
     for (let cut = 0; cut <= rpc.length; cut++) {
-      const scanner = new GossipStreamScanner(100, () => 0);
-      assert.equal(scanner.push(rpc.subarray(0, cut)), null);
-      assert.equal(scanner.push(rpc.subarray(cut)), null);
+      const scanner = scanning(100);
+      assert.equal(scanner.push(rpc.subarray(0, cut)), cut);
+      assert.equal(scanner.push(rpc.subarray(cut)), rpc.length - cut);
     }
   });
 
   it("names frames above the bound and fields that end outside their message", () => {
-    assert.equal(new GossipStreamScanner(100, () => 0).push(Uint8Array.of(101)), "oversized");
-    assert.equal(new GossipStreamScanner(100, () => 0).push(Uint8Array.of(2, 0x0a, 5)), "malformed");
-    assert.equal(new GossipStreamScanner(100, () => 0).push(Uint8Array.of(1, 0x07)), "malformed");
-    assert.equal(
-      new GossipStreamScanner(100, () => 0).push(Uint8Array.of(128, 128, 128, 128, 128, 1)),
-      "malformed",
-    );
+    assert.equal(scanning(100).push(Uint8Array.of(101)), "oversized");
+    assert.equal(scanning(100).push(Uint8Array.of(2, 0x0a, 5)), "malformed");
+    assert.equal(scanning(100).push(Uint8Array.of(1, 0x07)), "malformed");
+    assert.equal(scanning(100).push(Uint8Array.of(128, 128, 128, 128, 128, 1)), "malformed");
   });
 
   const framed = (...fields: readonly (readonly number[])[]): Uint8Array => {
@@ -341,49 +340,77 @@ describe("the scanner of gossip streams", () => {
       content.length < 128 ? [content.length] : [(content.length & 127) | 128, content.length >> 7];
     return Uint8Array.from([...length, ...content]);
   };
+  const message = [0x12, 2, 0x12, 0];
   /** RPCs in a row at one moment before the first that is too many. */
   const untilFlood = (one: Uint8Array): number => {
-    const scanner = new GossipStreamScanner(LIMITS.frameBytes, () => 0);
+    const scanner = scanning(LIMITS.frameBytes);
     for (let count = 0; count < 100_000; count++) if (scanner.push(one) === "flood") return count;
     return Number.POSITIVE_INFINITY;
   };
 
   it("regression: names a flood of what gossipsub itself does not count: RPCs, repeated messages, grafts, ids", () => {
-    const message = [0x12, 2, 0x12, 0];
     const graft = [0x1a, 4, 0x1a, 2, 0x0a, 0];
-    const ids = [0x1a, 104, 0x12, 102, 0x0a, 100, ...new Uint8Array(100)];
-    assert.equal(untilFlood(framed()), LIMITS.gossipBurst);
+    const unwanted = [0x1a, 104, 0x2a, 102, 0x0a, 100, ...new Uint8Array(100)];
+    assert.equal(untilFlood(framed(message)), LIMITS.gossipBurst);
     assert.equal(untilFlood(framed(message, message)), LIMITS.gossipBurst / 2);
     assert.equal(untilFlood(framed(graft)), LIMITS.membershipBurst);
-    const many = Array.from({ length: 10 }, () => ids);
+    const many = Array.from({ length: 10 }, () => unwanted);
     assert.equal(untilFlood(framed(...many)), Math.floor(LIMITS.controlBurst / 1040));
   });
 
-  it("goes on after a flood, and finds no fault with the peer any more once time has passed", () => {
+  it("regression: names a flood of RPCs with nothing in them, or nothing that it knows, as soon as one of grafts", () => {
+    assert.equal(untilFlood(framed()), LIMITS.membershipBurst);
+    assert.equal(untilFlood(framed([0x78, 1])), LIMITS.membershipBurst);
+  });
+
+  it("regression: names a flood of offers and wishes by their lists, long before their bytes are many", () => {
+    for (const tag of [0x0a, 0x12])
+      assert.equal(untilFlood(framed([0x1a, 4, tag, 2, 0x0a, 0])), LIMITS.listBurst);
+  });
+
+  it("finds no fault with a peer that has waited for what its budget lacked", () => {
     let now = 0;
-    const scanner = new GossipStreamScanner(LIMITS.frameBytes, () => now);
-    for (let i = 0; i < LIMITS.gossipBurst; i++) assert.equal(scanner.push(framed()), null);
-    assert.equal(scanner.push(framed()), "flood");
+    const scanner = scanning(LIMITS.frameBytes, () => now);
+    const one = framed(message);
+    for (let i = 0; i < LIMITS.gossipBurst; i++) assert.equal(scanner.push(one), one.length);
     now = 1000;
-    for (let i = 0; i < LIMITS.gossipPerSecond; i++) assert.equal(scanner.push(framed()), null);
-    assert.equal(scanner.push(framed()), "flood");
+    for (let i = 0; i < LIMITS.gossipPerSecond; i++) assert.equal(scanner.push(one), one.length);
+    assert.equal(scanner.push(one), "flood");
+  });
+
+  it("regression: counts all streams of a connection together", () => {
+    const budget = new GossipBudget(() => 0);
+    const streams = Array.from({ length: 3 }, () => new GossipStreamScanner(LIMITS.frameBytes, budget));
+    const found = Array.from({ length: LIMITS.gossipBurst + 1 }, (_, i) =>
+      streams[i % streams.length]!.push(framed(message)),
+    );
+    assert.equal(found.pop(), "flood");
+    assert.ok(found.every((one) => one === framed(message).length));
+  });
+
+  it("stops at the end of an RPC once it has done so much work, and goes on from there", () => {
+    const chunk = joinPack([framed(message), framed(), framed(message, message), framed(), rpc]);
+    const ends: (number | string)[] = [];
+    const scanner = scanning(100);
+    for (let at = 0; at < chunk.length; at = Number(ends.at(-1))) ends.push(scanner.push(chunk, at, 3));
+    assert.deepEqual(ends, [6, 15, 24]);
+    assert.equal(scanner.work, 5 + 3 + 1);
+    assert.equal(scanner.push(chunk, 0, 0), 0);
   });
 
   it("regression: takes no RPC with more subscriptions than gossipsub reads", () => {
     const subscription = [0x0a, 0];
-    const of = (count: number): string | null =>
-      new GossipStreamScanner(1000, () => 0).push(
-        framed(...Array.from({ length: count }, () => subscription)),
-      );
-    assert.equal(of(LIMITS.membershipChanges), null);
+    const of = (count: number): number | string =>
+      scanning(1000).push(framed(...Array.from({ length: count }, () => subscription)));
+    assert.ok(Number(of(LIMITS.membershipChanges)) > 0);
     assert.equal(of(LIMITS.membershipChanges + 1), "oversized");
   });
 
   it("is total", () => {
     fc.assert(
       fc.property(fc.array(bytes(60)), (chunks) => {
-        const scanner = new GossipStreamScanner(100, () => 0);
-        for (const chunk of chunks) if (scanner.push(chunk) !== null) break;
+        const scanner = scanning(100);
+        for (const chunk of chunks) if (typeof scanner.push(chunk) === "string") break;
       }),
     );
   });
@@ -417,12 +444,12 @@ describe("regression: a stream that comes byte by byte", () => {
       value < 128 ? [value] : [(value % 128) | 128, ...varint(value >> 7)];
     // Field 4 of an RPC: bytes that are not looked into.
     const field = [0x22, ...varint(BYTES), ...new Uint8Array(BYTES)];
-    const scanner = new GossipStreamScanner(LIMITS.frameBytes, () => 0);
+    const scanner = new GossipStreamScanner(LIMITS.frameBytes, new GossipBudget(() => 0));
     const one = new Uint8Array(1);
     const started = performance.now();
     for (const byte of [...varint(field.length), ...field]) {
       one[0] = byte;
-      if (scanner.push(one) !== null) assert.fail("the stream is sound");
+      if (scanner.push(one) !== 1) assert.fail("the stream is sound");
     }
     assert.ok(performance.now() - started < LIMIT_MS);
   });

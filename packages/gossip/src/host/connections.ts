@@ -10,6 +10,7 @@ import type { GossipModules, Offence, PeerStatus } from "../types.ts";
 import { abortConnection, errorOf } from "../wire/ends.ts";
 import { readFrames } from "../wire/stream-frames.ts";
 import type { PersistentDialler } from "./dialler.ts";
+import type { GossipFault } from "./gossip-scanner.ts";
 import type { InboundLimiter } from "./inbound-limiter.ts";
 import type { Links } from "./links.ts";
 import type { ByteStream, Connection, Network } from "./network.ts";
@@ -109,6 +110,18 @@ export class Connections {
     const peer = peers.get(id);
     if (peer === undefined) return;
     modules.log.warn("peer disconnected for misbehaviour", { peer: id, offence, banMs: LIMITS.banMs });
+    this.#dismiss(peer, "misbehaviour");
+  }
+
+  /** What no node writes to its gossip stream costs the connection; what it costs beyond that says the table. */
+  fault(id: string, offence: GossipFault): void {
+    this.report(id, offence);
+    const peer = this.#m.peers.get(id);
+    if (peer === undefined) return;
+    this.#m.modules.log.warn("peer disconnected for what it wrote to its gossip stream", {
+      peer: id,
+      offence,
+    });
     this.#dismiss(peer, "misbehaviour");
   }
 
@@ -317,6 +330,12 @@ export class Connections {
       this.#m.inbound.penalise(connection.remoteAddr.toString());
     this.write(peer, goodbyeFrame(GOODBYE_CODES[reason]));
     this.#drop(peer);
+    if (reason === "misbehaviour") {
+      // What it sent to other streams is under way or here already: the goodbye does not wait behind it.
+      const ended = new GossipError("REFUSED", "the peer was dismissed for misbehaviour");
+      for (const stream of [...connection.streams])
+        if (stream.protocol !== PEER_PROTOCOL) stream.abort(ended);
+    }
     const { signal, clear } = deadline(this.#m.clock, LIMITS.closeTimeoutMs);
     connection
       .close({ signal })

@@ -18,6 +18,7 @@ import { LIMITS } from "../limits.ts";
 import { setReading } from "../wire/ends.ts";
 import { bytesKey } from "../wire/keys.ts";
 import { DepartedPeers } from "./departed.ts";
+import { GossipBudget, GossipStreamScanner } from "./gossip-scanner.ts";
 import { inspectGossipStream } from "./inspector.ts";
 import { safeYamux } from "./muxer.ts";
 import type { Gate, Network, NetworkModules, TopicVerdict } from "./network.ts";
@@ -42,9 +43,16 @@ function messageId(message: { readonly topic: string; readonly data: Uint8Array 
   return sha256(content).subarray(0, 20);
 }
 
-/** Hands gossipsub a registrar whose inbound streams are inspected beside it. */
+/** Hands gossipsub a registrar whose inbound streams are inspected before it. */
 function inspected(components: GossipSubComponents, modules: NetworkModules): GossipSubComponents {
   const { registrar } = components;
+  // Of the connection: whoever begins its stream anew does not begin its budget anew.
+  const budgets = new WeakMap<object, GossipBudget>();
+  const budgetOf = (connection: object): GossipBudget => {
+    const budget = budgets.get(connection) ?? new GossipBudget(modules.now);
+    budgets.set(connection, budget);
+    return budget;
+  };
   const observing: GossipSubComponents["registrar"] = {
     getProtocols: () => registrar.getProtocols(),
     getHandler: (protocol) => registrar.getHandler(protocol),
@@ -61,7 +69,8 @@ function inspected(components: GossipSubComponents, modules: NetworkModules): Go
         async (stream, connection) => {
           // Paused until both readers are attached: the first listener would otherwise start the flow.
           setReading(stream, false);
-          inspectGossipStream(stream, LIMITS.frameBytes, modules.now, (fault) => {
+          const scanner = new GossipStreamScanner(LIMITS.frameBytes, budgetOf(connection));
+          inspectGossipStream(stream, scanner, (fault) => {
             modules.fault(connection.remotePeer.toString(), fault);
           });
           await handler(stream, connection);

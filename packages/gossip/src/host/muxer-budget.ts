@@ -9,7 +9,8 @@ const SYN = 1;
 /**
  * Follows the yamux frames that come and counts those that carry nothing: pings, which are answered, window updates,
  * empty data, and streams that begin, of which the muxer refuses what is too many, one answer each. A window that grows
- * beyond any memory is none. It holds one header at most.
+ * beyond any memory is none. Of data it looks at the length: yamux gathers a frame, of up to 4 GiB, before it asks whether
+ * the window holds it. It holds one header at most.
  */
 export class MuxerBudget {
   readonly #now: () => number;
@@ -46,6 +47,7 @@ export class MuxerBudget {
       const view = new DataView(this.#header.buffer);
       const isData = this.#header[1] === DATA;
       const length = view.getUint32(8);
+      if (isData && length > LIMITS.streamWindow) sound = false;
       if (isData) this.#data = length;
       else if (this.#header[1] === WINDOW && length > LIMITS.windowUpdateMost) sound = false;
       if (!isData || length === 0) frames++;

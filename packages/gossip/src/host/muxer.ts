@@ -25,9 +25,9 @@ export function safeYamux(init: Parameters<typeof yamux>[0], now: () => number):
     const create = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
       const flush = gatherFrames(connection);
-      const muxer = create(connection);
-      // Behind the muxer's own listener, in the turn in which that was attached: both hear everything.
+      // Before the muxer's own listener, in the turn in which that is attached: both hear everything.
       spend(connection, now);
+      const muxer = create(connection);
       const close = muxer.close.bind(muxer);
       const abort = muxer.abort.bind(muxer);
       // The connection under it ends as soon as these return, before the turn does.
@@ -98,8 +98,9 @@ function gatherFrames(connection: MessageStream): () => void {
 
 function spend(connection: MessageStream, now: () => number): void {
   const budget = new MuxerBudget(now);
-  connection.addEventListener("message", ({ data }) => {
-    if (connection.status !== "open" || budget.covers(chunkOf(data))) return;
+  connection.addEventListener("message", (event) => {
+    if (connection.status !== "open" || budget.covers(chunkOf(event.data))) return;
+    event.stopImmediatePropagation();
     connection.abort(new GossipError("FLOOD", "a peer sent frames of the muxer that no use needs"));
   });
 }

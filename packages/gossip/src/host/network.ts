@@ -3,7 +3,7 @@
  * The libp2p host (libp2p.ts) is one; a simulated one takes its place without anything above noticing. The shapes of
  * connections and streams are libp2p's own, cut down to what is used, so that its objects are handed on as they are.
  */
-import type { GossipFault } from "./inspector.ts";
+import type { GossipFault } from "./gossip-scanner.ts";
 
 /** Text of a peer id; libp2p's has much more. */
 export interface PeerName {
@@ -135,7 +135,7 @@ export interface NetworkModules {
   readonly score: (peer: string) => number;
   /** Monotonic, ms. */
   readonly now: () => number;
-  /** A peer wrote to the streams behind the topics what the network itself drops in silence. */
+  /** A peer wrote to the streams behind the topics what no node writes; nothing of it is read any more. */
   readonly fault: (peer: string, fault: GossipFault) => void;
 }
 

@@ -19,11 +19,20 @@ export function abortConnection(connection: Connection, reason: Error): void {
   }
 }
 
-/** Pauses or resumes reading; a stream that ended in the same tick has nothing to pause. */
+/**
+ * Pauses or resumes reading; a stream that ended in the same tick has nothing to pause. Resuming hands over what has
+ * come meanwhile; a reader that pauses again while it gets that would stay paused here, and the other side would be told
+ * all the same that there is room.
+ */
 export function setReading(stream: ByteStream, reading: boolean): void {
   try {
-    if (reading && stream.readStatus === "paused") stream.resume();
-    else if (!reading && stream.readStatus === "readable") stream.pause();
+    if (reading && stream.readStatus === "paused") {
+      stream.resume();
+      if (stream.readStatus !== "paused") return;
+      // Nothing waits any more: this resumes and pauses both ends of it.
+      stream.resume();
+      stream.pause();
+    } else if (!reading && stream.readStatus === "readable") stream.pause();
   } catch (error) {
     stream.abort(errorOf(error));
   }

@@ -57,24 +57,31 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes the next bytes and hands every frame that they complete to `emit`.
+   * Takes the next bytes and hands every frame that they complete to `emit`, `most` at most; answers how many bytes it
+   * took.
    * @throws GossipError `OVERSIZED` when a frame announces more than the bound.
    */
-  push(chunk: Uint8Array, emit: (content: Uint8Array) => void): void {
-    for (let at = 0; at < chunk.length; ) {
+  push(
+    chunk: Uint8Array,
+    emit: (content: Uint8Array) => void,
+    most: number = Number.POSITIVE_INFINITY,
+  ): number {
+    let at = 0;
+    for (let frames = 0; at < chunk.length && frames < most; frames++) {
       if (this.#content === null) {
         at += this.#header.add(chunk, at);
-        if (!this.#header.done) return;
+        if (!this.#header.done) return at;
         const length = this.#announced();
         this.#content = new Gather(length, length < this.#shared ? undefined : this.#sharedMemory());
         this.#header = new Gather(this.#headerBytes);
       }
       at += this.#content.add(chunk, at);
-      if (!this.#content.done) return;
+      if (!this.#content.done) return at;
       const { bytes } = this.#content;
       this.#content = null;
       emit(bytes);
     }
+    return at;
   }
 
   #sharedMemory(): Uint8Array {

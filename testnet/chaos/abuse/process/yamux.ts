@@ -5,6 +5,8 @@ import type { Assailant, Field } from "./field.ts";
 const TYPE = { data: 0, window: 1, ping: 2 } as const;
 const SYN = 1;
 const CHUNK = randomBytes(16_384);
+/** A stream begins with room for 256 KiB. */
+const BEYOND_WINDOW = randomBytes(262_145);
 /** Odd numbers are the dialler's; far above those that the package used. */
 const FIRST_STREAM = 1001;
 
@@ -30,6 +32,7 @@ function framing(what: string, make: (turn: number) => readonly Uint8Array[]) {
       () => ({}),
       async (assailant: Assailant) => {
         const { stranger } = assailant;
+        stranger.plugEars();
         let turn = 0;
         await field.flood(assailant, field.order.perSecond / field.order.hosts, async () => {
           assailant.offend();
@@ -54,9 +57,13 @@ const filledStreams = framing("frames of data", (turn) => {
   );
 });
 
-/** More than the other side said that it takes. */
-const overrunWindow = framing("frames of data", (turn) => [
-  frame(TYPE.data, turn === 0 ? SYN : 0, FIRST_STREAM, CHUNK.length, CHUNK),
+/**
+ * More than the other side said that it takes. Of a stream that is read, what comes makes room for more at once, and one
+ * that speaks no protocol is at an end with its first bytes: what comes for it later reaches nobody. So it is the first
+ * frame that is too long.
+ */
+const overrunWindow = framing("frames beyond the window", (turn) => [
+  frame(TYPE.data, SYN, FIRST_STREAM + 2 * turn, BEYOND_WINDOW.length, BEYOND_WINDOW),
 ]);
 
 /** A window that grows beyond every number. */
