@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { describe, it } from "node:test";
 import { InboundLimiter, originOf } from "../src/host/inbound-limiter.ts";
 import { LIMITS } from "../src/limits.ts";
+import { Stranger } from "./stranger.ts";
 import { makeCommittee, startNode, stopAll } from "./support.ts";
 
 const STRANGER = "/ip4/203.0.113.7/tcp/1000";
@@ -21,7 +22,13 @@ class Door {
     return over !== null;
   }
 
-  /** Connections of a second of which each is over at once. */
+  /** Whether a connection that never gets on gets in, where no rate forbids it. */
+  holds(address: string): boolean {
+    this.now += 1000 / LIMITS.handshakesPerSecond;
+    return this.limiter.enter(address) !== null;
+  }
+
+  /** Connections of so many ms, of which each is over at once. */
   admittedIn(ms: number, address: string, everyMs = 10): number {
     let admitted = 0;
     for (const end = this.now + ms; this.now < end; this.now += everyMs) if (this.admits(address)) admitted++;
@@ -101,11 +108,11 @@ describe("handshakes", () => {
   });
 
   it("under way are few for one address, and leave places for validators when all strangers stall", () => {
-    const { limiter } = new Door();
-    limiter.trust(VALIDATOR);
+    const door = new Door();
+    door.limiter.trust(VALIDATOR);
     const from = (address: string): number => {
       let held = 0;
-      while (limiter.enter(address) !== null) held++;
+      while (door.holds(address)) held++;
       return held;
     };
     assert.equal(from(STRANGER), LIMITS.pendingOfStranger);
@@ -117,13 +124,14 @@ describe("handshakes", () => {
   });
 
   it("that are over make room again, each once", () => {
-    const { limiter } = new Door();
-    const overs = Array.from({ length: LIMITS.pendingOfStranger }, () => limiter.enter(STRANGER));
-    assert.equal(limiter.enter(STRANGER), null);
-    overs[0]?.();
-    overs[0]?.();
-    assert.notEqual(limiter.enter(STRANGER), null);
-    assert.equal(limiter.enter(STRANGER), null);
+    const door = new Door();
+    const over = door.limiter.enter(STRANGER);
+    for (let i = 1; i < LIMITS.pendingOfStranger; i++) assert.ok(door.holds(STRANGER));
+    assert.ok(!door.holds(STRANGER));
+    over?.();
+    over?.();
+    assert.ok(door.holds(STRANGER));
+    assert.ok(!door.holds(STRANGER));
   });
 
   it("regression: that stall do not take all places: those of one address are few, what is more is closed at once", async () => {
@@ -156,6 +164,34 @@ describe("handshakes", () => {
       await stopAll([node]);
     }
   });
+});
+
+/** A window beyond all memory. */
+const ENDLESS_WINDOW = Uint8Array.of(0, 1, 0, 1, 0, 0, 3, 233, 255, 255, 255, 255);
+
+const OFFENCES: readonly { readonly what: string; commit(one: Stranger): Promise<boolean> }[] = [
+  { what: "garbage on a stream", commit: (one) => one.write(one.gossip, new Uint8Array(64).fill(255)) },
+  { what: "frames of the muxer without sense", commit: (one) => one.write(one.below, ENDLESS_WINDOW) },
+];
+
+describe("a node that throws out strangers", () => {
+  for (const { what, commit } of OFFENCES) {
+    it(`regression: for ${what} shuts their address: they would come again under other names`, async () => {
+      const node = await startNode({ name: `annoyed by ${what}`, set: makeCommittee(4).set });
+      const address = node.gossip.addresses[0]!;
+      const strangers: Stranger[] = [];
+      try {
+        // So many that the address stays shut for seconds.
+        for (let i = 0; i < 7; i++) strangers.push(await Stranger.connect(address));
+        for (const one of strangers) await commit(one);
+        await Promise.all(strangers.map(({ closed }) => closed));
+        await assert.rejects(Stranger.connect(address));
+      } finally {
+        await Promise.all(strangers.map((one) => one.stop()));
+        await stopAll([node]);
+      }
+    });
+  }
 });
 
 describe("where a connection comes from", () => {

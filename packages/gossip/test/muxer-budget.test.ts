@@ -93,20 +93,4 @@ describe("the budget of a peer's yamux frames", () => {
       await stopAll([node]);
     }
   });
-
-  it("regression: shuts the address from which those come who go beyond it, for they come again under other names", async () => {
-    const { set } = makeCommittee(4);
-    const node = await startNode({ name: "besieged", set });
-    const address = node.gossip.addresses[0]!;
-    // So many that the address stays shut for seconds.
-    const strangers = await Promise.all(Array.from({ length: 7 }, () => Stranger.connect(address)));
-    try {
-      for (const one of strangers) await one.write(one.below, frame(TYPE.window, SYN, 1001, 0xffff_ffff));
-      await Promise.all(strangers.map(({ closed }) => closed));
-      await assert.rejects(Stranger.connect(address));
-    } finally {
-      await Promise.all(strangers.map((one) => one.stop()));
-      await stopAll([node]);
-    }
-  });
 });
