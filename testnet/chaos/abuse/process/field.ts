@@ -128,7 +128,7 @@ export class Field {
           offend: () => {
             if (!this.over) offendedMs ??= performance.now();
           },
-          over: () => this.over || !stranger.isOpen,
+          over: () => !stranger.isOpen || (this.over && this.#leftMs(offendedMs) <= 0),
         });
       } catch (error) {
         // Thrown out in the middle of it.
@@ -136,14 +136,18 @@ export class Field {
       }
       // Whoever has done its worst stays and looks what becomes of it.
       while (!this.over && stranger.isOpen) await Promise.race([closed, delay(100)]);
-      // At the end of the attack some have only just begun: each has the time that any offender has.
-      const leftMs = offendedMs === null ? 0 : offendedMs + (this.order.thrownOutMs ?? 0) - performance.now();
+      const leftMs = this.#leftMs(offendedMs);
       if (stranger.isOpen && leftMs > 0) await Promise.race([closed, delay(leftMs)]);
       if (stranger.isOpen && (offendedMs !== null || this.order.thrownOutMs === null)) this.stayed();
       else if (offendedMs !== null) this.thrownOut((closedMs ?? performance.now()) - offendedMs);
     } finally {
       await stranger.stop();
     }
+  }
+
+  /** At the end of the attack some have only just begun: each goes on for the time within which any is thrown out. */
+  #leftMs(offendedMs: number | null): number {
+    return offendedMs === null ? 0 : offendedMs + (this.order.thrownOutMs ?? 0) - performance.now();
   }
 
   /** Does `one` so often a second, as far as the machine and the other side let it, until the host's time is over. */
