@@ -4,9 +4,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { optionsOf } from "./support/options.ts";
 
-const { values } = parseArgs({ options: { full: { type: "boolean", default: false } } });
+const values = optionsOf("bench:all", { full: { type: "boolean", default: false } });
 const commands: readonly (readonly [file: string, ...args: string[]])[] = [
   ["stages.ts"],
   ["verify.ts"],

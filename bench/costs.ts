@@ -6,7 +6,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import {
   applyBlock,
   type BlockId,
@@ -41,12 +40,11 @@ import { encodeItem, joinPack } from "../packages/gossip/src/topics/items.ts";
 import { makeChain, nextBlock, Signers } from "../packages/node/test/support/chain.ts";
 import { median, processCpu, quantile, threadCpu, type Work } from "./support/measure.ts";
 import { networkCosts } from "./support/network-costs.ts";
+import { optionsOf } from "./support/options.ts";
 
-const { values } = parseArgs({
-  options: {
-    out: { type: "string", default: join(import.meta.dirname, "results", "costs.json") },
-    messages: { type: "string", default: "400" },
-  },
+const values = optionsOf("bench:costs", {
+  out: { type: "string", default: join(import.meta.dirname, "results", "costs.json") },
+  messages: { type: "string", default: "400" },
 });
 
 /** One line of the result. CPU figures are of the thread or process that `what` names. */

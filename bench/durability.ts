@@ -7,11 +7,12 @@ import { pbkdf2 } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { inlineDisk, openWal, threadDisk } from "@quorate/wal";
+import { optionsOf } from "./support/options.ts";
 
-const { values } = parseArgs({
-  options: { count: { type: "string", default: "2000" }, dir: { type: "string", default: tmpdir() } },
+const values = optionsOf("bench:durability", {
+  count: { type: "string", default: "2000" },
+  dir: { type: "string", default: tmpdir() },
 });
 const rounds = 10;
 const perRound = Math.ceil(Number(values.count) / rounds);

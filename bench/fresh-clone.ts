@@ -7,10 +7,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
+import { optionsOf } from "./support/options.ts";
 
-const { values } = parseArgs({
-  options: { heights: { type: "string", default: "10" }, "base-port": { type: "string", default: "27900" } },
+const values = optionsOf("bench:fresh-clone", {
+  heights: { type: "string", default: "10" },
+  "base-port": { type: "string", default: "27900" },
 });
 const root = join(import.meta.dirname, "..");
 const dir = await mkdtemp(join(tmpdir(), "quorate-fresh-"));

@@ -4,21 +4,19 @@
  * Prints the median over windows; the machine is shared, so quote medians and ratios of one run only.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { parseArgs } from "node:util";
 import { makeNetwork } from "../packages/node/test/support/homes.ts";
 import type { Sample } from "./support/host.ts";
+import { optionsOf } from "./support/options.ts";
 import { NODE_FLAGS, NODE_VARIABLES } from "./vs-cometbft/quorate.ts";
 
-const { values } = parseArgs({
-  options: {
-    validators: { type: "string", default: "4" },
-    heights: { type: "string", default: "2000" },
-    warmup: { type: "string", default: "500" },
-    windows: { type: "string", default: "5" },
-    timeout: { type: "string", default: "300" },
-    profile: { type: "string" },
-    json: { type: "boolean", default: false },
-  },
+const values = optionsOf("bench:height", {
+  validators: { type: "string", default: "4" },
+  heights: { type: "string", default: "2000" },
+  warmup: { type: "string", default: "500" },
+  windows: { type: "string", default: "5" },
+  timeout: { type: "string", default: "300" },
+  profile: { type: "string" },
+  json: { type: "boolean", default: false },
 });
 const validators = Number(values.validators);
 const windows = Number(values.windows);

@@ -10,16 +10,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
+import { optionsOf } from "./support/options.ts";
 
-const { values } = parseArgs({
-  options: {
-    el: { type: "string", default: "embedded" },
-    heights: { type: "string", default: "120" },
-    load: { type: "string", default: "20" },
-    "block-interval": { type: "string", default: "1000" },
-    json: { type: "boolean", default: false },
-  },
+const values = optionsOf("bench:network", {
+  el: { type: "string", default: "embedded" },
+  heights: { type: "string", default: "120" },
+  load: { type: "string", default: "20" },
+  "block-interval": { type: "string", default: "1000" },
+  json: { type: "boolean", default: false },
 });
 
 interface Endpoints {

@@ -2,8 +2,8 @@
  * Where the time of one height goes: `npm run bench:stages -- [--seconds 20] [--no-write]`. Four validators without
  * execution client, empty blocks, from height 1,000 on; what their own metrics add up to over a window. Writes bench/results/stages.json.
  */
-import { parseArgs } from "node:util";
 import { writeDocument } from "./report/write.ts";
+import { optionsOf } from "./support/options.ts";
 import { cpuSeconds } from "./support/processes.ts";
 import { environment, writeResults } from "./support/results.ts";
 import { scrape, stagesBetween } from "./support/scrape.ts";
@@ -11,11 +11,9 @@ import type { Stages } from "./support/stages.ts";
 import { makeQuorate } from "./vs-cometbft/quorate.ts";
 import { heightOf, pause, reached } from "./vs-cometbft/rpc.ts";
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "20" },
-    "no-write": { type: "boolean", default: false },
-  },
+const values = optionsOf("bench:stages", {
+  seconds: { type: "string", default: "20" },
+  "no-write": { type: "boolean", default: false },
 });
 
 const network = await makeQuorate({ validators: 4 });

@@ -4,13 +4,13 @@
  * 0, or 1 when a goal is missed.
  */
 import { createHash, hash } from "node:crypto";
-import { parseArgs } from "node:util";
 import { ed25519Signer, nativeBackend, nobleBackend, type SignatureCheck } from "@quorate/crypto";
 import { createWasmBackend } from "@quorate/crypto/wasm";
 import { createVerifier } from "@quorate/gossip";
 import { instantiateEd25519 } from "../packages/crypto/src/wasm/module.ts";
 import { writeDocument } from "./report/write.ts";
 import { inLine, loopUnder, throughVerifier } from "./support/loop.ts";
+import { optionsOf } from "./support/options.ts";
 import { environment, writeResults } from "./support/results.ts";
 import {
   loopRows,
@@ -20,12 +20,10 @@ import {
   verificationRows,
 } from "./support/verification.ts";
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "9" },
-    ms: { type: "string", default: "120" },
-    "no-write": { type: "boolean", default: false },
-  },
+const values = optionsOf("bench:verify", {
+  rounds: { type: "string", default: "9" },
+  ms: { type: "string", default: "120" },
+  "no-write": { type: "boolean", default: false },
 });
 const rounds = Number(values.rounds);
 const roundMs = Number(values.ms);

@@ -8,11 +8,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { buildGeth, ExecutionError, findGeth } from "@quorate/execution";
 import { homePaths } from "@quorate/node";
 import { writeDocument } from "../report/write.ts";
 import { type Comparison, type Metrics, shortfalls, tableOf } from "../support/comparison.ts";
+import { optionsOf } from "../support/options.ts";
 import { environment, mergeComparisons } from "../support/results.ts";
 import { FIGURES, type FigureId } from "./figures.ts";
 import { latency } from "./latency.ts";
@@ -21,15 +21,13 @@ import { makeChain, ofOurs, ofStub, replayed } from "./replay.ts";
 import { throughput, throughputOfStub } from "./throughput.ts";
 import { signTransfers, trickle } from "./transfers.ts";
 
-const { values } = parseArgs({
-  options: {
-    only: { type: "string" },
-    txs: { type: "string", default: "20000" },
-    blocks: { type: "string", default: "500" },
-    validators: { type: "string", default: "4" },
-    json: { type: "boolean", default: false },
-    "no-write": { type: "boolean", default: false },
-  },
+const values = optionsOf("bench:geth", {
+  only: { type: "string" },
+  txs: { type: "string", default: "20000" },
+  blocks: { type: "string", default: "500" },
+  validators: { type: "string", default: "4" },
+  json: { type: "boolean", default: false },
+  "no-write": { type: "boolean", default: false },
 });
 /** So much that four clients on two cores execute a block well within timeout_propose. */
 const GAS_LIMIT = 15_000_000;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -61,4 +62,22 @@ test("a figure that gave no sample meets no goal and is told", () => {
     "X height: none, goal < 0.5x",
     "X quorate: no time was left for it",
   ]);
+});
+
+test("a benchmark called with what it does not know says what there is, and ends with 2", () => {
+  const call = (option: string) =>
+    spawnSync(process.execPath, [
+      "--conditions=quorate-source",
+      join(import.meta.dirname, "..", "stages.ts"),
+      option,
+    ]);
+  const unknown = call("--no-such-option");
+  assert.equal(unknown.status, 2);
+  assert.match(
+    unknown.stderr.toString(),
+    /'--no-such-option'[^]*usage: npm run bench:stages -- \[--seconds 20\]/,
+  );
+  const help = call("--help");
+  assert.deepEqual([help.status, help.stderr.toString()], [0, ""]);
+  assert.match(help.stdout.toString(), /^usage: npm run bench:stages -- .*\[--no-write\]$/m);
 });

@@ -4,9 +4,9 @@
  * Sides and figures take turns, repetition by repetition. Prints the table, writes bench/results/vs-cometbft.json; exit 1 with the reason
  * when the opponent cannot be had, a figure cannot be taken, or a goal is missed.
  */
-import { parseArgs } from "node:util";
 import { writeDocument } from "../report/write.ts";
 import { type Comparison, type Metrics, shortfalls, tableOf } from "../support/comparison.ts";
+import { optionsOf } from "../support/options.ts";
 import { environment, mergeComparisons } from "../support/results.ts";
 import { cometbftSide } from "./cometbft.ts";
 import { FIGURES, type FigureId } from "./figures.ts";
@@ -15,15 +15,13 @@ import { COMETBFT, cometbft, OpponentError } from "./opponent.ts";
 import { quorateSide } from "./quorate.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
-const { values } = parseArgs({
-  options: {
-    full: { type: "boolean", default: false },
-    only: { type: "string" },
-    reps: { type: "string" },
-    minutes: { type: "string" },
-    json: { type: "boolean", default: false },
-    "no-write": { type: "boolean", default: false },
-  },
+const values = optionsOf("bench:vs-cometbft", {
+  full: { type: "boolean", default: false },
+  only: { type: "string" },
+  reps: { type: "string" },
+  minutes: { type: "string" },
+  json: { type: "boolean", default: false },
+  "no-write": { type: "boolean", default: false },
 });
 
 const progress = (line: string): void => {

@@ -41,7 +41,7 @@ export const SCENARIOS: Readonly<Record<FigureId, (side: Side, effort: Effort) =
     within(side, { validators: 4, blockBytes: MIB }, async (network) => {
       // Pools hold everything: the level counts for all of them together.
       const load = startLoad(network, { txBytes: 200, level: 2_000_000, batch: 50, lanes: 1 });
-      await pause(4_000);
+      await pause(10_000);
       const window = await measured(network, full ? 40 : 12, 5, 40).finally(() => load.stop());
       const txs = window.blocks.reduce((sum, block) => sum + block.txs, 0);
       return {
