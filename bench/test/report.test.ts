@@ -68,16 +68,16 @@ test("a benchmark called with what it does not know says what there is, and ends
   const call = (option: string) =>
     spawnSync(process.execPath, [
       "--conditions=quorate-source",
-      join(import.meta.dirname, "..", "stages.ts"),
+      join(import.meta.dirname, "..", "network.ts"),
       option,
     ]);
   const unknown = call("--no-such-option");
   assert.equal(unknown.status, 2);
   assert.match(
     unknown.stderr.toString(),
-    /'--no-such-option'[^]*usage: npm run bench:stages -- \[--seconds 20\]/,
+    /'--no-such-option'.*usage: npm run bench:network -- .*\[--heights 120\]/s,
   );
   const help = call("--help");
   assert.deepEqual([help.status, help.stderr.toString()], [0, ""]);
-  assert.match(help.stdout.toString(), /^usage: npm run bench:stages -- .*\[--no-write\]$/m);
+  assert.match(help.stdout.toString(), /^usage: npm run bench:network -- .*\[--json\]$/m);
 });
