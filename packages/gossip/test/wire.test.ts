@@ -378,6 +378,32 @@ describe("the scanner of gossip streams", () => {
     assert.equal(scanner.push(one), "flood");
   });
 
+  it("finds no flood in an honest neighbour of a crowded set, not even when it is read only every five seconds", () => {
+    // 100 validators at three heights a second, each vote by itself; 19,000 transactions a second in packs of 256.
+    const MESSAGES_PER_SECOND = 600 + 75;
+    const ids = (tag: number, count: number): number[] => {
+      const list = Array.from({ length: count }, () => [tag === 0x0a ? 0x12 : 0x0a, 3, 1, 2, 3]).flat();
+      return [tag, (list.length & 127) | 128, list.length >> 7, ...list];
+    };
+    const control = (...lists: readonly number[][]): number[] => {
+      const content = lists.flat();
+      return [0x1a, (content.length & 127) | 128, content.length >> 7, ...content];
+    };
+    // A heartbeat: what four topics offer, what is wanted of that, a graft or a prune.
+    const offers = framed(control(ids(0x0a, 600), ids(0x0a, 600), ids(0x0a, 600), ids(0x0a, 600)));
+    const wish = framed(control(ids(0x12, 100)));
+    const graft = framed([0x1a, 4, 0x1a, 2, 0x0a, 0]);
+    let now = 0;
+    const scanner = scanning(LIMITS.frameBytes, () => now);
+    for (let pause = 0; pause < 12; pause++) {
+      now += 5000;
+      for (let second = 0; second < 5; second++) {
+        for (const one of [offers, wish, graft]) assert.equal(scanner.push(one), one.length);
+        for (let i = 0; i < MESSAGES_PER_SECOND; i++) assert.equal(scanner.push(framed(message)), 5);
+      }
+    }
+  });
+
   it("regression: counts all streams of a connection together", () => {
     const budget = new GossipBudget(() => 0);
     const streams = Array.from({ length: 3 }, () => new GossipStreamScanner(LIMITS.frameBytes, budget));
