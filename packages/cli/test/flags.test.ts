@@ -106,7 +106,8 @@ test("a word broken off is completed, a transposition recognised", () => {
 });
 
 test("regression: a word of thousands of letters is compared with nothing; it took seconds", () => {
-  const started = performance.now();
+  const started = process.threadCpuUsage();
   assert.equal(nearest("a".repeat(200_000), ["a".repeat(60), "status"]), null);
-  assert.ok(performance.now() - started < 1000);
+  const { user, system } = process.threadCpuUsage(started);
+  assert.ok(user + system < 1_000_000);
 });
