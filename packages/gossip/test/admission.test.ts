@@ -363,6 +363,28 @@ describe("a vote", () => {
     }
   });
 
+  it("regression: of far rounds has a budget of the signer's that no new height fills: a thief would sign as many again", async () => {
+    const at = bench();
+    for (let round = 100; round < 100 + 2 * LIMITS.futureRoundBurst; round++)
+      await at.receive(vote(by(0, { round })));
+    at.view.advance();
+    for (let round = 100; round < 100 + 2 * LIMITS.futureRoundBurst; round++)
+      await at.receive(vote(by(0, { height: 6, round })), vote(by(0, { height: 6, round, type: precommit })));
+    assert.equal(at.checked.length, LIMITS.futureRoundBurst);
+    await at.receive(vote(by(0, { height: 6 })), vote(by(1, { height: 6, round: 100 })));
+    assert.equal(at.votes.filter(({ height }) => height === 6).length, 2);
+  });
+
+  it("regression: of far rounds that others forge uses up nothing of its signer's budget", async () => {
+    const at = bench();
+    for (let round = 100; round < 100 + 2 * LIMITS.futureRoundBurst; round++) {
+      const { offence } = await at.receive(vote({ ...by(0, { round }), signature: new Uint8Array(64) }));
+      assert.equal(offence, "bad_signature");
+    }
+    await at.receive(vote(by(0, { round: 100 })));
+    assert.equal(at.votes.length, 1);
+  });
+
   it("regression: of the next height is not verified when nothing more can be held of its sender", async () => {
     const at = bench();
     const rounds = Math.ceil(LIMITS.heldPerPeer / (2 * LIMITS.futureRoundBurst));

@@ -192,7 +192,6 @@ export class Admission {
     if (height === this.#height) return;
     this.#height = height;
     seen.roll(height);
-    this.#context.budgets.clear();
     for (const offer of held.take(height)) offer();
     bodies.roll(height);
   }

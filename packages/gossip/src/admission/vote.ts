@@ -37,7 +37,7 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
     return DROP;
   }
   const round = window === "current" ? view.round : 0;
-  if (window !== "last" && vote.round > round + 1 && !withinBudget(context, vote.validatorIndex)) return DROP;
+  const budget = window !== "last" && vote.round > round + 1 ? budgetOf(context, vote.validatorIndex) : null;
   // What could not be held would be forgotten, and verified again whenever it comes again.
   if (window === "next" && !context.held.hasRoom(source.id, VOTE_BYTES)) return DROP;
   const pendingKey = `v${vote.round}/${vote.type}/${vote.validatorIndex}/${id}/${bytesKey(vote.signature)}`;
@@ -45,6 +45,7 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
     metrics?.vote("duplicate", vote.type);
     return DROP;
   }
+  if (budget !== null && !budget.take(1, context.now())) return DROP;
   ofHeight.pending.add(pendingKey);
   return {
     kind: "verify",
@@ -75,19 +76,23 @@ export function examineVote(context: AdmissionContext, vote: Vote, source: Sourc
       if (ahead !== 1) context.events.vote(vote, source.id);
       return null;
     },
-    release: () => void ofHeight.pending.delete(pendingKey),
+    release() {
+      ofHeight.pending.delete(pendingKey);
+      // Its signer did not sign it, or nobody knows: what others forge must not use up what is his.
+      budget?.giveBack(1);
+    },
   };
 }
 
 /** What a held vote is charged for. */
 const VOTE_BYTES = 512;
 
-function withinBudget(context: AdmissionContext, index: number): boolean {
-  const now = context.now();
+/** Of a validator's votes for far rounds; it goes on from height to height, which on a fast chain are many a second. */
+function budgetOf(context: AdmissionContext, index: number): TokenBucket {
   let bucket = context.budgets.get(index);
   if (bucket === undefined) {
-    bucket = new TokenBucket(LIMITS.futureRoundBurst, LIMITS.futureRoundsPerSecond, now);
+    bucket = new TokenBucket(LIMITS.futureRoundBurst, LIMITS.futureRoundsPerSecond, context.now());
     context.budgets.set(index, bucket);
   }
-  return bucket.take(1, now);
+  return bucket;
 }

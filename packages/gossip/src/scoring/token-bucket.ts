@@ -21,4 +21,9 @@ export class TokenBucket {
     this.#tokens -= count;
     return true;
   }
+
+  /** Gives back what was taken for nothing. */
+  giveBack(count: number): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + count);
+  }
 }
