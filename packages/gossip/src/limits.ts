@@ -169,6 +169,8 @@ export const LIMITS = {
   served: 8,
   requestsPerSecond: 20,
   requestBurst: 40,
+  /** Connections that the system holds until this process takes them; whose is beyond hears nothing for a second. */
+  listenBacklog: 512,
   /** Connections and handshakes of libp2p. */
   pendingInbound: 128,
   /**

@@ -245,7 +245,8 @@ async function createHost(options: HostOptions, modules: NetworkModules): Promis
     transports: [
       tcp({
         maxConnections: modules.maxConnections + LIMITS.pendingInbound,
-        backlog: 64,
+        // What comes while one turn of the event loop lasts: an honest dial behind a flood is not lost in the system.
+        backlog: LIMITS.listenBacklog,
         // An idle link is watched by pings, not by silence.
         inboundSocketInactivityTimeout: 120_000,
         outboundSocketInactivityTimeout: 120_000,
