@@ -49,13 +49,16 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
   }
   const validators = names.slice(0, options.validators);
   const owners = [...identities.values()].flatMap(({ owner }) => (owner === null ? [] : [owner]));
+  const accounts = devAccounts();
+  const [registryOwner] = accounts;
+  if (registryOwner === undefined) throw new Error("there are no accounts for development");
   const now = Date.now();
   const elGenesis = makeExecutionGenesis({
     evmChainId: EVM_CHAIN_ID,
     gasLimit: options.gasLimit,
     genesisTimeMs: now,
-    funded: [...devAccounts(), ...loadAccounts()].map(({ address }) => address).concat(owners),
-    registryOwner: options.stake ? null : devAccounts()[0]!.address,
+    funded: [...accounts, ...loadAccounts()].map(({ address }) => address).concat(owners),
+    registryOwner: options.stake ? null : registryOwner.address,
   });
   const genesis = await makeGenesis({
     chainId: CHAIN_ID,
@@ -105,7 +108,7 @@ export async function createNetwork(home: string, options: NetworkOptions): Prom
     await writeFile(paths.config, nodeConfigText(manifest, node), { mode: MODE.public });
   }
   if (!options.stake) {
-    const owner = ownerDocument(devAccounts()[0]!.privateKey);
+    const owner = ownerDocument(registryOwner.privateKey);
     await writeFile(registryOwnerFile(home), owner, { mode: MODE.secret });
   }
   const written = { ...manifest, genesisHash: Buffer.from(genesisHash(final)).toString("hex").toUpperCase() };
