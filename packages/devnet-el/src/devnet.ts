@@ -19,7 +19,7 @@ import { type HttpServer, serveHttp } from "./server/http.ts";
 import type { Methods } from "./server/jsonrpc.ts";
 import { createCommon } from "./vm/common.ts";
 import { loadCrypto } from "./vm/crypto.ts";
-import { openState } from "./vm/view.ts";
+import { openState } from "./vm/state.ts";
 
 /** A running client. */
 export interface DevnetEl {
@@ -74,7 +74,9 @@ export async function startDevnetEl(
     for (const close of closers.reverse()) await close();
   };
   try {
-    const chain = await Chain.open(database, environment, spec, () => makeGenesisState(spec, environment));
+    const chain = await Chain.open(database, environment, spec, () =>
+      makeGenesisState(spec, environment.common),
+    );
     const pool = new TxPool({
       common: environment.common,
       head: () => chain.head,

@@ -6,7 +6,8 @@ import { DevnetElError, RPC, RpcError } from "../errors.ts";
 import type { ChainSpec } from "../genesis/parse.ts";
 import { hashParam, quantityParam, toHex } from "../hex.ts";
 import type { TxPool } from "../pool/pool.ts";
-import { openState, openView, type View, type VmEnvironment } from "../vm/view.ts";
+import { openState } from "../vm/state.ts";
+import { openView, type View, type VmEnvironment } from "../vm/view.ts";
 
 /** What the eth_* methods read. */
 export class EthContext {

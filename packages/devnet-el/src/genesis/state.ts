@@ -1,8 +1,9 @@
 import { type Block, createBlock } from "@ethereumjs/block";
+import type { Common } from "@ethereumjs/common";
 import { createAccount, createAddressFromString } from "@ethereumjs/util";
 import { Overlay } from "../chain/nodes.ts";
 import { fromHex } from "../hex.ts";
-import { openView, type VmEnvironment } from "../vm/view.ts";
+import { openState } from "../vm/state.ts";
 import type { ChainSpec } from "./parse.ts";
 
 /** Block 0 and the nodes of its state. */
@@ -13,10 +14,10 @@ export interface GenesisState {
 
 const ACCOUNTS_PER_FLUSH = 1000;
 
-/** Writes the accounts of genesis into an empty state and makes block 0, as Geth does. */
-export async function makeGenesisState(spec: ChainSpec, environment: VmEnvironment): Promise<GenesisState> {
+/** Writes the accounts of genesis into an empty state and makes block 0, as Geth does. Executes nothing. */
+export async function makeGenesisState(spec: ChainSpec, common: Common): Promise<GenesisState> {
   const overlay = new Overlay({ get: () => undefined }, undefined);
-  const { state } = openView(environment, overlay, undefined, () => undefined);
+  const state = openState(common, overlay, undefined);
   let pending = 0;
   for (const entry of spec.alloc) {
     const address = createAddressFromString(entry.address);
@@ -29,7 +30,7 @@ export async function makeGenesisState(spec: ChainSpec, environment: VmEnvironme
   const stateRoot = await state.getStateRoot();
   const block = createBlock(
     { header: { number: 0n, difficulty: 0n, stateRoot, ...spec.header }, withdrawals: [] },
-    { common: environment.common },
+    { common },
   );
   return { block, nodes: overlay.reachable(stateRoot) };
 }

@@ -1,12 +1,11 @@
 import type { Common } from "@ethereumjs/common";
 import { EVM } from "@ethereumjs/evm";
-import { MerklePatriciaTrie } from "@ethereumjs/mpt";
-import { Caches, MerkleStateManager } from "@ethereumjs/statemanager";
-import type { Account, Address } from "@ethereumjs/util";
+import type { MerkleStateManager } from "@ethereumjs/statemanager";
 import { VM } from "@ethereumjs/vm";
 import type { Overlay } from "../chain/nodes.ts";
 import type { CryptoBackends } from "./crypto.ts";
 import { Meter } from "./meter.ts";
+import { openState } from "./state.ts";
 
 /** Hash of the ancestor with this number on the branch that is being executed. */
 export type Ancestry = (number: number) => Uint8Array | undefined;
@@ -15,16 +14,6 @@ export type Ancestry = (number: number) => Uint8Array | undefined;
 export interface VmEnvironment {
   readonly common: Common;
   readonly crypto: CryptoBackends;
-}
-
-/** State manager that remembers which accounts were written. */
-export class TrackingState extends MerkleStateManager {
-  readonly touched: Set<string> = new Set<string>();
-
-  override putAccount(address: Address, account?: Account): Promise<void> {
-    this.touched.add(address.toString());
-    return super.putAccount(address, account);
-  }
 }
 
 /** One state and an EVM over it. Views never share anything mutable, so any number may run side by side. */
@@ -36,19 +25,6 @@ export interface View {
   readonly meter: Meter;
   /** Addresses (lower-case hex) of the accounts written so far. */
   readonly touched: ReadonlySet<string>;
-}
-
-/** The state with this root; what is written goes into `overlay`. Without root the state is empty. */
-export function openState(common: Common, overlay: Overlay, root: Uint8Array | undefined): TrackingState {
-  const trie = new MerklePatriciaTrie({
-    db: overlay,
-    common,
-    useKeyHashing: true,
-    valueEncoding: "view",
-    cacheSize: 0,
-    ...(root === undefined ? {} : { root }),
-  });
-  return new TrackingState({ common, trie, caches: new Caches() });
 }
 
 /** A view of the state with this root; what it writes goes into `overlay`. */
