@@ -1,6 +1,7 @@
 /** Genesis hash and upgrades hash (docs/protocol.md; DESIGN §3a): what stands for genesis everywhere. */
 import { sha256 } from "@quorate/crypto";
 import { ByteWriter } from "../bytes.ts";
+import { remembered } from "../memo.ts";
 import { changedParamsRoot, paramsRoot } from "../params/params.ts";
 import { genesisRegistry, registryRoot } from "../registry/registry.ts";
 import { timeToMs } from "../time.ts";
@@ -13,7 +14,7 @@ const DOMAIN = ascii("QUORATE-GENESIS-1");
  * SHA-256 over everything that makes two chains different: also BlockID.hash(H-1) of the first block, the prefix of
  * topic names, and part of the peer handshake. Names of validators are not part of it.
  */
-export function genesisHash(genesis: Genesis): Hash {
+export const genesisHash: (genesis: Genesis) => Hash = remembered((genesis: Genesis): Hash => {
   const bytes = new ByteWriter()
     .bytes(DOMAIN)
     .str(genesis.chainId)
@@ -30,7 +31,7 @@ export function genesisHash(genesis: Genesis): Hash {
     .bytes(upgradesHash(genesis.upgrades))
     .finish();
   return sha256(bytes);
-}
+});
 
 /** SHA-256(u32 n ‖ n × (height u64 ‖ app_version u64 ‖ root of the changed params)); compared in the peer handshake. */
 export function upgradesHash(upgrades: readonly Upgrade[]): Hash {

@@ -5,8 +5,8 @@ import { ExecutionError } from "../errors.ts";
 const HEADER = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString("base64url");
 
 /**
- * Bearer token of the Engine API (execution-apis authentication.md): HS256 over `{"iat": seconds}`. Made fresh for
- * each call: the EL accepts ± 60 s.
+ * Bearer token of the Engine API (execution-apis authentication.md): HS256 over `{"iat": seconds}`. Made for the
+ * second of each call: the EL accepts ± 60 s.
  */
 export function signToken(secret: Uint8Array, iatSeconds: number): string {
   const claims = Buffer.from(JSON.stringify({ iat: iatSeconds })).toString("base64url");

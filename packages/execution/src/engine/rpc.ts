@@ -32,13 +32,20 @@ export function openJsonRpc(
   metrics: ExecutionMetrics | null,
 ): JsonRpc {
   let lastId = 0;
+  let token = { iat: Number.NaN, text: "" };
+
+  /** All calls of one second carry the same bytes. */
+  const tokenAt = (key: Uint8Array, iat: number): string => {
+    if (token.iat !== iat) token = { iat, text: signToken(key, iat) };
+    return token.text;
+  };
 
   const post = async (label: string, body: unknown, options: CallOptions): Promise<Answer<unknown>> => {
     const from = clock.monotonicMs();
     const iat = Math.floor(clock.wallMs() / 1000);
     const reply = await endpoint.post({
       body: Buffer.from(JSON.stringify(body)),
-      authorization: secret === null ? null : signToken(secret, iat),
+      authorization: secret === null ? null : tokenAt(secret, iat),
       timeoutMs: options.timeoutMs,
       maxReplyBytes: options.maxReplyBytes ?? LIMITS.replyBytes,
       signal: options.signal ?? null,
