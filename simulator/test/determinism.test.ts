@@ -5,13 +5,14 @@ import { promisify } from "node:util";
 import { runSeed } from "../src/run.ts";
 
 const SEEDS = 12;
+const HEIGHTS = 6;
 
 describe("a run depends on its seed alone", () => {
   it(`so ${SEEDS} seeds give the same trace twice, byte for byte`, async () => {
     const hashes = new Set<string>();
     for (let seed = 1; seed <= SEEDS; seed++) {
-      const first = await runSeed({ seed, heights: 12, hash: true });
-      const second = await runSeed({ seed, heights: 12, hash: true });
+      const first = await runSeed({ seed, heights: HEIGHTS, hash: true });
+      const second = await runSeed({ seed, heights: HEIGHTS, hash: true });
       assert.equal(second.trace_hash, first.trace_hash, `seed ${seed}`);
       assert.deepEqual({ ...second, wall_ms: 0 }, { ...first, wall_ms: 0 });
       hashes.add(first.trace_hash);
@@ -41,8 +42,8 @@ describe("a run depends on its seed alone", () => {
   });
 
   it("whether somebody watches or not", async () => {
-    const watched = await runSeed({ seed: 7, heights: 12, hash: true, trace: true });
-    const alone = await runSeed({ seed: 7, heights: 12 });
+    const watched = await runSeed({ seed: 7, heights: HEIGHTS, hash: true, trace: true });
+    const alone = await runSeed({ seed: 7, heights: HEIGHTS });
     assert.deepEqual(
       { ...alone, wall_ms: 0, trace_hash: "" },
       { ...watched, wall_ms: 0, trace_hash: "", trace: null },
@@ -51,7 +52,7 @@ describe("a run depends on its seed alone", () => {
   });
 
   it("and on no clock, timer or randomness of the system", async (context) => {
-    const expected = await runSeed({ seed: 3, heights: 8, hash: true });
+    const expected = await runSeed({ seed: 3, heights: HEIGHTS, hash: true });
     const forbidden = (name: string) => (): never => {
       throw new Error(`${name} was used`);
     };
@@ -61,7 +62,7 @@ describe("a run depends on its seed alone", () => {
     context.mock.method(globalThis, "setInterval", forbidden("setInterval"));
     context.mock.method(AbortSignal, "timeout", forbidden("AbortSignal.timeout"));
     context.mock.method(globalThis.crypto, "getRandomValues", forbidden("getRandomValues"));
-    const again = await runSeed({ seed: 3, heights: 8, hash: true });
+    const again = await runSeed({ seed: 3, heights: HEIGHTS, hash: true });
     assert.equal(again.trace_hash, expected.trace_hash);
   });
 });
