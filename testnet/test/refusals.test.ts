@@ -97,16 +97,13 @@ describe("what a start refuses", { concurrency: 2, timeout: 600_000 }, () => {
     const held = home();
     const first = new SingleNode(held);
     const { pid } = await first.started();
-    const versionFrom = performance.now();
-    await validator("version");
-    const version = performance.now() - versionFrom;
     const from = performance.now();
     const second = await validator("start", "--home", held, ...ANY_PORTS);
     const took = performance.now() - from;
     assert.equal(second.code, 4);
     assert.match(second.err, new RegExp(`process ${pid}\\b`));
-    // A second on an idle machine; a loaded one is measured by what the smallest command costs there.
-    assert.ok(took < Math.max(1_000, 4 * version), `${took} ms; \`validator version\` took ${version} ms`);
+    // Far less than a second on an idle machine. A wait for the home would last as long as the other, which lives on.
+    assert.ok(took < 20_000, `${took} ms`);
     assert.equal((await first.stop()).code, 0);
   });
 
