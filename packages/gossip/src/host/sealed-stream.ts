@@ -8,13 +8,12 @@ import { chunkOf } from "../wire/stream-frames.ts";
 import type { Chunk } from "./network.ts";
 
 /**
- * What of one connection is opened in one turn of the event loop; the rest waits for the next. A message takes up to
- * 100 us from here to the one who wants it, and of messages of one byte there are 1,700 in what one read brings, and 32
- * reads in a turn. Of honest peers' none but bodies fill a read, with one message.
+ * Messages of one read that are opened in one turn of the event loop; the rest waits for the next. One takes up to 100 us
+ * from here to the one who wants it, and of messages of one byte there are 1,700 in a read, and 32 reads in a turn. What
+ * honest peers send in a turn is one message, and of a body one fills a read: bodies are not held up, which would cost a
+ * third of what it takes to receive them.
  */
-const TURN = { messages: 32, reads: 4 } as const;
-/** What node:net reads at most at once; less was all there was. */
-const FULL_READ = 65_536;
+const TURN_MESSAGES = 32;
 
 /** 32 bytes each. */
 export interface TransportKeys {
@@ -65,10 +64,6 @@ export class SealedStream extends AbstractMessageStream {
   readonly #decoder = new FrameDecoder(MAX_SEALED, 2, NATIVE_BYTES);
   /** Of what was read, what waits for the next turn; the connection below is paused as long. */
   #held: Uint8Array | null = null;
-  /** In this turn. */
-  #messages = 0;
-  #reads = 0;
-  #turnEnds = false;
   #paused = false;
   #closing = false;
 
@@ -92,12 +87,15 @@ export class SealedStream extends AbstractMessageStream {
   #receive(data: Chunk): void {
     if (this.#closing) return;
     const chunk = chunkOf(data);
-    if (chunk.length >= FULL_READ) this.#reads++;
-    this.#hold(chunk, this.#take(chunk, TURN.messages - this.#messages));
-    if (this.#held !== null || this.#reads >= TURN.reads) this.#pauseBelow();
-    // A read that is not full was the last of its turn.
-    if (this.#held === null && chunk.length < FULL_READ) this.#messages = this.#reads = 0;
-    else this.#atTurnEnd();
+    if (this.#held !== null) {
+      // Paused too late: the connection below had ended with this still to be handed over.
+      this.#held = Buffer.concat([this.#held, chunk]);
+      return;
+    }
+    this.#hold(chunk, this.#take(chunk, TURN_MESSAGES));
+    if (this.#held === null) return;
+    this.#pauseBelow();
+    this.#atTurnEnd();
   }
 
   #hold(chunk: Uint8Array, taken: number): void {
@@ -126,7 +124,6 @@ export class SealedStream extends AbstractMessageStream {
       return this.#decoder.push(
         chunk,
         (sealed) => {
-          this.#messages++;
           if (this.status === "open") this.onData(this.#open(sealed));
         },
         messages,
@@ -138,13 +135,9 @@ export class SealedStream extends AbstractMessageStream {
   }
 
   #atTurnEnd(): void {
-    if (this.#turnEnds) return;
-    this.#turnEnds = true;
     setImmediate(() => {
-      this.#turnEnds = false;
-      this.#messages = this.#reads = 0;
       if (this.status !== "open" || this.#closing) return;
-      this.#takeHeld(TURN.messages);
+      this.#takeHeld(TURN_MESSAGES);
       if (this.#held !== null) this.#atTurnEnd();
       else if (this.#below.status === "open") this.#resumeBelow();
     });
