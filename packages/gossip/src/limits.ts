@@ -91,10 +91,11 @@ export const LIMITS = {
   controlBurst: 2_097_152,
   /**
    * Lists of ids, offered or wanted: gossipsub offers one of each topic once a second, to a quarter of those outside its
-   * mesh, and answers an offer with one list at most. A node that stood still for ten seconds gets 60 at once.
+   * mesh, answers an offer with one list at most, and itself reads no more than ten offers a second. A node that stood
+   * still for ten seconds gets 60 at once.
    */
-  listsPerSecond: 20,
-  listBurst: 100,
+  listsPerSecond: 10,
+  listBurst: 80,
   /** Subscriptions, grafts and prunes: five topics at the beginning, and few changes later. Also empty RPCs: none. */
   membershipPerSecond: 20,
   membershipBurst: 200,
