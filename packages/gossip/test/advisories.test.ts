@@ -200,11 +200,10 @@ class SilentStream implements ByteStream {
   status = "open";
   readStatus = "readable";
   writeStatus = "writable";
-  readonly writableNeedsDrain = false;
+  readonly writableNeedsDrain: boolean = false;
   send(_bytes: Uint8Array): boolean {
     return true;
   }
-  async onDrain(): Promise<void> {}
   pause(): void {
     this.readStatus = "paused";
   }
@@ -411,12 +410,10 @@ describe("a peer that takes nothing", () => {
   it("cometbft#5931: holds up nobody else's bodies, and no more than two of its own", async () => {
     let written = 0;
     const stalled = new (class extends SilentStream {
+      override readonly writableNeedsDrain: boolean = true;
       override send(bytes: Uint8Array): boolean {
         written += bytes.length;
         return false;
-      }
-      override onDrain(): Promise<void> {
-        return new Promise(quiet);
       }
     })();
     const flowing = new SilentStream();

@@ -5,14 +5,17 @@ import { noise } from "@chainsafe/libp2p-noise";
 import type { Libp2p } from "@libp2p/interface";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p } from "libp2p";
+import { BODY_PROTOCOL } from "../src/bodies/exchange.ts";
+import { BodySender } from "../src/bodies/sender.ts";
 import { safeYamux } from "../src/host/muxer.ts";
+import { makeBody } from "./support.ts";
 
-function host(listen: readonly string[]): Promise<Libp2p> {
+function host(listen: readonly string[], streamOptions: object = {}): Promise<Libp2p> {
   return createLibp2p({
     addresses: { listen: [...listen] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [safeYamux({}, () => performance.now())],
+    streamMuxers: [safeYamux({ streamOptions }, () => performance.now())],
     connectionMonitor: { enabled: false },
   });
 }
@@ -54,6 +57,41 @@ test("what was said right before the end of a connection arrives", async () => {
       assert.equal(Buffer.concat(heard).toString(), "last words");
       await connection.close();
     }
+  } finally {
+    await Promise.all([server.stop(), client.stop()]);
+  }
+});
+
+// The second wait for room was none: libp2p had kept the first one's promise.
+test("regression: a body of many windows waits for a slow reader, and arrives", async () => {
+  const BODY = 3 * 2 ** 20;
+  const options = { maxWriteBufferLength: 2 ** 19, maxStreamWindowSize: 2 ** 18 };
+  const [server, client] = await Promise.all([host(["/ip4/127.0.0.1/tcp/0"], options), host([], options)]);
+  try {
+    const heard: Uint8Array[] = [];
+    let heardBytes = 0;
+    const whole = Promise.withResolvers<void>();
+    await server.handle(BODY_PROTOCOL, (stream) => {
+      stream.addEventListener("message", ({ data }) => {
+        const part = data.subarray();
+        heard.push(part);
+        heardBytes += part.length;
+        if (heardBytes > BODY) whole.resolve();
+        stream.pause();
+        setTimeout(() => stream.resume(), 2);
+      });
+    });
+    const connection = await client.dial(server.getMultiaddrs());
+    const { blockId, bytes: body } = makeBody("large", BODY);
+    const sender = new BodySender({
+      open: () => connection.newStream(BODY_PROTOCOL),
+      sent: () => undefined,
+      failed: whole.reject,
+    });
+    sender.send({ height: 1, blockId, proposal: null, bytes: body });
+    await whole.promise;
+    assert.deepEqual(Buffer.concat(heard).subarray(-BODY), Buffer.from(body));
+    sender.close();
   } finally {
     await Promise.all([server.stop(), client.stop()]);
   }

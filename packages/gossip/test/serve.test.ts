@@ -34,7 +34,6 @@ class AskingStream implements ByteStream {
     queueMicrotask(() => (listener as (event: StreamMessage) => void)({ data }));
   }
 
-  async onDrain(): Promise<void> {}
   async close(): Promise<void> {}
   pause(): void {}
   resume(): void {}

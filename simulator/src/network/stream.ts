@@ -7,7 +7,7 @@ const SATURATED_BYTES = 1_048_576;
 type Listener =
   | { readonly type: "message"; readonly call: (event: StreamMessage) => void }
   | { readonly type: "close"; readonly call: (event: StreamClose) => void }
-  | { readonly type: "remoteCloseWrite"; readonly call: () => void };
+  | { readonly type: "remoteCloseWrite" | "drain"; readonly call: () => void };
 
 /** What a stream needs of the connection that carries it. */
 export interface StreamCarrier {
@@ -35,7 +35,6 @@ export class SimulatedStream implements ByteStream {
   #remoteDone = false;
   #toldDone = false;
   #underWay = 0;
-  #drains: (() => void)[] = [];
 
   constructor(protocol: string, direction: "inbound" | "outbound", carrier: StreamCarrier) {
     this.protocol = protocol;
@@ -65,18 +64,11 @@ export class SimulatedStream implements ByteStream {
         peer?.receive(copy);
       },
       () => {
+        const full = this.writableNeedsDrain;
         this.#underWay -= copy.length;
-        if (!this.writableNeedsDrain) for (const drained of this.#drains.splice(0)) drained();
+        if (full && !this.writableNeedsDrain) this.#tell("drain");
       },
     );
-  }
-
-  onDrain(options?: { readonly signal?: AbortSignal }): Promise<void> {
-    if (!this.writableNeedsDrain) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#drains.push(resolve);
-      options?.signal?.addEventListener("abort", () => reject(options.signal?.reason), { once: true });
-    });
   }
 
   pause(): void {
@@ -114,7 +106,7 @@ export class SimulatedStream implements ByteStream {
 
   addEventListener(type: "message", listener: (event: StreamMessage) => void): void;
   addEventListener(type: "close", listener: (event: StreamClose) => void): void;
-  addEventListener(type: "remoteCloseWrite", listener: () => void): void;
+  addEventListener(type: "remoteCloseWrite" | "drain", listener: () => void): void;
   addEventListener(type: Listener["type"], call: (event: StreamMessage & StreamClose) => void): void {
     this.#listeners.push({ type, call } as Listener);
     if (type === "message" && this.#waiting.length > 0) this.#carrier.machine.after(0, () => this.#flow());
@@ -122,7 +114,7 @@ export class SimulatedStream implements ByteStream {
 
   removeEventListener(type: "message", listener: (event: StreamMessage) => void): void;
   removeEventListener(type: "close", listener: (event: StreamClose) => void): void;
-  removeEventListener(type: "remoteCloseWrite", listener: () => void): void;
+  removeEventListener(type: "remoteCloseWrite" | "drain", listener: () => void): void;
   removeEventListener(type: Listener["type"], call: (event: StreamMessage & StreamClose) => void): void {
     this.#listeners = this.#listeners.filter((each) => each.type !== type || each.call !== call);
   }
@@ -147,7 +139,6 @@ export class SimulatedStream implements ByteStream {
     this.readStatus = "closed";
     this.writeStatus = "closed";
     this.#waiting = [];
-    for (const drained of this.#drains.splice(0)) drained();
     this.#carrier.ended(this);
     this.#carrier.machine.after(0, () => this.#tellClose({ error: reason }));
   }
@@ -161,7 +152,7 @@ export class SimulatedStream implements ByteStream {
     }
     if (this.#remoteDone && !this.#toldDone && this.#waiting.length === 0 && this.status === "open") {
       this.#toldDone = true;
-      for (const listener of [...this.#listeners]) if (listener.type === "remoteCloseWrite") listener.call();
+      this.#tell("remoteCloseWrite");
     }
   }
 
@@ -174,6 +165,10 @@ export class SimulatedStream implements ByteStream {
       this.readStatus = "closed";
       this.#tellClose({});
     });
+  }
+
+  #tell(type: "remoteCloseWrite" | "drain"): void {
+    for (const listener of [...this.#listeners]) if (listener.type === type) listener.call();
   }
 
   #tellClose(event: StreamClose): void {

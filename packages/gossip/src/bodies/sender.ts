@@ -1,6 +1,7 @@
 import type { BlockId, Height, Proposal } from "@quorate/chain";
 import type { ByteStream } from "../host/network.ts";
 import { LIMITS } from "../limits.ts";
+import { drained } from "../wire/drained.ts";
 import { encodeBodyHeader } from "./wire.ts";
 
 /** A body to be sent, with what its receiver needs to check it. */
@@ -74,7 +75,7 @@ export class BodySender {
         }),
       );
       for (let at = 0; at < bytes.length && !this.#closed; at += CHUNK_BYTES) {
-        if (!stream.send(bytes.subarray(at, at + CHUNK_BYTES))) await stream.onDrain();
+        if (!stream.send(bytes.subarray(at, at + CHUNK_BYTES))) await drained(stream);
       }
       this.#sent(bytes.length);
     }

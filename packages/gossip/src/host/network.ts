@@ -18,9 +18,8 @@ export interface ByteStream {
   readonly readStatus: string;
   readonly writeStatus: string;
   readonly writableNeedsDrain: boolean;
-  /** False: wait for {@link onDrain}. @throws when nothing can be written any more. */
+  /** False: wait until it has drained (wire/drained.ts). @throws when nothing can be written any more. */
   send(bytes: Uint8Array): boolean;
-  onDrain(options?: { readonly signal?: AbortSignal }): Promise<void>;
   pause(): void;
   resume(): void;
   /** Ends the own direction after what was sent. */
@@ -29,10 +28,10 @@ export interface ByteStream {
   abort(reason: Error): void;
   addEventListener(type: "message", listener: (event: StreamMessage) => void): void;
   addEventListener(type: "close", listener: (event: StreamClose) => void): void;
-  addEventListener(type: "remoteCloseWrite", listener: () => void): void;
+  addEventListener(type: "remoteCloseWrite" | "drain", listener: () => void): void;
   removeEventListener(type: "message", listener: (event: StreamMessage) => void): void;
   removeEventListener(type: "close", listener: (event: StreamClose) => void): void;
-  removeEventListener(type: "remoteCloseWrite", listener: () => void): void;
+  removeEventListener(type: "remoteCloseWrite" | "drain", listener: () => void): void;
 }
 
 export interface StreamMessage {

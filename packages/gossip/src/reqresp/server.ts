@@ -3,6 +3,7 @@ import { deadline, type GossipClock } from "../clock.ts";
 import type { ByteStream } from "../host/network.ts";
 import { LIMITS } from "../limits.ts";
 import type { GossipModules, SyncRequest } from "../types.ts";
+import { drained } from "../wire/drained.ts";
 import { frame } from "../wire/frames.ts";
 import { readFrames } from "../wire/stream-frames.ts";
 import { type AnswerFrame, decodeRequest, encodeAnswer } from "./codec.ts";
@@ -63,7 +64,7 @@ async function answerRequest(
     waiting = [];
     bytes = 0;
     options.sent(together.length);
-    if (!stream.send(together)) await stream.onDrain({ signal });
+    if (!stream.send(together)) await drained(stream, signal);
   };
   // Small blocks leave together: each write of a stream is a frame of the muxer, looked at on both sides.
   const send = async (answer: AnswerFrame): Promise<void> => {
