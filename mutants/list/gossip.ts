@@ -7,9 +7,11 @@ const PROPOSAL = "packages/gossip/src/admission/proposal.ts";
 const CERTIFICATE = "packages/gossip/src/admission/certificate.ts";
 const WINDOW = "packages/gossip/src/admission/window.ts";
 const SLOTS = "packages/gossip/src/admission/slots.ts";
+const PLAN = "packages/gossip/src/roundstate/plan.ts";
 const COLLECTOR = "packages/gossip/src/bodies/collector.ts";
 const SCORING = "packages/gossip/src/scoring/table.ts";
 const ADMITTED = "packages/gossip/test/admission.test.ts";
+const PLANNED = "packages/gossip/test/plan.test.ts";
 const SMALL = "packages/gossip/test/parts.test.ts";
 
 export const GOSSIP: readonly Mutant[] = [
@@ -181,11 +183,41 @@ export const GOSSIP: readonly Mutant[] = [
     name: "late-parts-are-an-offence",
     file: COLLECTOR,
     find: `    if (entry === undefined || entry.height !== height) return "unwanted";
-    if (entry.complete || entry.parts`,
+    if (entry.seen`,
     replace: `    if (entry === undefined || entry.height !== height) return "bad";
-    if (entry.complete || entry.parts`,
+    if (entry.seen`,
     bug: "an honest peer is punished for a repair that was asked for before this node went on",
     origin: "Mainsail 1444: replies judged by a target that had moved",
     verdict: killedBy(SMALL, "takes a part that it asked for before its height went on for no offence"),
+  },
+  {
+    name: "lacked-proposal-counts-as-sent",
+    file: PLAN,
+    find: "if (own.proposal !== null || peer.round < own.round)",
+    replace: "if (peer.round <= own.round)",
+    bug: "repair plans a proposal that the node lacks itself, notes it as sent, and keeps it back when it comes",
+    origin: "Quorate: a validator without a link to the proposer never got the proposal",
+    verdict: killedBy(PLANNED, "is no proposal that we lack ourselves"),
+  },
+  {
+    name: "repair-forgets-to-look-again",
+    file: PLAN,
+    find: "    else againAtMs = Math.min(againAtMs ?? Number.POSITIVE_INFINITY, at + LIMITS.repairAgainMs);\n",
+    replace: "",
+    bug: "what was sent once and lost is not sent again, for whoever looked too early looks no more",
+    origin: "Quorate: the same",
+    verdict: killedBy(PLANNED, "says when what was sent is due again"),
+  },
+  {
+    name: "overtaken-parts-stay",
+    file: COLLECTOR,
+    find: `    if (entry.complete) {
+      if (!verifyPart`,
+    replace: `    if (entry.complete) {
+      if (part.index >= 0) return "duplicate";
+      if (!verifyPart`,
+    bug: "parts of a body that came whole are forwarded to nobody",
+    origin: "Quorate: a validator without a link to the proposer waited for repair at every large block",
+    verdict: killedBy(SMALL, "has each part forwarded once though the whole was faster"),
   },
 ];

@@ -491,7 +491,7 @@ describe("length and content that disagree", () => {
     const sizes = [bits(0, 0), bits(1, 1, 0), bits(3, 1, 0), bits(4, 1, 0), bits(9, 2, 0), bits(512, 64, 0)];
     for (const theirs of [...sizes, bits(512, 1, 0), bits(4, 64, 0), bits(512, 0)]) {
       for (const parts of [...sizes, bits(256, 1, 0), bits(3, 32, 0)]) {
-        const plan = planRepair(own, state(theirs, parts, theirs), never, 0);
+        const plan = planRepair(own, state(theirs, parts, theirs), never, 0).items;
         for (const item of plan) {
           if (item.kind === "vote") assert.ok(item.index < 4);
           if (item.kind === "part") assert.ok(item.index < 3);

@@ -242,6 +242,35 @@ describe("the collector of bodies", () => {
     );
   });
 
+  it("has each part forwarded once though the whole was faster, for others get nothing but the parts", () => {
+    const { bodies, delivered } = collector();
+    const { bytes, blockId } = makeBody("parts", 250_000);
+    const { parts } = makePartSet(bytes);
+    const foreign = makePartSet(makeBody("foreign", 250_000).bytes).parts;
+    bodies.expect(5, 0, blockId, 0);
+    assert.equal(bodies.addPart(5, blockId, parts[0]!, "p"), "fresh");
+    assert.equal(bodies.addWhole(5, blockId, bytes, "p"), "fresh");
+    assert.equal(bodies.bytes, 0);
+    assert.equal(bodies.addPart(5, blockId, parts[0]!, "q"), "duplicate");
+    assert.equal(bodies.addPart(5, blockId, foreign[1]!, "q"), "bad");
+    assert.equal(bodies.addPart(5, blockId, parts[1]!, "p"), "fresh");
+    assert.equal(bodies.addPart(5, blockId, parts[1]!, "q"), "duplicate");
+    assert.equal(bodies.bytes, 0);
+    assert.equal(delivered.length, 1);
+  });
+
+  it("takes all parts again when a body that was delivered is wanted again", () => {
+    const { bodies, delivered } = collector();
+    const { bytes, blockId } = makeBody("parts", 250_000);
+    const { parts } = makePartSet(bytes);
+    bodies.expect(5, 0, blockId, 0);
+    for (const _ of [1, 2]) {
+      for (const part of parts) assert.equal(bodies.addPart(5, blockId, part, "p"), "fresh");
+      bodies.reopen(5, 0, blockId);
+    }
+    assert.deepEqual(delivered, [bytes, bytes]);
+  });
+
   it("takes a part that it asked for before its height went on for no offence", () => {
     const { bodies, at } = collector();
     const { bytes, blockId } = makeBody("late", 250_000);

@@ -1,5 +1,5 @@
 import type { BlockId, Height, Part, Round } from "@quorate/chain";
-import { ChainError, makePartSet, PartSetBuilder } from "@quorate/chain";
+import { ChainError, makePartSet, PartSetBuilder, verifyPart } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import { LIMITS } from "../limits.ts";
 import { idKey } from "../wire/keys.ts";
@@ -12,6 +12,8 @@ interface Wanted {
   origin: number;
   readonly since: number;
   parts: PartSetBuilder | null;
+  /** Indexes of parts that came and belong to it. */
+  readonly seen: Set<number>;
   /** Bytes charged for parts. */
   held: number;
   /** Complete, but its height is not current yet. */
@@ -68,6 +70,7 @@ export class BodyCollector {
       origin,
       since: now,
       parts: null,
+      seen: new Set(),
       held: 0,
       early: null,
       complete: false,
@@ -79,7 +82,9 @@ export class BodyCollector {
   reopen(height: Height, round: Round, blockId: BlockId): void {
     this.expect(height, round, blockId, -1);
     const entry = this.#wanted.get(idKey(blockId));
-    if (entry !== undefined) entry.complete = entry.early !== null;
+    if (entry === undefined || !entry.complete || entry.early !== null) return;
+    entry.complete = false;
+    entry.seen.clear();
   }
 
   /** An own body, or one that the node has already: neither asked for nor delivered. */
@@ -142,10 +147,19 @@ export class BodyCollector {
     return "fresh";
   }
 
+  /**
+   * `fresh` is a part that had not come before, even of a body that is there whole: whoever has no link to its proposer
+   * depends on it being forwarded.
+   */
   addPart(height: Height, blockId: BlockId, part: Part, from: string): Collected {
     const entry = this.#wanted.get(idKey(blockId));
     if (entry === undefined || entry.height !== height) return "unwanted";
-    if (entry.complete || entry.parts?.has(part.index)) return "duplicate";
+    if (entry.seen.has(part.index)) return "duplicate";
+    if (entry.complete) {
+      if (!verifyPart(blockId.parts, part)) return "bad";
+      entry.seen.add(part.index);
+      return "fresh";
+    }
     if (this.#bytes + part.bytes.length > LIMITS.collectedBytes) return "unwanted";
     try {
       entry.parts ??= new PartSetBuilder(blockId.parts, LIMITS.bodyBytes);
@@ -154,6 +168,7 @@ export class BodyCollector {
       if (error instanceof ChainError) return "bad";
       throw error;
     }
+    entry.seen.add(part.index);
     entry.held += part.bytes.length;
     this.#bytes += part.bytes.length;
     entry.progressAt = this.#modules.now();
@@ -183,6 +198,7 @@ export class BodyCollector {
     }
     if (this.#bytes + bytes.length > LIMITS.collectedBytes) {
       entry.complete = false;
+      entry.seen.clear();
       return;
     }
     entry.early = { bytes, from };

@@ -1,13 +1,14 @@
 import type { BlockId, Height, Proposal, Round } from "@quorate/chain";
 import { blockIdEquals, makePartSet } from "@quorate/chain";
+import type { Outcome } from "../admission/admission.ts";
 import { GossipError, reasonOf } from "../errors.ts";
 import type { ByteStream, Connection, StreamMessage } from "../host/network.ts";
 import type { Peer } from "../host/peers.ts";
 import { LIMITS } from "../limits.ts";
 import { itemsFrame, type WantBody, wantBodyFrame } from "../roundstate/messages.ts";
 import { holdsBody } from "../roundstate/plan.ts";
-import { charge, type Runtime } from "../runtime.ts";
-import { encodeItem } from "../topics/items.ts";
+import type { Runtime } from "../runtime.ts";
+import { encodeItem, type Item } from "../topics/items.ts";
 import type { Router } from "../topics/router.ts";
 import { errorOf } from "../wire/ends.ts";
 import { idKey } from "../wire/keys.ts";
@@ -186,11 +187,16 @@ export class BodyExchange {
     };
     const accept = (header: BodyHeader): boolean => {
       if (header.proposal !== null) {
-        const outcome = admission.receive(
-          [{ kind: "proposal", proposal: header.proposal, body: null }],
-          peer,
-        );
-        if (!(outcome instanceof Promise)) charge(this.#runtime, peer.id, outcome);
+        const items: readonly Item[] = [{ kind: "proposal", proposal: header.proposal, body: null }];
+        // It may overtake the same one on its topic, which is then forwarded no more; published in the next turn it would be
+        // the second of its kind, and parts would pass it.
+        const arrived = (outcome: Outcome): void => {
+          this.#router.arrived(peer, items, outcome);
+          this.#router.flush("proposals");
+        };
+        const outcome = admission.receive(items, peer);
+        if (outcome instanceof Promise) outcome.then(arrived, end);
+        else arrived(outcome);
       }
       if (!bodies.wants(header.blockId) || this.#arriving + header.length > LIMITS.collectedBytes)
         return false;

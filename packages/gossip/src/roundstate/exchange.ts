@@ -261,9 +261,12 @@ export class RoundStateExchange {
     }
     const plan = planRepair(own, theirs, peer.sent, now);
     if (this.#snapshots.latestAt()! > before) peer.repairAtMs = now + settle;
-    if (plan.length === 0) return;
-    const sent = this.#send(peer, plan, now);
-    peer.repairAtMs ??= now + (sent < plan.length ? LIMITS.roundStateIntervalMs : LIMITS.repairAgainMs);
+    else peer.repairAtMs = plan.againAtMs;
+    const { items } = plan;
+    if (items.length === 0) return;
+    const sent = this.#send(peer, items, now);
+    const next = now + (sent < items.length ? LIMITS.roundStateIntervalMs : LIMITS.repairAgainMs);
+    peer.repairAtMs = Math.min(peer.repairAtMs ?? next, next);
   }
 
   /** As long as our state goes on changing, so may the peer's: it may not have told of what it got. */
@@ -282,13 +285,15 @@ export class RoundStateExchange {
     for (const entry of plan) {
       if (bytes > LIMITS.repairBytes) break;
       done++;
-      peer.sent.record(repairKey(entry), now);
       if (entry.kind === "last_commit") {
+        peer.sent.record(repairKey(entry), now);
         this.#announce(peer, entry.height);
         continue;
       }
       const item = this.#itemOf(entry);
+      // Not ours to send now, but perhaps in a moment.
       if (item === null) continue;
+      peer.sent.record(repairKey(entry), now);
       const encoded = encodeItem(item);
       items.push(encoded);
       bytes += encoded.length;

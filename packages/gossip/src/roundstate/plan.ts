@@ -25,6 +25,12 @@ export interface SentMemory {
   at(key: string): number | undefined;
 }
 
+export interface RepairPlan {
+  readonly items: readonly Repair[];
+  /** ms of the clock when the next of the items that were sent already is due again, `null` = none was. */
+  readonly againAtMs: number | null;
+}
+
 /** Identity of an item within a peer's height and round. */
 export function repairKey(item: Repair): string {
   switch (item.kind) {
@@ -75,20 +81,27 @@ export function planRepair(
   sent: SentMemory,
   now: number,
   limits: PlanLimits = { items: LIMITS.repairItems, keptRounds: LIMITS.keptRounds },
-): Repair[] {
-  const plan: Repair[] = [];
+): RepairPlan {
+  const items: Repair[] = [];
+  let againAtMs: number | null = null;
   const add = (item: Repair): boolean => {
-    if (plan.length >= limits.items) return false;
+    if (items.length >= limits.items) return false;
     const at = sent.at(repairKey(item));
-    if (at === undefined || now - at >= LIMITS.repairAgainMs) plan.push(item);
+    if (at === undefined || now - at >= LIMITS.repairAgainMs) items.push(item);
+    else againAtMs = Math.min(againAtMs ?? Number.POSITIVE_INFINITY, at + LIMITS.repairAgainMs);
     return true;
   };
-  if (peer.height === own.height - 1) {
-    add({ kind: "last_commit", height: peer.height });
-    return plan;
-  }
-  if (peer.height !== own.height) return plan;
+  if (peer.height === own.height - 1) add({ kind: "last_commit", height: peer.height });
+  else if (peer.height === own.height) planHeight(own, peer, add, limits);
+  return { items, againAtMs };
+}
 
+function planHeight(
+  own: RoundState,
+  peer: RoundState,
+  add: (item: Repair) => boolean,
+  limits: PlanLimits,
+): void {
   for (const known of own.maj23) {
     if (known.round < peer.round - limits.keptRounds) continue;
     const has = peer.maj23.some(
@@ -107,10 +120,9 @@ export function planRepair(
     if (entry.round < peer.round - limits.keptRounds) continue;
     const theirs = peer.votes.find((other) => other.round === entry.round && other.type === entry.type);
     for (const index of missingBits(entry.have, theirs?.have ?? null)) {
-      if (!add({ kind: "vote", round: entry.round, type: entry.type, index })) return plan;
+      if (!add({ kind: "vote", round: entry.round, type: entry.type, index })) return;
     }
   }
-  return plan;
 }
 
 /**
@@ -120,7 +132,9 @@ export function planRepair(
 function planProposal(own: RoundState, peer: RoundState, add: (item: Repair) => boolean): void {
   if (peer.round > own.round) return;
   if (peer.proposal === null) {
-    add({ kind: "proposal", round: peer.round, withBody: true });
+    // Of an earlier round our state does not say whether we have it.
+    if (own.proposal !== null || peer.round < own.round)
+      add({ kind: "proposal", round: peer.round, withBody: true });
     return;
   }
   const other = own.proposal === null || !blockIdEquals(own.proposal, peer.proposal);
