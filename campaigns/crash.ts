@@ -70,6 +70,10 @@ function parse(): {
   }
 }
 
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const { names, all, seed, json } = parse();
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 const reports: CampaignReport[] = [];

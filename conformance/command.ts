@@ -9,8 +9,10 @@ import { type FileResult, judgeDirectory, summaryOf } from "./run.ts";
 /** Failed cases shown in full per file; the rest is counted. */
 const SHOWN = 20;
 
+const USAGE = "usage: npm run conformance -- --dir PATH [--verbose]";
+
 function usage(problem: string): never {
-  process.stderr.write(`${problem}\nusage: npm run conformance -- --dir PATH [--verbose]\n`);
+  process.stderr.write(`${problem}\n${USAGE}\n`);
   process.exit(2);
 }
 
@@ -28,6 +30,10 @@ function options(): { readonly dir: string; readonly verbose: boolean } {
   }
 }
 
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const { dir, verbose } = options();
 function tell(result: FileResult): void {
   const name = relative(dir, result.file) || result.file;

@@ -88,6 +88,10 @@ function parse(): {
   }).values;
 }
 
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const chosen = options();
 const say = (line: string): void => {
   if (!chosen.json) process.stdout.write(`${line}\n`);

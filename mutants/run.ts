@@ -123,6 +123,10 @@ async function main({ mutants, means, jobs, json }: Options, signal: AbortSignal
   return failed === 0 && !signal.aborted ? 0 : 1;
 }
 
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const options = optionsOf(process.argv.slice(2));
 if (typeof options === "string") {
   process.stderr.write(`${options}\n\n${USAGE}\n`);

@@ -99,8 +99,10 @@ function print(name: string, rows: readonly Row[], which = ""): void {
   process.stdout.write(`${`${cells.join(" ")}  ${which}`.trimEnd()}\n`);
 }
 
+const USAGE = `usage: npm run coverage [-- ${Object.keys(PACKAGES).join(" | ")}]...`;
+
 function usage(problem: string): never {
-  process.stderr.write(`${problem}\nusage: npm run coverage [-- ${Object.keys(PACKAGES).join(" | ")}]...\n`);
+  process.stderr.write(`${problem}\n${USAGE}\n`);
   process.exit(2);
 }
 
@@ -172,4 +174,5 @@ function report(
   return good && unknown.length === 0;
 }
 
-if (import.meta.main) process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+if (import.meta.main && process.argv.includes("--help")) console.log(USAGE);
+else if (import.meta.main) process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;

@@ -49,6 +49,10 @@ async function main(): Promise<number> {
   return ok ? EXIT.held : EXIT.failed;
 }
 
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 try {
   process.exitCode = await main();
 } catch (error) {

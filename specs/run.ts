@@ -89,10 +89,10 @@ async function runRandom(report: Report, { count, steps, seed }: Options): Promi
   }
 }
 
+const USAGE = "usage: npm run spec -- [--count N] [--steps N] [--seed N] [--traces] [--json]";
+
 function usage(what: string): never {
-  process.stderr.write(
-    `${what}\nusage: npm run spec -- [--count N] [--steps N] [--seed N] [--traces] [--json]\n`,
-  );
+  process.stderr.write(`${what}\n${USAGE}\n`);
   process.exit(2);
 }
 
@@ -125,6 +125,10 @@ function parse(): Options {
   }
 }
 
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const options = parse();
 const report = new Report();
 const types = await typecheck();

@@ -88,6 +88,11 @@ function parse(
   name: string,
   defaultCount: number,
 ): { readonly seed: number; readonly count: number; readonly json: boolean } {
+  const usage = `usage: npm run ${name} -- [--seed N] [--count N] [--json]`;
+  if (process.argv.includes("--help")) {
+    console.log(usage);
+    process.exit(0);
+  }
   try {
     const { values } = parseArgs({
       options: {
@@ -104,7 +109,7 @@ function parse(
     return { seed, count, json: values.json };
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${what}\nusage: npm run ${name} -- [--seed N] [--count N] [--json]\n`);
+    process.stderr.write(`${what}\n${usage}\n`);
     process.exit(2);
   }
 }

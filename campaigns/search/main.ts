@@ -10,11 +10,11 @@ import { VALIDATORS } from "./instance.ts";
 
 const MAX_STATES = 2 ** 28;
 
+const USAGE = `usage: npm run search -- [--states N] [--rounds 1|2] [--byzantine 0..3] [--makers 0,0] [--certificates]
+       [--restarts N] [--every-step] [--no-symmetry] [--json]`;
+
 function usage(what: string): never {
-  process.stderr.write(
-    `${what}\nusage: npm run search -- [--states N] [--rounds 1|2] [--byzantine 0..3] [--makers 0,0] ` +
-      "[--certificates] [--restarts N] [--every-step] [--no-symmetry] [--json]\n",
-  );
+  process.stderr.write(`${what}\n${USAGE}\n`);
   process.exit(2);
 }
 
@@ -71,6 +71,10 @@ function show(report: SearchReport, seconds: number): string {
   ].join("\n");
 }
 
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const { json, ...options } = parse();
 const started = performance.now();
 const report = search({

@@ -6,6 +6,8 @@
 import { parseArgs } from "node:util";
 import { accountabilityText, runAccountability } from "./scenario.ts";
 
+const USAGE = "usage: npm run accountability -- [--seed N] [--count N] [--json]";
+
 function parse(): { readonly seed: number; readonly count: number; readonly json: boolean } {
   try {
     const { values } = parseArgs({
@@ -22,11 +24,15 @@ function parse(): { readonly seed: number; readonly count: number; readonly json
     return { seed, count, json: values.json };
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${what}\nusage: npm run accountability -- [--seed N] [--count N] [--json]\n`);
+    process.stderr.write(`${what}\n${USAGE}\n`);
     process.exit(2);
   }
 }
 
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const { seed, count, json } = parse();
 let [forks, failed, halted] = [0, 0, 0];
 const kinds = new Map<string, number>();
