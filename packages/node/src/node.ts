@@ -1,16 +1,9 @@
 /** A running node: its parts connected, its life from begin to stop. Constructed by `createNode` alone. */
-import {
-  type ChainState,
-  type Evidence,
-  type Genesis,
-  genesisHash,
-  proposerOf,
-  type ValidatorSet,
-} from "@quorate/chain";
+import { type ChainState, type Evidence, type Genesis, genesisHash } from "@quorate/chain";
 import { summary } from "@quorate/consensus";
 import { bytesEqual, type SignatureCheck, toHexUpper, type Verifier } from "@quorate/crypto";
 import type { ExecutionClient } from "@quorate/execution";
-import type { Gossip, GossipEvents, LogPort, PeerBinding } from "@quorate/gossip";
+import type { Gossip, LogPort, PeerBinding } from "@quorate/gossip";
 import type { PrivVal } from "@quorate/privval";
 import type { RpcMempool, RpcView } from "@quorate/rpc";
 import type { BlockStore } from "@quorate/store";
@@ -24,15 +17,16 @@ import { pastHeight } from "./evidence/past.ts";
 import type { HomePaths } from "./home.ts";
 import type { StateDump } from "./last-exit.ts";
 import { Entrance } from "./lifecycle/entrance.ts";
+import { gossipEventsOf } from "./lifecycle/gossip-events.ts";
+import { Membership } from "./lifecycle/membership.ts";
 import { Owner } from "./lifecycle/owner.ts";
 import { recover } from "./lifecycle/recovery.ts";
 import type { Metrics } from "./metrics/index.ts";
-import { ProposalTimes } from "./metrics/proposals.ts";
 import { sampleNode } from "./metrics/samples.ts";
 import type { CreateGossip } from "./ports.ts";
 import { createRpcView } from "./rpc-view.ts";
 import type { CommittedBlock } from "./runner/context.ts";
-import { bugError, effectError, forkProof, safetyError } from "./runner/fatal.ts";
+import { bugError, effectError, safetyError } from "./runner/fatal.ts";
 import type { LastCommit } from "./runner/last-commit.ts";
 import { Runner } from "./runner/runner.ts";
 import { TxRelay } from "./tx-relay.ts";
@@ -42,8 +36,7 @@ import type { VoteTrace } from "./vote-trace.ts";
 
 /** The whole stop takes this long at most, ms: the host ends a process after 10 s. */
 const STOP_LIMIT_MS = 8_000;
-/** Validators known by their own word beside the configured ones: a set, and those that were in earlier ones. */
-const MAX_KNOWN_VALIDATORS = 2_048;
+
 export interface NodeParts {
   readonly config: NodeConfig;
   readonly modules: NodeModules;
@@ -78,8 +71,7 @@ export class Node implements QuorateNode {
   private readonly sync: BlockSync;
   private readonly owner: Owner;
   private readonly entrance: Entrance;
-  /** Validators whose peer is known, upper-case hex. */
-  private readonly knownValidators: Set<string>;
+  private readonly membership: Membership;
   private readonly relay: TxRelay;
   private gossipLayer: Gossip | null = null;
   private startedInfo: StartedInfo | null = null;
@@ -89,8 +81,6 @@ export class Node implements QuorateNode {
   private stopping: Promise<NodeExit> | null = null;
   /** Height of the upgrade that was last warned of. */
   private warnedOf: number | undefined;
-  /** Whether its key was in the set at the last height; `null` before the first look. */
-  private validating: boolean | null = null;
   private executing: Promise<void> = Promise.resolve();
   /** What ended the node, when it was a fault. */
   failure: NodeError | null = null;
@@ -101,9 +91,13 @@ export class Node implements QuorateNode {
     this.log = parts.modules.log("node");
     this.startedAtMs = parts.clock.wallMs();
     this.genesisHashHex = toHexUpper(genesisHash(parts.genesis));
-    this.knownValidators = new Set(
-      Object.keys(parts.config.p2p.validatorPeers).map((address) => address.toUpperCase()),
-    );
+    this.membership = new Membership({
+      own: parts.privval?.address ?? null,
+      configured: Object.keys(parts.config.p2p.validatorPeers),
+      chain: () => this.runner.chain(),
+      gossip: () => this.gossipLayer,
+      log: this.log,
+    });
     const fatal = (error: NodeError): void => void this.end(error);
     this.runner = new Runner(
       {
@@ -115,7 +109,7 @@ export class Node implements QuorateNode {
           if ("polRound" in message) parts.trace?.proposal("out", message, parts.privval?.address ?? null);
           else parts.trace?.vote("out", message);
         },
-        onTwoProposals: (validator) => this.discredit(validator),
+        onTwoProposals: (validator) => this.membership.discredit(validator),
         ...(parts.modules.onStep === undefined ? {} : { onStep: parts.modules.onStep }),
         fatal,
       },
@@ -172,9 +166,9 @@ export class Node implements QuorateNode {
         fatal,
       },
       own: parts.privval?.address ?? null,
-      known: this.knownValidators,
+      known: this.membership.known,
       peers: () => this.gossipLayer?.peers ?? [],
-      isIn: (sets) => this.isIn(sets),
+      isIn: (sets) => this.membership.isIn(sets),
       hasExecution: () => this.hasExecution(),
     });
     this.relay = new TxRelay({
@@ -246,7 +240,19 @@ export class Node implements QuorateNode {
       clock: parts.clock,
       metrics: parts.metrics,
       log: parts.modules.log("gossip"),
-      events: this.gossipEvents(),
+      events: gossipEventsOf({
+        runner: this.runner,
+        owner: this.owner,
+        entrance: this.entrance,
+        membership: this.membership,
+        relay: this.relay,
+        trace: parts.trace,
+        metrics: parts.metrics,
+        log: this.log,
+        consensusLog: parts.modules.log("consensus"),
+        report: (peerId, offence) => this.gossipLayer?.report(peerId, offence),
+        fatal: (error) => void this.end(error),
+      }),
       view: createConsensusView({
         runner: this.runner,
         elReady: () => parts.execution.status.kind === "ready" && !this.runner.ownClock.behind,
@@ -268,7 +274,7 @@ export class Node implements QuorateNode {
     // Nobody but this method tells its failure.
     this.executing.catch(() => undefined);
     const gossip = this.gossip();
-    this.joinVotes();
+    this.membership.joinVotes();
     await startGossip(gossip, parts.config.p2p.listen);
     this.startedInfo = {
       chainId: parts.genesis.chainId,
@@ -358,95 +364,12 @@ export class Node implements QuorateNode {
     };
   }
 
-  private gossipEvents(): GossipEvents {
-    const { parts, runner } = this;
-    const times = new ProposalTimes(parts.metrics, parts.modules.log("consensus"));
-    return {
-      proposal: (proposal, receivedAtMs) => {
-        const { validators, params } = runner.chain();
-        const { address } = proposerOf(validators, proposal.round);
-        parts.trace?.proposal("in", proposal, address);
-        times.received(params, proposal, address, receivedAtMs);
-        runner.submit({ kind: "proposal", proposal, receivedAtMs });
-        runner.wakeEmptyHeight();
-      },
-      body: (height, blockId, bytes, from) => {
-        if (!runner.receiveBody(height, blockId, bytes)) this.gossip().report(from, "bad_block");
-      },
-      vote: (vote) => {
-        parts.trace?.vote("in", vote);
-        runner.submit({ kind: "vote", vote });
-      },
-      certificate: (certificate) => {
-        const fork = forkProof(runner.chain(), runner.lastCommit().commit, certificate);
-        if (fork !== null) void this.end(fork);
-        else runner.submit({ kind: "certificate", certificate });
-      },
-      evidence: (evidence, from, verified) => {
-        if (verified && evidence.kind === "duplicate_vote") {
-          runner.receiveEvidence(evidence.voteA, evidence.voteB);
-          return;
-        }
-        runner.submitEvidence(evidence, (reception) => {
-          if (reception.kind === "bad") this.gossipLayer?.report(from, "bad_signature");
-        });
-      },
-      tx: (raw) => this.relay.received(raw),
-      peer: (peer, change) => {
-        if (change === "status") this.owner.peerChanged();
-        if (change !== "round_state") gossipPeerLog(this.log, peer, change);
-        if (change === "connected") this.learnValidators();
-        if (change === "connected" || change === "disconnected") this.entrance.peerChanged(peer, change);
-        this.entrance.checkProposer();
-      },
-    };
-  }
-
-  /** The peer that this validator's key is bound to, if it is here, is an equivocator's. */
-  private discredit(validator: Uint8Array): void {
-    for (const peer of this.gossipLayer?.peers ?? []) {
-      if (peer.validator !== null && bytesEqual(peer.validator, validator))
-        this.gossip().report(peer.id, "equivocation");
-    }
-  }
-
   /** Whether the execution client was started; a failure ends the start, and with it the node. */
   private hasExecution(): Promise<boolean> {
     return this.executing.then(
       () => true,
       () => false,
     );
-  }
-
-  private isIn(sets: readonly ValidatorSet[]): boolean {
-    const address = this.parts.privval?.address;
-    if (address === undefined) return false;
-    return sets.some((set) => set.validators.some((v) => bytesEqual(v.address, address)));
-  }
-
-  /** Which peers speak for validators of the set, by their own word: missing, they are known to be missing. */
-  private learnValidators(): void {
-    const { validators } = this.runner.chain().validators;
-    for (const { validator } of this.gossipLayer?.peers ?? []) {
-      if (validator === null || this.knownValidators.size >= MAX_KNOWN_VALIDATORS) continue;
-      if (validators.some(({ address }) => bytesEqual(address, validator))) {
-        this.knownValidators.add(toHexUpper(validator));
-      }
-    }
-  }
-
-  /** Whoever votes at this height or the next joins the vote topics; a removed validator leaves them. */
-  private joinVotes(): void {
-    const { validators, nextValidators } = this.runner.chain();
-    const validating = this.isIn([validators, nextValidators]);
-    this.gossipLayer?.setValidating(validating);
-    if (this.validating !== null && this.validating !== validating) {
-      const { lastHeight } = this.runner.chain();
-      if (validating) this.log.info("this node's key is in the set: it validates", { from: lastHeight + 2 });
-      else this.log.info("this node's key left the set: it goes on as a full node", { after: lastHeight });
-    }
-    this.validating = validating;
-    this.learnValidators();
   }
 
   private halts(height: number): boolean {
@@ -485,7 +408,7 @@ export class Node implements QuorateNode {
     });
     // Of a group only the last is the tip, which is what the rest is about.
     if (block.height < this.runner.chain().lastHeight) return;
-    this.joinVotes();
+    this.membership.joinVotes();
     this.warnOfUpgrade();
     if (this.halts(block.height)) {
       void this.end(null);
@@ -591,16 +514,4 @@ export class Node implements QuorateNode {
     await parts.closeParts();
     await this.relay.settled();
   }
-}
-
-function gossipPeerLog(
-  log: LogPort,
-  peer: {
-    readonly id: string;
-    readonly address: string;
-    readonly status: { readonly moniker: string } | null;
-  },
-  change: string,
-): void {
-  log.debug("peer", { change, peer: peer.id, address: peer.address, moniker: peer.status?.moniker ?? "" });
 }
