@@ -13,7 +13,7 @@ import { privateKeyOf } from "../src/host/node-key.ts";
 import { nodeKeyOf } from "./support.ts";
 
 /** A guard against hanging only. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 const REDIAL_MS = 50;
 
 export async function freePort(): Promise<number> {

@@ -16,7 +16,7 @@ export type { Stream };
 export const GOSSIP_PROTOCOL = "/meshsub/1.1.0";
 const MOST_FRAME = 16 * 1_048_576;
 /** Of a machine that is busy otherwise. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 export interface StrangerOptions {
   /** Height that it claims, from what the other side claims; `null` = it never tells a status. */
