@@ -97,7 +97,10 @@ export async function assembleGossip(
     configured: new Set(targets.map(({ peer }) => peer)),
     validators,
     clock,
-    linksChanged: (lost) => exchange.linksChanged(lost),
+    linksChanged: (lost) => {
+      exchange.linksChanged(lost);
+      router.relay();
+    },
     message: (peer, message) => node.peerMessage(peer, message),
   });
   const bodies = new BodyCollector({
@@ -311,6 +314,7 @@ class GossipNode implements Gossip {
 
   setValidating(on: boolean): void {
     this.#p.router.setValidating(on);
+    this.#p.router.relay();
   }
 
   /** What came over a peer stream. */
@@ -319,6 +323,7 @@ class GossipNode implements Gossip {
     switch (message.kind) {
       case "round_state":
         exchange.told(peer, message.state);
+        router.relay();
         return;
       case "items": {
         const { items } = message;

@@ -150,6 +150,8 @@ export const LIMITS = {
   statusIntervalMs: 500,
   /** A body of which nothing came for so long, and the longest round trip to a peer, is asked of the next peer. */
   wantBodyRetryMs: 250,
+  /** A relay between validators stays on their topics for so long after it was last needed: links come and go. */
+  relayLingerMs: 60_000,
   /** Bodies served to one peer on request. */
   wantsBurst: 8,
   wantsPerSecond: 4,

@@ -12,11 +12,12 @@ import type { Connection } from "../src/host/network.ts";
 import { createNodeKey, peerIdOf } from "../src/host/node-key.ts";
 import { Peer, type PeerTable } from "../src/host/peers.ts";
 import { LIMITS } from "../src/limits.ts";
+import { bitsOf, emptyBits } from "../src/roundstate/bits.ts";
 import { pushIntervalMs } from "../src/roundstate/exchange.ts";
 import { Scorer } from "../src/scoring/scorer.ts";
 import { OFFENCES } from "../src/scoring/table.ts";
 import { TokenBucket } from "../src/scoring/token-bucket.ts";
-import { topicName } from "../src/topics/names.ts";
+import { type TopicKind, topicName } from "../src/topics/names.ts";
 import { Outbox } from "../src/topics/outbox.ts";
 import type { ConsensusView } from "../src/types.ts";
 import { makeBody, makeCommittee, seedOf, systemClock } from "./support.ts";
@@ -114,6 +115,48 @@ describe("links to validators", () => {
     assert.equal(bitsOfLinks(peers, toHex(address(0))), 0b101);
     assert.equal(bitsOfLinks(peers, null), 0b100);
     assert.equal(bitsOfLinks(new Map(), null), 0);
+  });
+});
+
+describe("a node that is no validator", () => {
+  const { set } = makeCommittee(4);
+  const view: Pick<ConsensusView, "height" | "validators"> = { height: 5, validators: () => set };
+  /** A peer that is this validator, or none, and has links to these. */
+  const told = (
+    validator: number | null,
+    links: readonly number[],
+    topics: readonly TopicKind[] = [],
+  ): Peer => {
+    const peer = new Peer(connection, validator === null ? null : set.validators[validator]!.address, 0, 0);
+    peer.ready = true;
+    peer.roundState = {
+      ...{ height: 5, round: 0, step: 1, proposal: null, parts: emptyBits(0), votes: [], maj23: [] },
+      ...{ direct: bitsOf(4, links), elReady: true, leaving: false },
+    };
+    for (const topic of topics) peer.subscribed.add(topic);
+    return peer;
+  };
+  const relays = (...peers: readonly Peer[]): boolean =>
+    new Links(view, new Map(peers.map((peer, i) => [`peer${i}`, peer])), null).relays();
+
+  it("relays between validators that have links to it and not to each other", () => {
+    assert.equal(relays(told(0, [0]), told(1, [1])), true);
+    assert.equal(relays(told(0, [0, 1]), told(1, [0, 1, 2])), true, "the third is behind the second");
+    assert.equal(relays(told(0, [0, 1]), told(1, [0, 1])), false);
+  });
+
+  it("relays between a validator and another relay, on either side of whom there are validators", () => {
+    assert.equal(relays(told(0, [0]), told(null, [1], ["votes"])), true);
+    assert.equal(relays(told(0, [0]), told(null, [1])), true, "the other one may not know yet");
+    assert.equal(relays(told(null, [0], ["votes"]), told(null, [1], ["votes"])), true);
+  });
+
+  it("relays nothing where validators have links to each other, to one that is away, or where none is near", () => {
+    const mesh = [0, 1, 2].map((validator) => told(validator, [0, 1, 2]));
+    assert.equal(relays(...mesh), false, "the fourth is away");
+    assert.equal(relays(...mesh, told(null, [0]), told(null, [1])), false, "so do other full nodes");
+    assert.equal(relays(told(0, [0])), false, "it alone knows nobody else");
+    assert.equal(relays(), false);
   });
 });
 

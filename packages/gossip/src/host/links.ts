@@ -75,6 +75,28 @@ export class Links {
     return true;
   }
 
+  /**
+   * Whether validators need this node to hear each other though it is none: a neighbour on the topics of validators, or a
+   * validator, has no link to one that this node or another neighbour has a link to. Of a validator that is away nobody has,
+   * and where all have links to all nobody needs a relay.
+   */
+  relays(): boolean {
+    const own = this.direct(this.#view.height);
+    const within = own.bits.slice();
+    const linked: { readonly peer: Peer; readonly direct: BitArray }[] = [];
+    for (const peer of this.#peers.values()) {
+      const direct = peer.roundState?.direct;
+      if (!peer.ready || direct?.size !== own.size) continue;
+      linked.push({ peer, direct });
+      for (let byte = 0; byte < within.length; byte++) within[byte]! |= direct.bits[byte]!;
+    }
+    const reached = { size: own.size, bits: within };
+    return linked.some(
+      ({ peer, direct }) =>
+        (peer.subscribed.has("votes") || this.indexOf(peer) >= 0) && lostBits(reached, direct),
+    );
+  }
+
   /** True when some subscribed neighbour, other than the sender, lacks a link to one of these validators. */
   mustForward(topic: TopicKind, sender: string, origins: readonly number[]): boolean {
     this.#follow(this.#view.height);

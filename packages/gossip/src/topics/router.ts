@@ -33,6 +33,8 @@ export class Router {
   readonly #outboxes: Readonly<Record<TopicKind, Outbox>>;
   readonly #direct: DirectSender;
   #validating = true;
+  /** Since it was last needed as a relay between validators, monotonic ms; `null`: it is none. */
+  #relayedAtMs: number | null = null;
   #started = false;
 
   constructor(runtime: Runtime, genesisHash: Uint8Array) {
@@ -80,6 +82,7 @@ export class Router {
         peer: peer.id,
         topics: [...peer.subscribed],
       });
+      this.relay();
     });
     this.#started = true;
     for (const topic of TOPICS) if (this.#joined(topic)) topics.subscribe(this.#names[topic]);
@@ -92,16 +95,44 @@ export class Router {
   }
 
   #joined(topic: TopicKind): boolean {
-    return this.#validating || !VALIDATOR_TOPICS.includes(topic);
+    return this.#validating || this.#relayedAtMs !== null || !VALIDATOR_TOPICS.includes(topic);
   }
 
   setValidating(on: boolean): void {
-    if (on === this.#validating) return;
-    this.#validating = on;
-    if (!this.#started) return;
+    this.#rejoin(() => {
+      this.#validating = on;
+    });
+  }
+
+  /**
+   * Links or sets may have changed: a node that is no validator joins the topics of validators for as long as some of them
+   * hear each other through it alone, as they do behind sentries.
+   */
+  relay(): void {
+    if (this.#validating) return;
+    const { links, now } = this.#runtime;
+    const at = now();
+    if (links.relays()) {
+      this.#rejoin(() => {
+        this.#relayedAtMs = at;
+      });
+    } else if (this.#relayedAtMs !== null && at - this.#relayedAtMs >= LIMITS.relayLingerMs) {
+      this.#rejoin(() => {
+        this.#relayedAtMs = null;
+      });
+    }
+  }
+
+  /** Joins or leaves the topics of validators if what changes makes it. */
+  #rejoin(change: () => void): void {
+    const [some] = VALIDATOR_TOPICS;
+    const before = some !== undefined && this.#joined(some);
+    change();
+    const after = some !== undefined && this.#joined(some);
+    if (!this.#started || before === after) return;
     const { topics } = this.#runtime.network;
     for (const topic of VALIDATOR_TOPICS) {
-      if (on) topics.subscribe(this.#names[topic]);
+      if (after) topics.subscribe(this.#names[topic]);
       else topics.unsubscribe(this.#names[topic]);
     }
   }
