@@ -27,7 +27,7 @@ import { createConsensusView, emptyBits } from "../src/consensus-view.ts";
 import { NodeError } from "../src/errors.ts";
 import { homePaths, loadGenesis, loadNodeKey, requirePrivate } from "../src/home.ts";
 import { writeStateDump } from "../src/last-exit.ts";
-import { type Absence, absenceOf, type LinkFacts, linkedEnough } from "../src/lifecycle/links.ts";
+import { type Absence, absenceOf, isSparse, type LinkFacts, linkedEnough } from "../src/lifecycle/links.ts";
 import { raiseWatermark } from "../src/lifecycle/watermark.ts";
 import { createLogger, parseLogLevel } from "../src/log.ts";
 import { readiness } from "../src/rpc-view.ts";
@@ -107,6 +107,8 @@ const facts = (changes: Partial<LinkFacts>): LinkFacts => ({
   peers: [],
   known: named(...addresses),
   left: named(),
+  lost: new Map(),
+  voted: [],
   ...changes,
 });
 
@@ -121,6 +123,38 @@ test("a proposer is absent when nobody has a link to it, or when its execution c
   assert.equal(absence([peer(target, { elReady: false })]), "absent");
   assert.equal(absence([peer(null, { direct: bits(1) })]), null, "linked to a neighbour");
   assert.equal(absence([peer(null, { direct: bits(2) })]), "absent");
+});
+
+test("a proposer whose votes come is there, though nobody near has a link to it; not by votes from before a link ended", () => {
+  const [, target] = addresses;
+  const at = (changes: Partial<LinkFacts>): Absence | null =>
+    absenceOf(facts({ height: 9, peers: [peer(null, { direct: bits(2) })], ...changes }), target);
+  const voted = (height: number): LinkFacts["voted"] => [undefined, height];
+  const lost = (height: number): LinkFacts["lost"] => new Map([[toHexUpper(target), height]]);
+  assert.equal(at({ voted: voted(9) }), null);
+  assert.equal(at({ voted: voted(7) }), null, "from far away they come late");
+  assert.equal(at({ voted: voted(6) }), "absent");
+  assert.equal(at({ voted: voted(8), lost: lost(9) }), "absent", "it voted, then its link here ended");
+  assert.equal(at({ voted: voted(9), lost: lost(9) }), "absent");
+  assert.equal(at({ voted: voted(9), lost: lost(8) }), null, "it went on elsewhere");
+});
+
+test("links of others that this node has not, or the other way round, make a network that is no full mesh", () => {
+  const [own, near, far] = addresses;
+  assert.equal(isSparse(facts({})), false);
+  assert.equal(
+    isSparse(facts({ peers: [peer(near, { direct: bits(0, 1) })] })),
+    false,
+    "the others are not there yet",
+  );
+  assert.equal(isSparse(facts({ peers: [peer(near, { direct: bits(0, 1, 2) })] })), true);
+  assert.equal(
+    isSparse(facts({ peers: [peer(near, { direct: bits(0, 1) }), peer(far, { direct: bits(0, 2) })] })),
+    true,
+  );
+  const mesh = [near, far].map((each) => peer(each, { direct: bits(0, 1, 2) }));
+  assert.equal(isSparse(facts({ own, peers: mesh })), false);
+  assert.equal(isSparse(facts({ peers: [peer(near)] })), false, "it has not told");
 });
 
 test("a proposer has left by its own word alone, which counts beyond its link until somebody is linked to it again", () => {

@@ -3,7 +3,7 @@
  * links to more than 2/3 of the power, when this node has caught up and its execution client stands. A proposer that nobody
  * reaches costs its round `timeout_propose_absent` only, and one that said it leaves is not waited for.
  */
-import { type Genesis, timeToMs, type ValidatorSet } from "@quorate/chain";
+import { type Genesis, timeToMs, type ValidatorSet, type Vote } from "@quorate/chain";
 import { type ConsensusState, heightRoundStep, proposalsOfRound } from "@quorate/consensus";
 import { toHexUpper } from "@quorate/crypto";
 import type { LogPort, PeerInfo } from "@quorate/gossip";
@@ -11,7 +11,7 @@ import type { Clock } from "../clock.ts";
 import type { NodeError } from "../errors.ts";
 import { effectError } from "../runner/fatal.ts";
 import type { Runner } from "../runner/runner.ts";
-import { type Absence, absenceOf, type LinkFacts, linkedEnough } from "./links.ts";
+import { type Absence, absenceOf, isSparse, type LinkFacts, linkedEnough } from "./links.ts";
 import type { Owner } from "./owner.ts";
 import { takeUp } from "./recovery.ts";
 import type { Replay } from "./replay.ts";
@@ -22,11 +22,14 @@ const GENESIS_LOOK_MS = 1_000;
 const LINK_LOOK_MS = 200;
 /** The first height waits this long for links at most, ms: behind sentries not every link can be seen. */
 const FIRST_LINK_WAIT_MS = 60_000;
-/** A height that is taken up again waits this long, ms: the others may be waiting for this node. */
+/**
+ * A height that is taken up again waits this long, ms: the others may be waiting for this node. So does the first where
+ * not all have links to all: without votes of more than 2/3 round 0 does not end, so too early costs one round.
+ */
 const LINK_WAIT_MS = 5_000;
 /** So long a proposal may take here, ms, that came right before its proposer's word that it leaves. */
 const LEFT_WAIT_MS = 50;
-/** Validators that left and are remembered: those of the largest set that gossip carries. */
+/** Validators that left, or whose links ended, and are remembered: those of the largest set that gossip carries. */
 const MAX_LEFT = 512;
 /** So long a peer that claims to be ahead may take to show a block, ms. */
 const CATCH_UP_WAIT_MS = 10_000;
@@ -57,6 +60,10 @@ export class Entrance {
   private told: { readonly place: string; readonly absence: Absence } | null = null;
   /** Validators whose link ended after they had said that they leave, upper-case hex. */
   private readonly left = new Set<string>();
+  /** Height at which the link to a validator ended, by upper-case hex. */
+  private readonly lost = new Map<string, number>();
+  /** Height of the newest vote by index in the set of its height: an index that moves with a set is a guess for two heights. */
+  private readonly voted: (number | undefined)[] = [];
 
   constructor(modules: EntranceModules) {
     this.modules = modules;
@@ -79,8 +86,15 @@ export class Entrance {
     if (validator === null) return;
     const key = toHexUpper(validator);
     this.left.delete(key);
-    if (change === "connected" || roundState?.leaving !== true) return;
-    if (this.left.size < MAX_LEFT) this.left.add(key);
+    this.lost.delete(key);
+    if (change === "connected") return;
+    if (this.lost.size < MAX_LEFT) this.lost.set(key, this.modules.runner.chain().lastHeight + 1);
+    if (roundState?.leaving === true && this.left.size < MAX_LEFT) this.left.add(key);
+  }
+
+  /** A vote that was verified came, whoever forwarded it: its signer is there. */
+  heard({ height, validatorIndex }: Pick<Vote, "height" | "validatorIndex">): void {
+    this.voted[validatorIndex] = Math.max(this.voted[validatorIndex] ?? 0, height);
   }
 
   /** Tells the core when the proposer of the current round cannot be expected to propose. */
@@ -118,8 +132,8 @@ export class Entrance {
     const { runner, clock, own, known, peers } = this.modules;
     const { validators, lastHeight } = runner.chain();
     const height = lastHeight + 1;
-    const { left } = this;
-    return { validators, height, nowMs: clock.monotonicMs(), own, peers: peers(), known, left };
+    const { left, lost, voted } = this;
+    return { validators, height, nowMs: clock.monotonicMs(), own, peers: peers(), known, left, lost, voted };
   }
 
   /** A peer has decided the height that this node is at. */
@@ -137,7 +151,8 @@ export class Entrance {
     const { clock, genesis, log, runner } = this.modules;
     const leftMs = timeToMs(genesis.genesisTime) - clock.wallMs();
     if (runner.chain().lastHeight + 1 !== genesis.initialHeight || leftMs <= 0 || this.isPassed()) {
-      this.waitForLinks(replay, clock.monotonicMs() + linkWaitMs);
+      const now = clock.monotonicMs();
+      this.waitForLinks(replay, now, now + linkWaitMs);
       return;
     }
     if (isNews) {
@@ -160,18 +175,19 @@ export class Entrance {
    * No timer starts and nothing is signed before there are links to more than 2/3 of the power; not for ever, and not
    * when a peer is past this height: that one is to be caught up with.
    */
-  private waitForLinks(replay: Replay, untilMs: number): void {
+  private waitForLinks(replay: Replay, sinceMs: number, untilMs: number): void {
     if (this.halted) return;
     const { clock, fatal } = this.modules;
     const facts = this.facts();
-    const late = clock.monotonicMs() >= untilMs;
+    const now = clock.monotonicMs();
+    const late = now >= untilMs || (now - sinceMs >= LINK_WAIT_MS && isSparse(facts));
     if (linkedEnough(facts) || !this.isValidator() || this.isPassed() || late) {
       this.enter(replay).catch((error: unknown) =>
         fatal(effectError("the height could not be taken up", error)),
       );
       return;
     }
-    this.cancelLook = clock.timer(LINK_LOOK_MS, () => this.waitForLinks(replay, untilMs));
+    this.cancelLook = clock.timer(LINK_LOOK_MS, () => this.waitForLinks(replay, sinceMs, untilMs));
   }
 
   /** Catches up first; then goes on with the height of the log, unless it was decided meanwhile. */

@@ -42,6 +42,7 @@ export function gossipEventsOf(modules: GossipEventsModules): GossipEvents {
     },
     vote: (vote) => {
       trace?.vote("in", vote);
+      entrance.heard(vote);
       runner.submit({ kind: "vote", vote });
     },
     certificate: (certificate) => {

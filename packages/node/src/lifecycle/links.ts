@@ -19,6 +19,10 @@ export interface LinkFacts {
   readonly known: ReadonlySet<string>;
   /** Validators that said they leave before their link here ended, and have not come back to it, upper-case hex. */
   readonly left: ReadonlySet<string>;
+  /** Height at which the link here to a validator ended that has not come back since, by upper-case hex. */
+  readonly lost: ReadonlyMap<string, number>;
+  /** Height of the newest vote of each validator, by index in the set; none: nothing of it came. */
+  readonly voted: readonly (number | undefined)[];
 }
 
 /** `left`: it said itself that it leaves, so nothing is to be waited for; `absent`: it cannot be expected to propose. */
@@ -32,7 +36,7 @@ const SILENT_MS = 1_000;
 
 /**
  * Nobody can reach this validator, it said that it will not propose, or it fell silent; `null`: it may propose. Unknown
- * validators are never absent.
+ * validators are never absent, nor is one further away than a neighbour's neighbour whose votes come.
  */
 export function absenceOf(facts: LinkFacts, address: Uint8Array): Absence | null {
   if (facts.own !== null && bytesEqual(facts.own, address)) return null;
@@ -47,7 +51,18 @@ export function absenceOf(facts: LinkFacts, address: Uint8Array): Absence | null
   const validator = toHexUpper(address);
   const left = facts.left.has(validator);
   if ((!left && !facts.known.has(validator)) || isReached(facts, address)) return null;
-  return left ? "left" : "absent";
+  if (left) return "left";
+  return isHeard(facts, address) ? null : "absent";
+}
+
+/** Heights that a validator may be behind with its votes, as seen from far away. */
+const HEARD_HEIGHTS = 2;
+
+/** Its votes came lately, by whatever ways; those from before its link here ended say nothing. */
+function isHeard({ validators, height, lost, voted }: LinkFacts, address: Uint8Array): boolean {
+  const last = voted[validators.validators.findIndex((v) => bytesEqual(v.address, address))];
+  if (last === undefined || last < height - HEARD_HEIGHTS) return false;
+  return last > (lost.get(toHexUpper(address)) ?? Number.NEGATIVE_INFINITY);
 }
 
 /**
@@ -85,6 +100,24 @@ export function linkedEnough(facts: LinkFacts): boolean {
   const strangers = facts.peers.filter((peer) => peer.status !== null && peer.validator === null).length;
   const guessed = unknown.slice(0, strangers).reduce((sum, v) => sum + v.power, 0n);
   return power + guessed >= quorum(totalPower);
+}
+
+/**
+ * Some peer has links to other validators than this node: links of the whole network cannot be counted from here, and to
+ * wait for more of them is to wait in vain where the network is no full mesh.
+ */
+export function isSparse(facts: LinkFacts): boolean {
+  const { own, peers, validators } = facts;
+  const isOf = (address: Uint8Array, of: Uint8Array | null): boolean =>
+    of !== null && bytesEqual(address, of);
+  return peers.some(({ roundState, validator }) => {
+    if (roundState?.direct.size !== validators.validators.length) return false;
+    return validators.validators.some(({ address }, index) => {
+      if (isOf(address, own) || isOf(address, validator)) return false;
+      const linked = peers.some((peer) => peer.status !== null && isOf(address, peer.validator));
+      return linked !== hasBit(roundState.direct, index);
+    });
+  });
 }
 
 function hasBit(bits: { readonly size: number; readonly bits: Uint8Array }, index: number): boolean {
