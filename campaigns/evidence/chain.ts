@@ -7,6 +7,7 @@ export const OFFENDER = 3;
 export function quiet(drawn: Plan, faults: readonly Fault[]): Plan {
   return {
     ...drawn,
+    links: null,
     powers: drawn.powers.map(() => 10),
     blockIntervalMs: 20,
     timeouts: { proposeMs: 300, prevoteMs: 150, precommitMs: 150 },

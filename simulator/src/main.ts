@@ -1,6 +1,7 @@
 /** `npm run sim`: runs seeds, prints verdicts, witnesses, and how to replay what failed. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { LINK_SHAPES, type LinkShape } from "./network/links.ts";
 import { runText, summarise, summaryText } from "./report.ts";
 import { chosenFaults, type RunOptions, runSeed, type SimResult } from "./run.ts";
 import { shrink } from "./shrink.ts";
@@ -9,7 +10,7 @@ import { renderTracePage } from "./trace-page/render.ts";
 import { WAN_USAGE, wanCommand } from "./wan/command.ts";
 
 const USAGE = `npm run sim -- [--seed N] [--seeds K] [--validators N] [--heights N] [--faults LIST] [--crypto hash|real]
-               [--byzantine] [--churn] [--json] [--trace FILE.html] [--log] [--no-shrink]
+               [--byzantine] [--churn] [--links SHAPE] [--json] [--trace FILE.html] [--log] [--no-shrink]
 
   --seed N         first seed, default 1; a seed decides everything that is not said here
   --seeds K        so many seeds, on all cores; default 1
@@ -18,6 +19,8 @@ const USAGE = `npm run sim -- [--seed N] [--seeds K] [--validators N] [--heights
   --faults LIST    which faults of the seed happen: groups or kinds by name, single ones by number, all, none
   --byzantine      in every seed as many nodes equivocate as the protocol bears, instead of in half of them
   --churn          the validator set changes at every height: joins, leaves, powers, reports of double votes
+  --links SHAPE    who has a link to whom, instead of the seed's own (a quarter of the seeds with four validators or more
+                   have less than a full mesh): ${LINK_SHAPES.join(", ")}
   --crypto real    Ed25519 instead of keyed hashes
   --json           one JSON document on stdout, the same for the same seed but for fields named wall_ms
   --trace FILE     one self-contained page that shows the (first) seed
@@ -39,6 +42,12 @@ function whole(name: string, text: string | undefined): number | undefined {
 function cryptoOf(text: string): "hash" | "real" {
   if (text === "hash" || text === "real") return text;
   throw new UsageError(`--crypto is hash or real, not "${text}"`);
+}
+
+function linksOf(text: string): LinkShape {
+  const shape = LINK_SHAPES.find((each) => each === text);
+  if (shape === undefined) throw new UsageError(`--links is one of ${LINK_SHAPES.join(", ")}, not "${text}"`);
+  return shape;
 }
 
 function faultsOf(text: string): readonly string[] {
@@ -64,6 +73,7 @@ function parse(args: string[]) {
         crypto: { type: "string" },
         byzantine: { type: "boolean", default: false },
         churn: { type: "boolean", default: false },
+        links: { type: "string" },
         json: { type: "boolean", default: false },
         trace: { type: "string" },
         log: { type: "boolean", default: false },
@@ -100,6 +110,7 @@ async function main(): Promise<number> {
     ...(values.crypto === undefined ? {} : { crypto: cryptoOf(values.crypto) }),
     ...(values.byzantine ? { byzantine: true } : {}),
     ...(values.churn ? { churn: true } : {}),
+    ...(values.links === undefined ? {} : { links: linksOf(values.links) }),
     hash: seeds.length === 1,
   };
   const results =

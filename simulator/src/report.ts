@@ -1,4 +1,5 @@
 /** Many results as one: what was seen, how fast the chain came back, whether the runs went through anything. */
+import { LINK_SHAPES, type LinkShape, linksText } from "./network/links.ts";
 import type { SimResult } from "./run.ts";
 import { CHURN_SIGNS, type ChurnSign, RULE_LINES, type Witness } from "./witness.ts";
 
@@ -20,6 +21,10 @@ export interface Summary {
   readonly recovery_ms: Recovery;
   /** Of the seeds at timeouts of 300/150/150 ms alone. */
   readonly recovery_300_ms: Recovery;
+  /** Of the seeds in which not everybody has a link to everybody, whatever their timeouts. */
+  readonly recovery_sparse_ms: Recovery;
+  /** Seeds by who has a link to whom. */
+  readonly links: Readonly<Record<LinkShape, number>>;
   readonly heights: number;
   readonly messages: number;
   readonly virtual_ms: number;
@@ -71,6 +76,10 @@ export function summarise(results: readonly SimResult[]): Summary {
     stalls: count(({ verdict }) => verdict === "stall"),
     recovery_ms: recoveryOf(results),
     recovery_300_ms: recoveryOf(results.filter(({ timeout_propose_ms }) => timeout_propose_ms === 300)),
+    recovery_sparse_ms: recoveryOf(results.filter(({ links }) => links !== null)),
+    links: Object.fromEntries(
+      LINK_SHAPES.map((shape) => [shape, count(({ links }) => (links?.shape ?? "mesh") === shape)]),
+    ) as Summary["links"],
     heights: sum(({ reached }) => reached),
     messages: sum(({ messages }) => messages),
     virtual_ms: sum(({ virtual_ms }) => virtual_ms),
@@ -112,6 +121,7 @@ export function runText(result: SimResult): string {
   const { witness } = result;
   const lines = [
     `seed ${result.seed}: ${result.verdict}, ${result.validators} validators, ${result.reached} heights, ${result.faults.length} faults, ${(result.virtual_ms / 1000).toFixed(1)} s simulated in ${(result.wall_ms / 1000).toFixed(1)} s`,
+    ...(result.links === null ? [] : [`  links: ${linksText(result.links)}`]),
     ...result.violations.map(({ law, text, t }) => `  broken at ${t.toFixed(3)} ms: ${law}: ${text}`),
     ...(result.verdict === "stall"
       ? [`  stalled: faults ended at ${result.healed_ms} ms, the lowest height stayed ${result.reached}`]
@@ -127,11 +137,17 @@ export function summaryText(summary: Summary, wallMs: number): string {
   const { seen, evidence } = summary;
   const back = ({ seeds, p50, p99, max, slowest }: Recovery): string =>
     `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms (${seeds} seeds, slowest ${slowest ?? "none"})`;
+  const shapes = LINK_SHAPES.filter((shape) => summary.links[shape] > 0)
+    .map((shape) => `${shape} ${summary.links[shape]}`)
+    .join(", ");
   const lines = [
     `${summary.seeds} seeds: ${summary.ok} ok, ${summary.violations} violations, ${summary.stalls} stalls`,
     `${summary.heights} heights and ${summary.messages} messages, ${(summary.virtual_ms / 1000).toFixed(0)} s simulated in ${(wallMs / 1000).toFixed(1)} s`,
     `three heights after healing: ${back(summary.recovery_ms)}`,
     `  at timeouts of 300/150/150 ms: ${back(summary.recovery_300_ms)}`,
+    ...(summary.recovery_sparse_ms.seeds === 0
+      ? []
+      : [`  where not all have links to all: ${back(summary.recovery_sparse_ms)}; ${shapes}`]),
     `seeds with round 2 or later ${seen.round_2} %, hidden lock ${seen.hidden_lock} %, lock change ${seen.lock_change} %, restart in a begun height ${seen.restart_mid_round} %`,
     `${evidence.convictions} convictions within ${evidence.most_heights} heights of the catch, ${evidence.most_heights_healed} of them without faults; at most ${evidence.most_bytes} bytes of evidence held`,
     ...Object.entries(summary.lines).map(([line, hits]) => `  ${String(hits).padStart(8)}  ${line}`),

@@ -15,6 +15,7 @@ import { FaultPlayer } from "./faults/apply.ts";
 import { type Byzantine, drawPlan, type Plan, withChurn } from "./faults/draw.ts";
 import { FAULT_GROUPS, type Fault, faultText } from "./faults/fault.ts";
 import { type DecidedHeight, Judge, type Violation } from "./judge.ts";
+import { type LinkShape, type Links, linksText } from "./network/links.ts";
 import { Recorder } from "./recorder.ts";
 import type { Trace, TraceEvent, Verdict } from "./trace.ts";
 import type { Witness } from "./witness.ts";
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly crypto?: "hash" | "real";
   /** Byzantine nodes in every seed. */
   readonly byzantine?: boolean;
+  /** Who has a link to whom, instead of the seed's own. */
+  readonly links?: LinkShape;
   /** Execution requests change the set at every height, see `withChurn`. */
   readonly churn?: boolean;
   /** Changes what the seed drew. */
@@ -53,6 +56,8 @@ export interface SimResult {
   readonly verdict: Verdict;
   readonly violations: readonly Violation[];
   readonly validators: number;
+  /** `null`: a full mesh. */
+  readonly links: Links | null;
   readonly heights: number;
   /** Lowest height that every honest node reached. */
   readonly reached: number;
@@ -117,6 +122,7 @@ export async function runSeed(options: RunOptions): Promise<SimResult> {
       seed: plan.seed,
       violations: judge.violations,
       validators: plan.validators,
+      links: plan.links,
       timeout_propose_ms: plan.timeouts.proposeMs,
       heights: plan.heights,
       reached: lowestOf(judge, honest),
@@ -275,16 +281,21 @@ function makeCluster(
   const keys = Array.from({ length: plan.validators }, (_, index) => validatorKey(scheme, index));
   const genesis = makeGenesis(plan, keys);
   const liars = new Set(byzantine?.nodes);
-  const identities = keys.map((key, index) => ({
+  const validators = keys.map((key, index) => ({
     index,
     name: liars.has(index) ? `node${index} (byzantine)` : `node${index}`,
     peerId: `peer${index}`,
     key,
   }));
+  const sentries = Array.from({ length: plan.links?.sentries ?? 0 }, (_, i) => {
+    const index = keys.length + i;
+    return { index, name: `sentry${i}`, peerId: `peer${index}`, key: null };
+  });
   return new Cluster(
     {
       genesis,
-      identities,
+      identities: [...validators, ...sentries],
+      links: plan.links,
       scheme,
       costs: DEFAULT_COSTS,
       quality: plan.quality,
@@ -322,11 +333,12 @@ export function planOf(options: RunOptions): Plan {
   return options.plan?.(drawn) ?? drawn;
 }
 
-function wishesOf({ validators, heights, byzantine }: RunOptions): Parameters<typeof drawPlan>[1] {
+function wishesOf({ validators, heights, byzantine, links }: RunOptions): Parameters<typeof drawPlan>[1] {
   return {
     ...(validators === undefined ? {} : { validators }),
     ...(heights === undefined ? {} : { heights }),
     ...(byzantine === undefined ? {} : { byzantine }),
+    ...(links === undefined ? {} : { links }),
   };
 }
 
@@ -368,6 +380,7 @@ function replayOf(
     parts.push(`--faults ${names.length === 0 ? "none" : names.join(",")}`);
   }
   if (options.byzantine === true) parts.push("--byzantine");
+  if (options.links !== undefined) parts.push(`--links ${options.links}`);
   if (options.churn === true) parts.push("--churn");
   if (options.crypto === "real") parts.push("--crypto real");
   return parts.join(" ");
@@ -384,6 +397,7 @@ function traceOf(
     header: {
       seed: plan.seed,
       validators: plan.validators,
+      links: linksText(plan.links),
       names: cluster.members.map(({ identity }) => identity.name),
       heights: plan.heights,
       faults: [...byzantineText(byzantine), ...faults.map(faultText)],

@@ -29,6 +29,8 @@ export async function shrink(
     faults: [...(lying ? ["byzantine"] : ["none"]), ...ids.map(String)],
   });
   if (liars && (await fails(withFaults(kept, false)))) liars = false;
+  // A full mesh is easier to understand.
+  if (plan.links !== null) await fails({ ...best.options, links: "mesh" });
   // What lies behind the failure cannot have caused it.
   const before = plan.faults.filter(({ atMs }) => atMs <= endOf(failed)).map(({ id }) => id);
   const early = kept.filter((id) => before.includes(id));

@@ -14,6 +14,8 @@ export interface TraceHeader {
   readonly seed: number;
   /** Number of validators; lanes beyond it are full nodes. */
   readonly validators: number;
+  /** Who has a link to whom, for people; default: everybody to everybody. */
+  readonly links?: string;
   /** Name of each lane, for example "node0" or "node2 (byzantine)". */
   readonly names: readonly string[];
   /** Heights that every honest node had to reach. */

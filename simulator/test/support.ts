@@ -22,6 +22,7 @@ const nothing = (): void => undefined;
 export function quiet(faults: readonly Fault[], more: Partial<Plan> = {}): (drawn: Plan) => Plan {
   return (drawn) => ({
     ...drawn,
+    links: null,
     powers: drawn.powers.map(() => 10),
     blockIntervalMs: 0,
     timeouts: TIMEOUTS,

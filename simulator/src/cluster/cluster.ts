@@ -28,6 +28,7 @@ import type { RequestsOf } from "../el/churn.ts";
 import { SimulatedClient } from "../el/execution-client.ts";
 import { clientTransport } from "../el/transport.ts";
 import { Internet, type NetworkWatch } from "../network/internet.ts";
+import type { Links } from "../network/links.ts";
 import { Path, type PathQuality } from "../network/paths.ts";
 import { type Boundary, type Identity, PATHS, Process } from "./process.ts";
 
@@ -62,6 +63,8 @@ export interface ClusterWatch {
 export interface ClusterOptions {
   readonly genesis: Genesis;
   readonly identities: readonly Identity[];
+  /** Default: everybody has a link to everybody. */
+  readonly links?: Links | null;
   readonly scheme: CryptoScheme;
   readonly costs: CryptoCosts;
   readonly quality: PathQuality;
@@ -219,6 +222,7 @@ export class Cluster {
       internet: this.internet,
       genesis: options.genesis,
       identities: options.identities,
+      links: options.links ?? null,
       scheme: options.scheme,
       costs: options.costs,
       work: options.work ?? FREE,

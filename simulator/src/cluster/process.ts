@@ -37,6 +37,7 @@ import { backendOf, type CryptoCosts, costlyKey, simulatedVerifier } from "../cr
 import { bodyFiles, type Disk, type DiskCall, writerThread } from "../disk/disk.ts";
 import { indexOn } from "../disk/key-values.ts";
 import type { Endpoint, Internet, Outgoing } from "../network/internet.ts";
+import { type Links, neighbours } from "../network/links.ts";
 
 /** Homes differ in nothing but the machine they are on. */
 export const PATHS: ReturnType<typeof homePaths> = homePaths("/home");
@@ -60,6 +61,8 @@ export interface ProcessModules {
   readonly internet: Internet;
   readonly genesis: Genesis;
   readonly identities: readonly Identity[];
+  /** `null`: everybody has a link to everybody. */
+  readonly links: Links | null;
   readonly scheme: CryptoScheme;
   readonly costs: CryptoCosts;
   readonly work: Work;
@@ -124,7 +127,11 @@ export class Process {
   start(): void {
     const { identity, machine } = this;
     const { metrics: _metrics, ...modules } = this.#modules;
-    const others = modules.identities.filter((each) => each !== identity);
+    const { links } = modules;
+    const near = links === null ? null : neighbours(links, identity.index);
+    const others = modules.identities.filter(
+      (each) => each !== identity && near?.includes(each.index) !== false,
+    );
     const config = {
       home: "/home",
       moniker: identity.name,
@@ -134,7 +141,7 @@ export class Process {
         announce: [],
         persistentPeers: [],
         allow: [],
-        validatorPeers: validatorPeers(modules.identities),
+        validatorPeers: validatorPeers(links?.known === false ? [identity, ...others] : modules.identities),
         maxPeers: 2 * others.length + 8,
         gossipTxs: true,
       },

@@ -16,6 +16,7 @@ import type { DiskSpeed } from "../disk/disk.ts";
 import type { Survival } from "../disk/file-system.ts";
 import type { Appetite } from "../el/churn.ts";
 import { EL_EDGES } from "../el/edges.ts";
+import { drawLinks, type LinkShape, type Links, neighbours } from "../network/links.ts";
 import type { PathQuality } from "../network/paths.ts";
 import { FAULT_GROUPS, type Fault, type FaultKind } from "./fault.ts";
 import type { RoundCut } from "./rounds.ts";
@@ -23,6 +24,8 @@ import type { RoundCut } from "./rounds.ts";
 export interface Plan {
   readonly seed: number;
   readonly validators: number;
+  /** `null`: everybody has a link to everybody. */
+  readonly links: Links | null;
   readonly powers: readonly number[];
   readonly heights: number;
   readonly blockIntervalMs: number;
@@ -71,6 +74,8 @@ export interface Wishes {
   readonly heights?: number;
   /** Byzantine nodes in every seed, not in half of them; and they equivocate. */
   readonly byzantine?: boolean;
+  /** Who has a link to whom in every seed of enough validators. */
+  readonly links?: LinkShape;
 }
 
 export const DEFAULT_HEIGHTS = 50;
@@ -134,16 +139,23 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
     faultsForMs,
   );
   const first = drawCrossings(random.split("crossings"), { validators, heights, timeouts, blockIntervalMs });
-  const later = faults.map((fault) => ({ ...fault, atMs: fault.atMs + first.forMs }));
+  const sparse = random.split("links");
+  const links = drawLinks(sparse, validators, byzantine?.nodes ?? [], wishes.links ?? null);
+  const later = faults.map((fault) => ({
+    ...onLinks(fault, links, sparse),
+    atMs: fault.atMs + first.forMs,
+  }));
+  const large = links !== null && sparse.split("load").chance(LARGE_LOADS);
   return {
     seed,
     validators,
+    links,
     powers,
     heights,
     blockIntervalMs,
     timeouts,
     execution: engine ? "engine" : "none",
-    load: drawLoad(random.split("load")),
+    load: large ? LARGE_LOAD : drawLoad(random.split("load")),
     quality,
     disk,
     skews,
@@ -151,9 +163,35 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
     byzantine,
     faultsForMs: faultsForMs + first.forMs,
     maxBlockBytes:
-      engine && random.split("block bytes").chance(0.5) ? SMALL_BLOCK : DEFAULT_PARAMS.maxBlockBytes,
+      !large && engine && random.split("block bytes").chance(0.5)
+        ? SMALL_BLOCK
+        : DEFAULT_PARAMS.maxBlockBytes,
     maxEvidenceBytes: random.split("evidence").chance(0.5) ? DEFAULT_PARAMS.maxEvidenceBytes : 0,
   };
+}
+
+/** Share of node faults that strike a sentry of the node instead. */
+const SENTRY_FAULTS = 0.4;
+const OF_SENTRIES: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  "kill",
+  "power-loss",
+  "stop",
+  "pause",
+  "slow-disk",
+]);
+
+/** The same fault where there are links: those of pairs strike a pair that has one, some of those of nodes a sentry. */
+function onLinks(fault: Fault, links: Links | null, sparse: Random): Fault {
+  if (links === null) return fault;
+  const random = sparse.split(`fault ${fault.id}`);
+  if ("from" in fault) {
+    const near = neighbours(links, fault.from);
+    return near.includes(fault.to) ? fault : { ...fault, to: random.pick(near) };
+  }
+  if (links.sentries === 0 || !("node" in fault) || !OF_SENTRIES.has(fault.kind)) return fault;
+  return random.chance(SENTRY_FAULTS)
+    ? { ...fault, node: random.pick(neighbours(links, fault.node)) }
+    : fault;
 }
 
 /** Faults bounded by a third of the power: one validator may hold all power. */
@@ -174,6 +212,8 @@ export function withChurn(plan: Plan): Plan {
     ...plan,
     ...drawSet(plan, churn, framed),
     churn,
+    // Who leaves the set leaves the topics of validators: nobody's only way to the others may lead over it.
+    links: null,
     execution: "engine",
     blockIntervalMs: 1000,
     byzantine: null,
@@ -250,6 +290,10 @@ export interface Load {
   /** Bytes at most; blocks above 64 KiB take other ways through the network. */
   readonly bytes: number;
 }
+
+/** Share of the seeds with few links whose users hand in so much that most blocks travel on streams of their own. */
+const LARGE_LOADS = 0.5;
+const LARGE_LOAD: Load = { everyMs: 150, bytes: 120_000 };
 
 function drawLoad(random: Random): Load {
   return random.pick<Load>([

@@ -39,7 +39,9 @@ export function renderTracePage(
     style: `<style>\n${read("page.css")}</style>`,
     verdict: `<span class="verdict ${header.verdict}">${VERDICTS[header.verdict]}</span>`,
     seed: String(header.seed),
-    shape: `${plural(header.validators, "validator")}, ${plural(header.heights, "height")} wanted`,
+    shape: escapeHtml(
+      `${plural(header.validators, "validator")}, ${header.links === undefined ? "" : `links: ${header.links}; `}${plural(header.heights, "height")} wanted`,
+    ),
     replay: escapeHtml(replay),
     trace: `<script type="application/octet-stream" id="trace">${packed}</script>`,
     // A script element ends at the first "</script" in it, wherever that stands.

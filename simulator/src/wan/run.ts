@@ -5,7 +5,7 @@
  */
 import { timeToMs } from "@quorate/chain";
 import type { Item } from "@quorate/gossip/core";
-import { type OpenedExecution, openNoExecution } from "@quorate/node/composition";
+import { openNoExecution } from "@quorate/node/composition";
 import { Cluster, type ClusterWatch } from "../cluster/cluster.ts";
 import { makeGenesis, validatorKey } from "../cluster/genesis.ts";
 import { EPOCH_MS } from "../core/machine.ts";
@@ -18,6 +18,7 @@ import { PEER_PROTOCOL, saidIn } from "../network/describe.ts";
 import { Recorder } from "../recorder.ts";
 import type { Trace, Verdict } from "../trace.ts";
 import { type NodeCosts, readCosts } from "./costs.ts";
+import { filled } from "./filled.ts";
 import { WanPath } from "./path.ts";
 import { oneWayMs, type Region, spread } from "./regions.ts";
 import { Uplink, Window } from "./transport.ts";
@@ -203,30 +204,6 @@ function workOf(costs: NodeCosts, validators: number, blockBytes: number): Work 
 
 const nothing = (): void => undefined;
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-
-/** The built-in pool, always full enough for a block of this size. */
-function filled(opened: OpenedExecution, blockBytes: number): OpenedExecution {
-  if (blockBytes === 0) return opened;
-  const txs = Array.from({ length: Math.ceil(blockBytes / TX_BYTES) }, (_, i) => {
-    const tx = new Uint8Array(TX_BYTES);
-    new DataView(tx.buffer).setUint32(0, i);
-    return tx;
-  });
-  const client = new Proxy(opened.client, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target);
-      if (name !== "getBuilt") return typeof value === "function" ? value.bind(target) : value;
-      return async (...args: Parameters<typeof target.getBuilt>) => {
-        const built = await target.getBuilt(...args);
-        return built === null ? null : { ...built, txs: [...built.txs, ...txs] };
-      };
-    },
-  });
-  return { ...opened, client };
-}
-
-/** As Malachite's throughput figures count them, and near the size of a signed transfer. */
-const TX_BYTES = 250;
 
 interface Mark {
   readonly messages: number;
