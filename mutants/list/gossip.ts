@@ -8,6 +8,7 @@ const CERTIFICATE = "packages/gossip/src/admission/certificate.ts";
 const WINDOW = "packages/gossip/src/admission/window.ts";
 const SLOTS = "packages/gossip/src/admission/slots.ts";
 const PLAN = "packages/gossip/src/roundstate/plan.ts";
+const LINKS = "packages/gossip/src/host/links.ts";
 const COLLECTOR = "packages/gossip/src/bodies/collector.ts";
 const SCORING = "packages/gossip/src/scoring/table.ts";
 const ADMITTED = "packages/gossip/test/admission.test.ts";
@@ -219,5 +220,23 @@ export const GOSSIP: readonly Mutant[] = [
     bug: "parts of a body that came whole are forwarded to nobody",
     origin: "Quorate: a validator without a link to the proposer waited for repair at every large block",
     verdict: killedBy(SMALL, "has each part forwarded once though the whole was faster"),
+  },
+  {
+    name: "full-nodes-relay-nothing",
+    file: LINKS,
+    find: `        (peer.subscribed.has("votes") || this.indexOf(peer) >= 0) && lostBits(reached, direct),`,
+    replace: `        (peer.subscribed.has("votes") || this.indexOf(peer) >= 0) && lostBits(reached, reached),`,
+    bug: "validators behind sentries hear each other by repair alone: a second and more per height",
+    origin: "Quorate: full nodes stayed off the topics of validators whoever stood behind them",
+    verdict: killedBy(SMALL, "relays between validators that have links to it and not to each other"),
+  },
+  {
+    name: "every-full-node-relays",
+    file: LINKS,
+    find: `        (peer.subscribed.has("votes") || this.indexOf(peer) >= 0) && lostBits(reached, direct),`,
+    replace: `        (peer.subscribed.has("votes") || this.indexOf(peer) >= 0) && direct.size > 0,`,
+    bug: "full nodes beside a full mesh of validators take part in all its gossip, for nobody",
+    origin: "DESIGN: nodes outside the set stay off the vote topics",
+    verdict: killedBy(SMALL, "relays nothing where validators have links to each other"),
   },
 ];

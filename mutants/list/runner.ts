@@ -12,6 +12,7 @@ const BODIES = "packages/node/src/runner/bodies.ts";
 const REPLAY = "packages/node/src/lifecycle/replay.ts";
 const RECOVER = "packages/node/src/lifecycle/recovery.ts";
 const WATERMARK = "packages/node/src/lifecycle/watermark.ts";
+const LINKS = "packages/node/src/lifecycle/links.ts";
 const OWNER = "packages/node/src/lifecycle/owner.ts";
 const TIMERS = "packages/node/src/runner/timers.ts";
 const CLOCK = "packages/node/src/clock.ts";
@@ -373,5 +374,24 @@ export const RUNNING: readonly Mutant[] = [
     bug: "two processes work on one home: one key signs twice",
     origin: "Mainsail 1365, 923: one data base opened twice",
     verdict: killedBy("packages/store/test/processes.test.ts", "the same process cannot take a home twice"),
+  },
+  {
+    name: "far-proposers-are-absent",
+    file: LINKS,
+    find: `return isHeard(facts, address) ? null : "absent";`,
+    replace: `return "absent";`,
+    bug: "in a line or behind sentries the turns of all who are further than a neighbour's neighbour are given up too early",
+    origin:
+      "Quorate: with all peer ids known, four validators behind sentries took nine seconds and more per height",
+    verdict: killedBy("packages/node/test/parts.test.ts", "a proposer whose votes come is there"),
+  },
+  {
+    name: "old-votes-keep-a-proposer-there",
+    file: LINKS,
+    find: `return last > (lost.get(toHexUpper(address)) ?? Number.NEGATIVE_INFINITY);`,
+    replace: `return lost.size >= 0;`,
+    bug: "a proposer that was killed after it voted is waited for in its turn",
+    origin: "Quorate: P9",
+    verdict: killedBy("packages/node/test/parts.test.ts", "a proposer whose votes come is there"),
   },
 ];

@@ -13,6 +13,8 @@ import { cluster } from "./support.ts";
 
 export interface Pace {
   readonly links: Links | null;
+  /** From the time of genesis to the first commit, ms. */
+  readonly firstMs: number;
   /** From one height's first commit to the next one's, ms. */
   readonly medianMs: number;
   readonly mostMs: number;
@@ -29,6 +31,8 @@ export interface Pace {
 /** One way of a link, and how long a megabyte takes, ms. */
 export const LINK_MS = 10;
 export const MEGABYTE_MS = 100;
+/** All have their links by then. */
+const GENESIS_MS = 3_000;
 const WARM_UP = 2;
 const TIMEOUTS = { proposeMs: 3000, prevoteMs: 1000, precommitMs: 1000 };
 const silent = (): void => undefined;
@@ -82,7 +86,7 @@ export async function paceOf(shape: LinkShape, options: PaceOptions): Promise<Pa
           blockIntervalMs: 0,
           timeouts: TIMEOUTS,
           execution: "none",
-          genesisMs: 3_000,
+          genesisMs: GENESIS_MS,
         },
         keys,
       ),
@@ -123,6 +127,7 @@ export async function paceOf(shape: LinkShape, options: PaceOptions): Promise<Pa
   const each = (total: number): number => Math.round((100 * total) / counted.length) / 100;
   return {
     links,
+    firstMs: Math.round((commits[0]?.atMs ?? 0) - GENESIS_MS),
     medianMs: Math.round(times[Math.floor(times.length / 2)] ?? 0),
     mostMs: Math.round(times.at(-1) ?? 0),
     laterRounds: counted.filter(({ round }) => round > 0).length,

@@ -155,6 +155,9 @@ test("links of others that this node has not, or the other way round, make a net
   const mesh = [near, far].map((each) => peer(each, { direct: bits(0, 1, 2) }));
   assert.equal(isSparse(facts({ own, peers: mesh })), false);
   assert.equal(isSparse(facts({ peers: [peer(near)] })), false, "it has not told");
+  const relay = { ...peer(null, { direct: bits(0) }), topics: ["votes"] };
+  assert.equal(isSparse(facts({ peers: [relay] })), true);
+  assert.equal(isSparse(facts({ peers: [{ ...relay, topics: ["txs"] }] })), false);
 });
 
 test("a proposer has left by its own word alone, which counts beyond its link until somebody is linked to it again", () => {

@@ -103,14 +103,15 @@ export function linkedEnough(facts: LinkFacts): boolean {
 }
 
 /**
- * Some peer has links to other validators than this node: links of the whole network cannot be counted from here, and to
- * wait for more of them is to wait in vain where the network is no full mesh.
+ * Some peer has links to other validators than this node, or is none and on their topics, as relays are: links of the whole
+ * network cannot be counted from here, and to wait for more of them is to wait in vain where the network is no full mesh.
  */
 export function isSparse(facts: LinkFacts): boolean {
   const { own, peers, validators } = facts;
   const isOf = (address: Uint8Array, of: Uint8Array | null): boolean =>
     of !== null && bytesEqual(address, of);
-  return peers.some(({ roundState, validator }) => {
+  return peers.some(({ roundState, topics, validator }) => {
+    if (validator === null && topics?.includes("votes") === true) return true;
     if (roundState?.direct.size !== validators.validators.length) return false;
     return validators.validators.some(({ address }, index) => {
       if (isOf(address, own) || isOf(address, validator)) return false;
