@@ -239,4 +239,13 @@ export const GOSSIP: readonly Mutant[] = [
     origin: "DESIGN: nodes outside the set stay off the vote topics",
     verdict: killedBy(SMALL, "relays nothing where validators have links to each other"),
   },
+  {
+    name: "another-block-under-the-name-asked-for",
+    file: "packages/gossip/src/bodies/exchange.ts",
+    find: `    if (asked && !blockIdEquals(decodeCommit(stored.commit).blockId, blockId)) return;\n`,
+    replace: "",
+    bug: "whoever wants the block of an equivocator that was not decided bans the honest peers who have the one that was",
+    origin: "Quorate: a Byzantine proposer cut a ring of honest validators in two",
+    verdict: killedBy("packages/gossip/test/bodies.test.ts", "is sent to whoever wants that block"),
+  },
 ];

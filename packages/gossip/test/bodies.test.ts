@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { VoteType } from "@quorate/chain";
+import { encodeCommit, VoteType } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import {
   makeBody,
@@ -46,6 +46,40 @@ describe("bodies above 64 KiB", () => {
     await asker.until("the wanted body", () =>
       asker.seen.bodies.some((body) => body.bytes.length === 200_000),
     );
+  });
+});
+
+describe("a body of a height that was decided", () => {
+  const committee = makeCommittee(2);
+  const decided = makeBody("decided", 2_000);
+  const commit = encodeCommit({
+    height: 4,
+    round: 0,
+    blockId: decided.blockId,
+    signatures: [
+      {
+        ...{ flag: 2, timestamp: 0n },
+        validatorAddress: committee.signers[0]!.address,
+        signature: new Uint8Array(64).fill(1),
+      },
+    ],
+  });
+  let nodes: TestNode[] = [];
+
+  before(async () => {
+    const serve = async () => ({ blocks: [{ height: 4, block: decided.bytes, commit }] });
+    nodes = await startMesh(["behind", "ahead"], committee, (_, index) => (index === 1 ? { serve } : {}));
+  });
+  after(() => stopAll(nodes));
+
+  it("is sent to whoever wants that block; who wants another one proposed there gets nothing, and nobody is blamed", async () => {
+    const [behind] = nodes as [TestNode, TestNode];
+    behind.view.height = 4;
+    behind.gossip.wantBody(4, 1, makeBody("of an equivocator", 3_000).blockId);
+    behind.gossip.wantBody(4, 0, decided.blockId);
+    await behind.until("the decided body", () => behind.seen.bodies.length > 0);
+    assert.deepEqual(behind.seen.bodies[0]!.bytes, decided.bytes);
+    assert.deepEqual(behind.seen.offences, []);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { BlockId, Height, Proposal, Round } from "@quorate/chain";
-import { blockIdEquals, makePartSet } from "@quorate/chain";
+import { blockIdEquals, decodeCommit, makePartSet } from "@quorate/chain";
 import type { Outcome } from "../admission/admission.ts";
 import { GossipError, reasonOf } from "../errors.ts";
 import type { ByteStream, Connection, StreamMessage } from "../host/network.ts";
@@ -161,14 +161,18 @@ export class BodyExchange {
       }
       return;
     }
-    if (want.height < view.height) await this.sendStored(peer, want.height, want.blockId);
+    if (want.height < view.height) await this.sendStored(peer, want.height, want.blockId, true);
   }
 
-  /** A decided body from the store. */
-  async sendStored(peer: Peer, height: Height, blockId: BlockId): Promise<void> {
+  /**
+   * A decided body from the store; `asked`: of the peer alone it is known that it wants this block, and it may be another
+   * that was proposed at that height.
+   */
+  async sendStored(peer: Peer, height: Height, blockId: BlockId, asked: boolean = false): Promise<void> {
     const { blocks } = await this.#runtime.modules.serve(height, 1, LIMITS.responseBytes);
     const [stored] = blocks;
     if (stored === undefined || stored.height !== height || !this.#runtime.peers.has(peer.id)) return;
+    if (asked && !blockIdEquals(decodeCommit(stored.commit).blockId, blockId)) return;
     this.send(peer, { height, blockId, proposal: null, bytes: stored.block });
   }
 
