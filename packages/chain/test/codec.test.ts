@@ -147,6 +147,23 @@ laws({
 laws({ name: "proof", values: arbitrary.proof, encode: encodeProof, decode: decodeProof });
 laws({ name: "part", values: arbitrary.part, encode: encodePart, decode: decodePart });
 laws({ name: "block", values: arbitrary.block, encode: encodeBlock, decode: decodeBlock });
+
+test("a block whose last commit has the bytes of a known one is decoded with that very commit, and with no other", () => {
+  fc.assert(
+    fc.property(arbitrary.block, arbitrary.block, (block, other) => {
+      const bytes = encodeBlock(block);
+      const carried = encodeCommit(block.lastCommit);
+      const known = { commit: decodeCommit(carried), bytes: carried };
+      const decoded = decodeBlock(bytes, false, known);
+      assert.deepEqual(decoded, decodeBlock(bytes));
+      assert.equal(decoded.lastCommit, known.commit);
+      const strange = encodeCommit(other.lastCommit);
+      const stranger = { commit: decodeCommit(strange), bytes: strange };
+      assert.deepEqual(decodeBlock(bytes, false, stranger), decodeBlock(bytes));
+    }),
+    { numRuns: 50 },
+  );
+});
 laws({
   name: "certificate",
   values: arbitrary.certificate,

@@ -86,6 +86,25 @@ describe("commits and certificates", () => {
     assert.throws(() => commitFromVotes(set, decision, [signed(0, { round: 2 })]), reason("mixed_votes"));
   });
 
+  test("the checks of a commit are made once for one question, and anew for another chain, set, block, height or mode", () => {
+    const commit = commitFromVotes(set, { height: 5, round: 1, blockId }, votes);
+    const first = commitChecks(CHAIN, set, blockId, 5, commit, "all");
+    assert.equal(commitChecks(CHAIN, set, blockId, 5, commit, "all"), first);
+    assert.notDeepEqual(commitChecks("other-chain", set, blockId, 5, commit, "all"), first);
+    assert.throws(() => commitChecks(CHAIN, set, blockId, 6, commit, "all"), reason("wrong_height"));
+    assert.throws(() => commitChecks(CHAIN, set, otherId, 5, commit, "all"), reason("wrong_block_id"));
+    const smaller = makeValidatorSet(set.validators.slice(1));
+    assert.throws(
+      () => commitChecks(CHAIN, smaller, blockId, 5, commit, "all"),
+      reason("wrong_signature_count"),
+    );
+    const silent = { ...set.validators[1]!, power: 1_000n };
+    const heavier = makeValidatorSet([...set.validators.filter((_, index) => index !== 1), silent]);
+    assert.throws(() => commitChecks(CHAIN, heavier, blockId, 5, commit, "all"), ChainError);
+    assert.deepEqual(commitChecks(CHAIN, { ...set }, blockId, 5, commit, "all"), first);
+    assert.equal(commitChecks(CHAIN, set, blockId, 5, commit, "light").length, 3);
+  });
+
   test("two of four are no quorum, with or without nil votes", () => {
     const certificate = certificateFromVotes(votes.slice(0, 2));
     assert.throws(() => certificateChecks(CHAIN, set, certificate), reason("not_enough_power"));

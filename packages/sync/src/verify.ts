@@ -11,6 +11,7 @@ import {
   commitChecks,
   decodeBlock,
   decodeCommit,
+  type EncodedCommit,
   evidenceHeight,
   type Height,
   type PastHeight,
@@ -124,9 +125,11 @@ async function prepare(
   const candidates: Candidate[] = [];
   let state = first;
   let signatures = 0;
+  let below: EncodedCommit | null = null;
   for (const item of items) {
-    const read = readItem(item);
+    const read = readItem(item, below);
     if ("kind" in read) return { candidates, fault: read, after: state };
+    below = { commit: read.commit, bytes: item.commit };
     for (const height of read.block.evidence.map(evidenceHeight)) {
       const past = known.has(height) || height > first.lastHeight ? null : await stored(height);
       if (past !== null) known.set(height, past);
@@ -164,10 +167,11 @@ function peerFault({ height, peerId }: Fetched, offence: "bad_commit" | "malform
   return { kind: "peer", height, peerId, offence, reason };
 }
 
-function readItem(item: Fetched): ReadItem | Fault {
+/** `below`: the commit served for the height before, which the block mostly repeats. */
+function readItem(item: Fetched, below: EncodedCommit | null): ReadItem | Fault {
   const bytes = item.block;
   const decoded = attempt(() => {
-    const block = decodeBlock(bytes);
+    const block = decodeBlock(bytes, false, below);
     // A header without validators decodes, but has no hash.
     return { block, blockId: blockIdOf(block, bytes), commit: decodeCommit(item.commit) };
   });
@@ -223,16 +227,25 @@ class Batch {
   readonly checks: SignatureCheck[] = [];
   /** The latest with this signature. */
   readonly #known = new Map<string, number>();
+  readonly #places = new Map<SignatureCheck, number>();
 
   add(checks: readonly SignatureCheck[]): readonly number[] {
     return checks.map((check) => {
-      const { buffer, byteOffset, length } = check.signature;
-      const key = Buffer.from(buffer, byteOffset, length).toString("latin1");
-      const known = this.#known.get(key);
-      if (known !== undefined && sameCheck(check, this.checks[known])) return known;
-      this.#known.set(key, this.checks.length);
-      return this.checks.push(check) - 1;
+      const known = this.#places.get(check);
+      if (known !== undefined) return known;
+      const place = this.#placeOf(check);
+      this.#places.set(check, place);
+      return place;
     });
+  }
+
+  #placeOf(check: SignatureCheck): number {
+    const { buffer, byteOffset, length } = check.signature;
+    const key = Buffer.from(buffer, byteOffset, length).toString("latin1");
+    const known = this.#known.get(key);
+    if (known !== undefined && sameCheck(check, this.checks[known])) return known;
+    this.#known.set(key, this.checks.length);
+    return this.checks.push(check) - 1;
   }
 }
 

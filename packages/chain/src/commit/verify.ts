@@ -59,6 +59,22 @@ function checkOf(
   };
 }
 
+/** What was asked of a commit last, and the checks that this gave. */
+interface Asked {
+  readonly chainId: string;
+  readonly set: ValidatorSet;
+  readonly blockId: BlockId;
+  readonly height: Height;
+  readonly mode: CommitMode;
+  readonly checks: readonly SignatureCheck[];
+}
+
+/**
+ * Whoever follows a chain asks the same of each commit twice: as what decides a height, and as what the next block
+ * carries. Nothing of that ever changes, so all that is asked is told by identity.
+ */
+const askedLast = new WeakMap<Commit, Asked>();
+
 /**
  * The signature checks that decide whether `commit` proves that `set` decided `blockId` at `height`. The commit is
  * valid if and only if nothing is thrown and every check holds.
@@ -72,7 +88,29 @@ export function commitChecks(
   height: Height,
   commit: Commit,
   mode: CommitMode,
-): SignatureCheck[] {
+): readonly SignatureCheck[] {
+  const last = askedLast.get(commit);
+  const isSame =
+    last !== undefined &&
+    last.set === set &&
+    last.blockId === blockId &&
+    last.height === height &&
+    last.mode === mode &&
+    last.chainId === chainId;
+  if (isSame) return last.checks;
+  const checks = checksOf(chainId, set, blockId, height, commit, mode);
+  askedLast.set(commit, { chainId, set, blockId, height, mode, checks });
+  return checks;
+}
+
+function checksOf(
+  chainId: string,
+  set: ValidatorSet,
+  blockId: BlockId,
+  height: Height,
+  commit: Commit,
+  mode: CommitMode,
+): readonly SignatureCheck[] {
   const { signatures } = commit;
   if (signatures.length !== set.validators.length) {
     throw refuse(
@@ -85,7 +123,8 @@ export function commitChecks(
   const needed = (set.totalPower * 2n) / 3n;
   const checks: SignatureCheck[] = [];
   let power = 0n;
-  for (const [index, sig] of signatures.entries()) {
+  for (let index = 0; index < signatures.length; index++) {
+    const sig = signatures[index]!;
     if (sig.flag === CommitFlag.absent || (mode !== "all" && sig.flag !== CommitFlag.commit)) continue;
     checkFlag(sig, index);
     const validator = set.validators[index]!;

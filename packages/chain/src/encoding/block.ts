@@ -1,5 +1,5 @@
 import { MAX_TXS } from "../limits.ts";
-import type { Block } from "../types.ts";
+import type { Block, Commit } from "../types.ts";
 import { readCommit, writeCommit } from "./commit.ts";
 import { readEvidenceList, writeEvidenceList } from "./evidence.ts";
 import { readHeader, writeHeader } from "./header.ts";
@@ -42,19 +42,34 @@ export function encodeBlock(block: Block): Uint8Array {
   return writer.close(lastCommit).finish();
 }
 
+/** A commit with the bytes that it was decoded from. */
+export interface EncodedCommit {
+  readonly commit: Commit;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * With `shared` the transactions are views of `bytes`, which must not change afterwards.
+ * With `shared` the transactions are views of `bytes`, which must not change afterwards. A last commit whose bytes are
+ * those of `known` is that very commit: whoever follows a chain has decoded it with the block before.
  * @throws ChainError `DECODE` unless the bytes are one canonical block of sound shape. Whether the header's hashes are
  * those of the content, `checkBlockHashes` says.
  */
-export function decodeBlock(bytes: Uint8Array, shared: boolean = false): Block {
+export function decodeBlock(
+  bytes: Uint8Array,
+  shared: boolean = false,
+  known: EncodedCommit | null = null,
+): Block {
   const reader = new ProtoReader("block", bytes);
   const block: Block = {
     header: readHeader(reader.message(1, "header")),
     txs: readTxs(reader.message(2, "data"), shared),
     evidence: readEvidenceList(reader.message(3, "evidence list")),
-    lastCommit: readCommit(reader.message(4, "last commit")),
+    lastCommit: readLastCommit(reader.message(4, "last commit"), known),
   };
   reader.end();
   return block;
+}
+
+function readLastCommit(reader: ProtoReader, known: EncodedCommit | null): Commit {
+  return known !== null && reader.skips(known.bytes) ? known.commit : readCommit(reader);
 }

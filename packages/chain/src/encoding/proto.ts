@@ -340,6 +340,15 @@ export class ProtoReader {
     return message;
   }
 
+  /** Whether exactly these bytes are left to read; then they count as read. */
+  skips(bytes: Uint8Array): boolean {
+    const from = this.#at;
+    if (this.#end - from !== bytes.length) return false;
+    for (let i = 0; i < bytes.length; i++) if (this.#bytes[from + i] !== bytes[i]) return false;
+    this.#at = this.#end;
+    return true;
+  }
+
   /** Refuses leftovers. */
   end(): void {
     if (this.#at < this.#end) throw this.fault("unknown, repeated or misplaced field");
