@@ -44,7 +44,7 @@ export const CHAIN: readonly Mutant[] = [
   {
     name: "app-hash-is-not-compared",
     file: VALIDATE,
-    find: `      ["BAD_APP_HASH", "app hash", header.appHash, expected.appHash],\n`,
+    find: `  same("BAD_APP_HASH", "app hash", appHash, expected.appHash);\n`,
     replace: "",
     bug: "nodes whose states differ go on signing the same blocks",
     origin: "DESIGN §3: everything that all nodes must agree on is signed",

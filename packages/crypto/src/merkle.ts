@@ -1,6 +1,6 @@
 import { bytesEqual } from "./bytes.ts";
-import { allocate } from "./platform.ts";
-import { sha256 } from "./sha256.ts";
+import { allocate, keyBytes, putKey } from "./platform.ts";
+import { sha256, sha256Key } from "./sha256.ts";
 
 /** Inclusion proof of one leaf: sibling hashes from the leaf upwards. */
 export interface InclusionProof {
@@ -46,15 +46,42 @@ function splitPoint(total: number): number {
   return split;
 }
 
-function rootOf(hashes: readonly Uint8Array[], from: number, to: number): Uint8Array {
-  if (to - from === 1) return hashes[from]!;
-  const middle = from + splitPoint(to - from);
-  return merkleInnerHash(rootOf(hashes, from, middle), rootOf(hashes, middle, to));
+/** Leaves up to this size are put together in memory that all of them share. */
+const SHORT_LEAF_BYTES = 255;
+
+/**
+ * What is hashed on the way to a root lies here while it is, and the hashes of the way stay texts of one character a byte:
+ * an array for each, and one for what it is made of, cost more than the hashing, and a header has 27 of them.
+ */
+class RootHasher {
+  readonly #leaf = new Uint8Array(1 + SHORT_LEAF_BYTES);
+  readonly #ofLength: (Uint8Array | undefined)[] = [];
+  readonly #inner = new Uint8Array(65).fill(1, 0, 1);
+
+  root(leaves: readonly Uint8Array[], from: number, to: number): string {
+    if (to - from === 1) return this.#leafKey(leaves[from]!);
+    const middle = from + splitPoint(to - from);
+    const left = this.root(leaves, from, middle);
+    const right = this.root(leaves, middle, to);
+    putKey(left, this.#inner, 1);
+    putKey(right, this.#inner, 33);
+    return sha256Key(this.#inner);
+  }
+
+  #leafKey(leaf: Uint8Array): string {
+    const { length } = leaf;
+    if (length > SHORT_LEAF_BYTES) return sha256Key(LEAF, leaf);
+    this.#leaf.set(leaf, 1);
+    this.#ofLength[length] ??= new Uint8Array(this.#leaf.buffer, 0, 1 + length);
+    return sha256Key(this.#ofLength[length]);
+  }
 }
+
+const hasher = new RootHasher();
 
 /** RFC 6962 root over the leaves in order; without leaves SHA-256 of nothing. */
 export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
-  return leaves.length === 0 ? sha256() : rootOf(leaves.map(merkleLeafHash), 0, leaves.length);
+  return leaves.length === 0 ? sha256() : keyBytes(hasher.root(leaves, 0, leaves.length));
 }
 
 /** The root and the inclusion proof of every leaf. */

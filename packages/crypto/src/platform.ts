@@ -21,10 +21,19 @@ export function nodeHash(
   algorithm: "sha256" | "sha512",
   data: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const digest = crypto.hash(algorithm, data, "binary");
-  const bytes = new Uint8Array(digest.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = digest.charCodeAt(i);
+  return keyBytes(crypto.hash(algorithm, data, "binary"));
+}
+
+/** The bytes of a text of one character a byte. */
+export function keyBytes(key: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(key.length);
+  putKey(key, bytes, 0);
   return bytes;
+}
+
+/** The same into memory that is there, from `at` on. */
+export function putKey(key: string, into: Uint8Array, at: number): void {
+  for (let i = 0; i < key.length; i++) into[at + i] = key.charCodeAt(i);
 }
 
 /** From this size on an array has memory of its own: a slice of the pool would keep much of it alive for little. */
@@ -43,7 +52,8 @@ export function allocate(size: number): Uint8Array<ArrayBuffer> {
 /** The first `length` bytes of what {@link allocate} gave, for good: without the rest where that is large, a 16th or more. */
 export function trimmed(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
   const kept = bytes.length < POOLED_BYTES || bytes.length - length < length >> 4;
-  return kept ? bytes.subarray(0, length) : bytes.slice(0, length);
+  if (!kept) return bytes.slice(0, length);
+  return length === bytes.length ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, length);
 }
 
 /** Standard base64 by Node, ten times as fast as a loop on long texts; `null` where there is no Node. */

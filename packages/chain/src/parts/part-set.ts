@@ -1,5 +1,5 @@
 /** Blocks cut into parts with Merkle proofs (CometBFT types/part_set.go v0.38). */
-import { bytesEqual, concatBytes, merkleProofs, verifyMerkleProof } from "@quorate/crypto";
+import { bytesEqual, concatBytes, merkleProofs, merkleRoot, verifyMerkleProof } from "@quorate/crypto";
 import { ChainError } from "../errors.ts";
 import { headerHash } from "../hash/hashes.ts";
 import { MAX_BLOCK_SIZE, MAX_PARTS, PART_SIZE } from "../limits.ts";
@@ -17,6 +17,22 @@ export interface PartSet {
  * @throws ChainError `PARTS` above {@link MAX_BLOCK_SIZE} bytes.
  */
 export function makePartSet(bytes: Uint8Array): PartSet {
+  const chunks = chunksOf(bytes);
+  const { root, proofs } = merkleProofs(chunks);
+  const parts = chunks.map((chunk, index) => ({ index, bytes: chunk, proof: proofs[index]! }));
+  return { header: { total: chunks.length, hash: root }, parts };
+}
+
+/**
+ * The header of {@link makePartSet} alone.
+ * @throws ChainError `PARTS` above {@link MAX_BLOCK_SIZE} bytes.
+ */
+export function partSetHeaderOf(bytes: Uint8Array): PartSetHeader {
+  const chunks = chunksOf(bytes);
+  return { total: chunks.length, hash: merkleRoot(chunks) };
+}
+
+function chunksOf(bytes: Uint8Array): readonly Uint8Array[] {
   if (bytes.length > MAX_BLOCK_SIZE) {
     throw new ChainError(
       "PARTS",
@@ -30,14 +46,12 @@ export function makePartSet(bytes: Uint8Array): PartSet {
   for (let at = 0; at < bytes.length; at += PART_SIZE) {
     chunks.push(new Uint8Array(bytes.buffer, bytes.byteOffset + at, Math.min(PART_SIZE, bytes.length - at)));
   }
-  const { root, proofs } = merkleProofs(chunks);
-  const parts = chunks.map((chunk, index) => ({ index, bytes: chunk, proof: proofs[index]! }));
-  return { header: { total: chunks.length, hash: root }, parts };
+  return chunks;
 }
 
 /** The id of a block whose encoding is `bytes`. */
 export function blockIdOf(block: Block, bytes: Uint8Array): BlockId {
-  return { hash: headerHash(block.header), parts: makePartSet(bytes).header };
+  return { hash: headerHash(block.header), parts: partSetHeaderOf(bytes) };
 }
 
 /**

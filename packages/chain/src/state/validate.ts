@@ -105,22 +105,15 @@ function checkHeader(state: ChainState, block: Block): void {
     const early = (earliest - header.time) / NS_PER_MS;
     throw refuse(block, "BAD_TIME", `has a time ${early} ms before the earliest that its height may have`);
   }
-  const hashes: readonly (readonly [code: string, name: string, found: Uint8Array, expected: Uint8Array])[] =
-    [
-      ["BAD_VALIDATORS_HASH", "validators hash", header.validatorsHash, expected.validatorsHash],
-      [
-        "BAD_NEXT_VALIDATORS_HASH",
-        "next validators hash",
-        header.nextValidatorsHash,
-        expected.nextValidatorsHash,
-      ],
-      ["BAD_CONSENSUS_HASH", "consensus hash", header.consensusHash, expected.consensusHash],
-      ["BAD_APP_HASH", "app hash", header.appHash, expected.appHash],
-      ["BAD_LAST_RESULTS_HASH", "last results hash", header.lastResultsHash, expected.lastResultsHash],
-    ];
-  for (const [code, name, found, wanted] of hashes) {
+  const same = (code: string, name: string, found: Uint8Array, wanted: Uint8Array): void => {
     if (!bytesEqual(found, wanted)) throw refuse(block, code, `has another ${name} than the state`);
-  }
+  };
+  const { validatorsHash, nextValidatorsHash, consensusHash, appHash, lastResultsHash } = header;
+  same("BAD_VALIDATORS_HASH", "validators hash", validatorsHash, expected.validatorsHash);
+  same("BAD_NEXT_VALIDATORS_HASH", "next validators hash", nextValidatorsHash, expected.nextValidatorsHash);
+  same("BAD_CONSENSUS_HASH", "consensus hash", consensusHash, expected.consensusHash);
+  same("BAD_APP_HASH", "app hash", appHash, expected.appHash);
+  same("BAD_LAST_RESULTS_HASH", "last results hash", lastResultsHash, expected.lastResultsHash);
   if (validatorByAddress(state.validators, header.proposerAddress) === null) {
     throw refuse(block, "BAD_PROPOSER", "is proposed by someone outside the validator set");
   }

@@ -1,5 +1,5 @@
 import type { BlockId, Height, Part, Round } from "@quorate/chain";
-import { ChainError, makePartSet, PartSetBuilder, verifyPart } from "@quorate/chain";
+import { ChainError, PartSetBuilder, partSetHeaderOf, verifyPart } from "@quorate/chain";
 import { bytesEqual } from "@quorate/crypto";
 import { LIMITS } from "../limits.ts";
 import { idKey } from "../wire/keys.ts";
@@ -141,7 +141,7 @@ export class BodyCollector {
     const { total, hash } = blockId.parts;
     if (bytes.length > total * LIMITS.partBytes || bytes.length <= (total - 1) * LIMITS.partBytes)
       return "bad";
-    const { header } = makePartSet(bytes);
+    const header = partSetHeaderOf(bytes);
     if (header.total !== total || !bytesEqual(header.hash, hash)) return "bad";
     this.#deliver(entry, bytes, from);
     return "fresh";
