@@ -1,6 +1,8 @@
 /** The order of durable events: each rule left out in turn. */
 import { killedBy, type Mutant } from "../types.ts";
 
+const COMMITS = "packages/node/src/runner/commits.ts";
+const COMMIT_SYNCED = "packages/node/src/runner/commit-synced.ts";
 const RUNNER = "packages/node/src/runner/runner.ts";
 const SIGN = "packages/node/src/runner/sign.ts";
 const COMMIT = "packages/node/src/runner/commit.ts";
@@ -141,10 +143,10 @@ export const ORDER_OF_EVENTS: readonly Mutant[] = [
   },
   {
     name: "execution-before-the-store",
-    file: RUNNER,
-    find: "    const checked = this.validation.checked(body.height, body.blockId);\n",
+    file: COMMITS,
+    find: "    const checked = validation.checked(body.height, body.blockId);\n",
     replace:
-      "    this.modules.execution.decided(body.height);\n    const checked = this.validation.checked(body.height, body.blockId);\n",
+      "    ctx.modules.execution.decided(body.height);\n    const checked = validation.checked(body.height, body.blockId);\n",
     bug: "the execution client finalises a block that a crash takes from the store",
     origin: "DESIGN §5.5: the EL is a follower",
     verdict: killedBy(ORDER, "a decided block: body, batch, EndHeight"),
@@ -226,6 +228,15 @@ export const ORDER_OF_EVENTS: readonly Mutant[] = [
     find: "    if (meta !== null && !blockIdEquals(meta.blockId, commit.blockId)) {\n",
     replace: "    if (meta === null && !blockIdEquals(blockId, commit.blockId)) {\n",
     bug: "a second decided block at a height is dropped without a word",
+    origin: "DESIGN §5.9",
+    verdict: killedBy(ANSWERS, "consensus decides another block than the one that block sync is storing"),
+  },
+  {
+    name: "fork-from-sync-goes-unnoticed",
+    file: COMMIT_SYNCED,
+    find: "    if (meta === null || blockIdEquals(meta.blockId, synced.blockId)) continue;\n",
+    replace: "    if (meta === null || !blockIdEquals(meta.blockId, null)) continue;\n",
+    bug: "peers serve another block with a valid commit for a height that is decided here, and nothing happens",
     origin: "DESIGN §5.9",
     verdict: killedBy(
       ANSWERS,

@@ -160,6 +160,19 @@ export const RUNNING: readonly Mutant[] = [
     origin: "Mainsail 1438: height <= committed is a success without effect",
     verdict: killedBy(
       ANSWERS,
+      "consensus may decide what block sync is storing just now",
+      "consensus decides another block than the one that block sync is storing",
+    ),
+  },
+  {
+    name: "synced-after-it-was-decided",
+    file: "packages/node/src/runner/commit-synced.ts",
+    find: "    if (height > before.lastHeight) {\n",
+    replace: "    if (height >= before.lastHeight) {\n",
+    bug: "a group whose first heights consensus has decided meanwhile is taken for one that does not follow the tip",
+    origin: "Mainsail 1438: height <= committed is a success without effect",
+    verdict: killedBy(
+      ANSWERS,
       "sync and consensus may bring the same block at once",
       "a second block with a valid commit",
     ),

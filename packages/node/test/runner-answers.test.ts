@@ -489,6 +489,47 @@ test("sync and consensus may bring the same block at once: it is committed once"
   });
 });
 
+test("consensus may decide what block sync is storing just now: it is committed once", async () => {
+  const gate = new Gate();
+  await withRig({ gate }, async (rig) => {
+    await rig.begin();
+    gate.hold("store.commit");
+    const block = rig.block();
+    const commit = rig.signers.commit(0, block.blockId, [0, 1, 2, 3]);
+    const synced = rig.runner.commitSynced([syncedBlock(rig.chain.start, block, commit)]);
+    await rig.propose(block);
+    await decide(rig, block);
+    gate.release("store.commit");
+    await synced;
+    await settled();
+    assert.deepEqual(
+      rig.commits.map(({ height, source }) => [height, source]),
+      [[1, "sync"]],
+    );
+    assert.deepEqual(rig.fatals, []);
+  });
+});
+
+test("consensus decides another block than the one that block sync is storing just now: the process ends with 7", async () => {
+  const gate = new Gate();
+  await withRig({ gate }, async (rig) => {
+    await rig.begin();
+    gate.hold("store.commit");
+    const [one, two] = [rig.block({ txs: [Uint8Array.of(1)] }), rig.block({ txs: [Uint8Array.of(2)] })];
+    const commit = rig.signers.commit(0, one.blockId, [0, 1, 2, 3]);
+    const synced = rig.runner.commitSynced([syncedBlock(rig.chain.start, one, commit)]);
+    await rig.propose(two);
+    await decide(rig, two);
+    gate.release("store.commit");
+    await synced;
+    await settled();
+    assert.deepEqual(
+      rig.fatals.map(({ exitCode, code }) => [exitCode, code]),
+      [[7, "FORK"]],
+    );
+  });
+});
+
 test("a signature under way when the node halts is not sent", async () => {
   const gate = new Gate();
   await withRig({ gate }, async (rig) => {

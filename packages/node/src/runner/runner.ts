@@ -7,7 +7,6 @@ import {
   blockIdEquals,
   type ChainState,
   type Commit,
-  commitConflicts,
   type Evidence,
   earliestTime,
   type Height,
@@ -34,21 +33,18 @@ import type { SyncedBlock } from "@quorate/sync";
 import type { WalPosition } from "@quorate/wal";
 import { reasonOf } from "../errors.ts";
 import { EvidenceKeeper, type Reception } from "../evidence/keeper.ts";
-import { recordCommit, showState } from "../metrics/commits.ts";
-import { recordVoteDelays } from "../metrics/vote-delays.ts";
+import { showState } from "../metrics/commits.ts";
 import { WalRecordType } from "../wal-records.ts";
 import { Bodies, type HeldBody } from "./bodies.ts";
 import { buildProposal, type Prepared, prepareBuild } from "./build.ts";
-import { commitBlock } from "./commit.ts";
-import { commitSynced } from "./commit-synced.ts";
-import type { CommittedBlock, RunnerContext, RunnerModules } from "./context.ts";
+import { Commits } from "./commits.ts";
+import type { RunnerContext, RunnerModules } from "./context.ts";
 import { effectError, foreignSignatureError } from "./fatal.ts";
 import { Inbox } from "./inbox.ts";
 import type { LastCommit } from "./last-commit.ts";
 import { LastHeight } from "./last-height.ts";
 import { LogKeeper } from "./log-keeper.ts";
 import { OwnClock } from "./own-clock.ts";
-import { passedOver, tellPassedOver } from "./passed-over.ts";
 import { signProposal, signVote } from "./sign.ts";
 import { lastVote, signStateAt } from "./sign-state.ts";
 import { StepClock } from "./step-clock.ts";
@@ -71,7 +67,7 @@ export class Runner implements RunnerContext {
   private readonly last: LastHeight;
   private mode: RunnerMode = "paused";
   private readonly inbox: Inbox;
-  private committing: Promise<void> = Promise.resolve();
+  private readonly commits: Commits;
   /** Signatures leave one after the other, in the order in which the core asked. */
   private signing: Promise<void> = Promise.resolve();
   private readonly validation = new Validation();
@@ -127,6 +123,16 @@ export class Runner implements RunnerContext {
       take: (input) => this.process(input),
       queued: (length, limit) => modules.metrics.queues.note("consensus_inputs", length, limit),
       fatal: (error) => modules.fatal(error),
+    });
+    this.commits = new Commits({
+      ctx: this,
+      last: this.last,
+      validation: this.validation,
+      keeper: this.keeper,
+      stopped: () => this.halted,
+      leap: (tip, commit, blockId, txs) => this.leap(tip, commit, blockId, txs),
+      goOn: (height) => this.goOn(height),
+      background: (task) => this.background(task),
     });
     this.timers = new Timers(modules.clock, (timeout) => this.submit({ kind: "timeout", timeout }));
     this.steps = new StepClock(modules.clock, modules.metrics.comet.consensus);
@@ -221,7 +227,7 @@ export class Runner implements RunnerContext {
   async stop(): Promise<void> {
     this.halt();
     await this.signing;
-    await this.committing;
+    await this.commits.settled();
     await this.keeper.settled();
   }
 
@@ -298,20 +304,12 @@ export class Runner implements RunnerContext {
 
   /** One commit at a time; a block that is committed already is skipped. */
   commitBlock(body: HeldBody, commit: Commit): Promise<void> {
-    return this.inTurn(() => this.commitNow(body, commit));
+    return this.commits.commitBlock(body, commit);
   }
 
   /** Heights that block sync verified in full on top of the tip, as one group; what is committed already is skipped. */
   commitSynced(run: readonly SyncedBlock[]): Promise<void> {
-    return this.inTurn(() => this.commitRun(run));
-  }
-
-  private inTurn(work: () => Promise<void>): Promise<void> {
-    const task = this.committing.then(work);
-    this.committing = task.catch((error: unknown) =>
-      this.modules.fatal(effectError("committing a block failed", error)),
-    );
-    return this.committing;
+    return this.commits.commitSynced(run);
   }
 
   /** Pending transactions, or a proposal of this height, end the wait of the empty-block policy at the earliest time. */
@@ -458,71 +456,6 @@ export class Runner implements RunnerContext {
     await this.commitBlock(body, commit);
   }
 
-  private async commitNow(body: HeldBody, commit: Commit): Promise<void> {
-    if (this.mode === "stopped") return;
-    const before = this.chainState;
-    const checked = this.validation.checked(body.height, body.blockId);
-    const done = await commitBlock(this, body, commit, checked);
-    if (done === null || this.chainState !== before) return;
-    const seen = this.last.commit.commit;
-    const { block } = done;
-    this.tellPassedOver(before, commit);
-    this.leap(done.state, commit, body.blockId, block.txs);
-    this.background(this.evidence.decided(done.state, body.block));
-    this.background(this.noteConflicts(seen, body.block.lastCommit));
-    this.background(this.keeper.ended(done.endHeight));
-    this.measure(before, done.state, body, block);
-    this.modules.log.info("committed", {
-      height: block.height,
-      round: block.round,
-      txs: block.txs,
-      block: body.blockId.hash,
-      source: block.source,
-    });
-    this.modules.execution.decided(body.height);
-    this.modules.onCommit(block);
-    this.goOn(body.height);
-  }
-
-  private async commitRun(run: readonly SyncedBlock[]): Promise<void> {
-    if (this.mode === "stopped") return;
-    const start = this.chainState;
-    const done = await commitSynced(this, run);
-    const last = done?.run.at(-1);
-    if (done === null || last === undefined || this.chainState !== start) return;
-    let seen = this.last.commit.commit;
-    this.leap(last.state, last.commit, last.blockId, done.blocks.at(-1)?.txs ?? 0);
-    let before = start;
-    for (const [index, { block, bytes, commit, state }] of done.run.entries()) {
-      this.background(this.evidence.decided(state, block));
-      this.background(this.noteConflicts(seen, block.lastCommit));
-      const told = done.blocks[index];
-      if (told !== undefined) this.measure(before, state, { block, bytes }, told);
-      before = state;
-      seen = commit;
-    }
-    this.background(this.keeper.ended(done.endHeight));
-    const { height } = last.block.header;
-    this.bodies.startHeight(height + 1, last.blockId);
-    this.modules.log.info("committed", {
-      height,
-      blocks: done.run.length,
-      txs: done.blocks.reduce((sum, { txs }) => sum + txs, 0),
-      block: last.blockId.hash,
-      source: "sync",
-    });
-    this.modules.execution.decided(height);
-    for (const block of done.blocks) this.modules.onCommit(block);
-    this.goOn(height);
-  }
-
-  private tellPassedOver(before: ChainState, commit: Commit): void {
-    const { log, privval } = this.modules;
-    if (privval === null || commit.round === 0) return;
-    const proposals = (round: number): readonly Proposal[] => proposalsOfRound(this.coreState, round);
-    tellPassedOver(log, this.bodies, passedOver(proposals, before.validators, privval.address, commit));
-  }
-
   /** The tip is another one: what belongs to the height that was being decided ends. */
   private leap(state: ChainState, commit: Commit, blockId: BlockId, txs: number): void {
     this.chainState = state;
@@ -552,25 +485,6 @@ export class Runner implements RunnerContext {
       second: second.blockId.hash,
     });
     onTwoProposals?.(address);
-  }
-
-  /** Precommits of the last height that a block carries against those seen here: both verified. */
-  private async noteConflicts(seen: Commit, carried: Commit): Promise<void> {
-    for (const pair of commitConflicts(seen, carried)) await this.evidence.caught(pair.first, pair.second);
-  }
-
-  private measure(
-    before: ChainState,
-    after: ChainState,
-    { block, bytes }: Pick<HeldBody, "block" | "bytes">,
-    { txs, source, latencyMs }: CommittedBlock,
-  ): void {
-    const { metrics, privval } = this.modules;
-    const own = privval?.address ?? null;
-    recordCommit(metrics, { before, after, block, bytes: bytes.length, txs, source, latencyMs, own });
-    if (source === "consensus" && this.last.proposal !== null) {
-      recordVoteDelays(metrics, this.coreState, before.validators, this.last.proposal, block);
-    }
   }
 
   private startHeight(): void {
