@@ -13,7 +13,7 @@ import {
   parseEther,
 } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { ethBlock, ethCall, ethChain } from "./support/eth.ts";
+import { ethBlockAt, ethCall, ethChain } from "./support/eth.ts";
 import { provideGeth } from "./support/geth.ts";
 import { LiveNetwork, signal } from "./support/live.ts";
 import { judgeVotes } from "./support/votes.ts";
@@ -105,6 +105,11 @@ describe("four validators over four Geths", { skip, timeout: 900_000 }, () => {
     await net?.dispose();
   });
 
+  async function everywhere(height: number): Promise<void> {
+    await net.untilReady(...net.names);
+    for (const { eth_rpc } of await net.nodes()) await ethBlockAt(eth_rpc, height);
+  }
+
   /** All four Geths hold the same block hash and state root at every height so far. */
   async function agree(): Promise<void> {
     const height = (await net.advances(1)) - 1;
@@ -123,8 +128,7 @@ describe("four validators over four Geths", { skip, timeout: 900_000 }, () => {
     const hash = await wallet.sendTransaction({ to, value: parseEther("1.25") });
     const { blockNumber, status } = await readers[0]!.waitForTransactionReceipt({ hash });
     assert.equal(status, "success");
-    for (const name of net.names) await net.network.reaches(name, Number(blockNumber));
-    await net.untilReady(...net.names);
+    await everywhere(Number(blockNumber));
     for (const reader of readers) assert.equal(await reader.getBalance({ address: to }), parseEther("1.25"));
   });
 
@@ -137,8 +141,7 @@ describe("four validators over four Geths", { skip, timeout: 900_000 }, () => {
     const called = await wallet.sendTransaction({ to: contract, data: word });
     const { blockNumber, status } = await readers[0]!.waitForTransactionReceipt({ hash: called });
     assert.equal(status, "success");
-    for (const name of net.names) await net.network.reaches(name, Number(blockNumber));
-    await net.untilReady(...net.names);
+    await everywhere(Number(blockNumber));
     for (const reader of readers) {
       const [log, ...rest] = await reader.getLogs({ address: contract, fromBlock: 0n });
       assert.equal(rest.length, 0);
@@ -154,7 +157,7 @@ describe("four validators over four Geths", { skip, timeout: 900_000 }, () => {
   test("a block reads inside the EVM what +2/3 signed for its parent: the BlockID hash by EIP-4788", async () => {
     const { rpc: url, eth_rpc } = await net.node("node1");
     const height = net.height - 1;
-    const { timestamp } = (await ethBlock(eth_rpc, height))!;
+    const { timestamp } = await ethBlockAt(eth_rpc, height);
     const call = { to: BEACON_ROOTS, data: `0x${BigInt(timestamp).toString(16).padStart(64, "0")}` };
     const root = await ethCall<Hex>(eth_rpc, "eth_call", [call, `0x${height.toString(16)}`]);
     const { block_id } = await rpc<{ readonly block_id: { readonly hash: string } }>(

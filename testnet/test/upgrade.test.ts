@@ -51,16 +51,14 @@ describe("rules that change on a running chain", { timeout: 300_000 }, () => {
     Date.parse((await rpc<Header>(url, `header?height=${height}`)).header.time);
 
   test("a param holds two heights after the block that carries it, and not before", async () => {
-    const { height: at } = await sent("param", "block_interval", "1100");
+    const { height: at } = await sent("param", "block_interval", "800");
     const height = Number(at);
     await node.commits(height + 3);
     const times = await Promise.all([height, height + 1, height + 2, height + 3].map(timeOf));
     const [before = 0, first = 0, second = 0] = times.slice(1).map((time, index) => time - times[index]!);
-    assert.ok(first >= 1100 && second >= 1100, `${before}, ${first}, ${second} ms`);
+    assert.ok(first >= 800 && second >= 800, `${before}, ${first}, ${second} ms`);
     const { params } = await rpc<{ params: Record<string, string> }>(url, "registry");
-    assert.equal(params["block_interval"], "1100");
-    // Back, so that the rest is quick.
-    await sent("param", "block_interval", "300");
+    assert.equal(params["block_interval"], "800");
   });
 
   test("an upgrade that is withdrawn is none", async () => {
@@ -76,11 +74,13 @@ describe("rules that change on a running chain", { timeout: 300_000 }, () => {
 
   test("a node warns from the moment an unknown version is scheduled, stops before its height with exit 8, and at each start", async () => {
     const { sync_info } = await rpc<{ sync_info: { latest_block_height: string } }>(url, "status");
-    const height = Number(sync_info.latest_block_height) + 12;
+    // Far enough for the command of a busy machine, at most of a second each; the rest of the way is quick.
+    const height = Number(sync_info.latest_block_height) + 30;
     await sent("upgrade", String(height), UNKNOWN_VERSION);
     await node.logged(new RegExp(`stop before a scheduled upgrade.*height=${height}`));
     const text = await (await fetch(`${metrics}/metrics`)).text();
     assert.match(text, new RegExp(`^quorate_upgrade_unknown_height\\{[^}]*\\} ${height}$`, "m"));
+    await sent("param", "block_interval", "100");
     const { code, err } = await node.ended;
     assert.equal(code, 8, err);
     const commits = node.lines.filter(({ event }) => event === "commit");

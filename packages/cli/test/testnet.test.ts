@@ -14,6 +14,7 @@ import { addNode, createNetwork, removeNetwork } from "../src/testnet/create.ts"
 import { commitEvent, nodeEvent } from "../src/testnet/events.ts";
 import { readManifest } from "../src/testnet/manifest.ts";
 import { prepareNetwork, type TestnetOptions } from "../src/testnet/run.ts";
+import { Silence } from "../src/testnet/silence.ts";
 import { renderTable } from "../src/testnet/table.ts";
 
 function temporaryDirectory(context: TestContext): string {
@@ -271,4 +272,20 @@ test("the live table is no wider than the terminal and shows a dead node without
   assert.match(lines[0] ?? "", /height 9 {2}1\/2 in consensus {2}3\/4 transfers mined/);
   assert.match(lines[3] ?? "", /^node0 +consensus +9 +0\/Prevote +9 +2 +3 +0\.4s +100\+80 MB$/);
   assert.match(lines[4] ?? "", /^node1 +dead +9 +- +- +2 +- +0\.4s +-$/);
+});
+
+// A network whose owner was stopped at the terminal for a minute ended as one that stands when it was continued.
+test("regression: a network's silence counts while somebody looks, not while its owner was stopped", () => {
+  let nowMs = 5_000;
+  const silence = new Silence(nowMs);
+  const lookFor = (ms: number): number => {
+    let quiet = 0;
+    for (const end = nowMs + ms; nowMs < end; ) quiet = silence.look((nowMs += 250));
+    return quiet;
+  };
+  assert.equal(lookFor(59_000), 59_000);
+  nowMs += 600_000;
+  assert.equal(silence.look(nowMs), 60_000);
+  silence.broken();
+  assert.equal(lookFor(2_000), 2_000);
 });

@@ -125,6 +125,16 @@ export class LiveNetwork {
     return Math.max(0, ...this.names.map((name) => this.network.heightOf(name)));
   }
 
+  /** Highest height that any of these nodes has by its own word: the network's output may be behind it. */
+  async tip(...names: readonly string[]): Promise<number> {
+    const nodes = (await this.nodes()).filter(({ name }) => names.includes(name));
+    const heights = nodes.map(async ({ rpc: url }) => {
+      const { sync_info } = await rpc<{ sync_info: { latest_block_height: string } }>(url, "status");
+      return Number(sync_info.latest_block_height);
+    });
+    return Math.max(0, ...(await Promise.all(heights)));
+  }
+
   commitsOf(name: string): CommitFacts[] {
     return this.network.commits().filter(({ node }) => node === name);
   }
@@ -241,10 +251,10 @@ export async function readiness(url: string): Promise<Readiness> {
   }
 }
 
-/** Of heights' rounds the middle one: a machine that is busy elsewhere adds rounds to one height or another. */
+/** Of heights' rounds the middle one, the lower of two: a busy machine adds rounds to one height or another. */
 export function medianRound(commits: readonly { readonly round: number }[]): number {
   const rounds = commits.map(({ round }) => round).sort((a, b) => a - b);
-  return rounds[rounds.length >> 1] ?? 0;
+  return rounds[(rounds.length - 1) >> 1] ?? 0;
 }
 
 /** Sends a signal to a process that may have ended meanwhile. */

@@ -20,6 +20,7 @@ import { LoadGenerator } from "./load.ts";
 import { DEFAULT_UNBONDING_S, type Manifest, readManifest } from "./manifest.ts";
 import { Network } from "./network.ts";
 import { jsonReporter, lineReporter, type Reporter, tableReporter } from "./reporter.ts";
+import { Silence } from "./silence.ts";
 
 export interface TestnetOptions {
   readonly home: string;
@@ -193,7 +194,7 @@ class Session {
   #readyOnce = false;
   #startHeight = 0;
   #goalNodes: readonly string[] = [];
-  #lastCommitMs = performance.now();
+  readonly #silence = new Silence(performance.now());
   #over = false;
   readonly #stage: Stage | null;
 
@@ -217,7 +218,7 @@ class Session {
         const live = this.#network.member(name).child.state === "consensus";
         const nowMs = performance.now();
         const first = this.#watch.commit(name, commit, live, nowMs);
-        if (first) this.#lastCommitMs = nowMs;
+        if (first) this.#silence.broken();
         this.#stage?.committed(name, commit.height, commit.round, nowMs);
         this.#load?.committed(commit.height);
         this.#reporter.commit(name, commit, first);
@@ -355,7 +356,7 @@ class Session {
 
   #check(): void {
     this.#judge();
-    if (performance.now() - this.#lastCommitMs > STALL_MS && !this.#over) {
+    if (this.#silence.look(performance.now()) > STALL_MS && !this.#over) {
       this.#over = true;
       void this.#explain().then((why) =>
         this.#fail(ExitCode.unmet, `no commit for 60 s: ${why}`, "see node.log of the nodes named"),
