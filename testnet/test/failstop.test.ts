@@ -32,8 +32,8 @@ function sentIn(where: string): { readonly height: number; readonly type: string
   return lines.map((line) => JSON.parse(line)).filter(({ direction }) => direction === "out");
 }
 
-/** A second on an idle machine, which the campaign of disks holds in the machine's own time; others have this one. */
-const END_MS = 8_000;
+/** What a node says that ends because its patience with its own end is over; the campaign of disks holds how long one takes. */
+const LATE = /within its time/;
 const TRACED = [...ANY_PORTS, "--vote-trace", "data/vote-trace.ndjson"];
 
 describe("a broken invariant of the core", { timeout: 300_000 }, () => {
@@ -56,7 +56,7 @@ describe("a broken invariant of the core", { timeout: 300_000 }, () => {
         return { ...loaded, source: text.replace(whole, broken) };
       } });
       globalThis.breakRound = (machine) => {
-        process.stderr.write("\\nbroken at " + Date.now() + "\\n");
+        process.stderr.write("\\nbroken\\n");
         return machine.round - 1;
       };
     }`;
@@ -72,10 +72,9 @@ describe("a broken invariant of the core", { timeout: 300_000 }, () => {
     await node.commits(height + 2);
     process.kill(pid, "SIGUSR2");
     const { code, err } = await node.ended;
-    const endedAt = Date.now();
     assert.equal(code, 1, err);
-    const brokenAt = Number(/broken at (\d+)/.exec(err)?.[1]);
-    assert.equal(endedAt - brokenAt <= END_MS, true, `it took ${endedAt - brokenAt} ms`);
+    assert.match(err, /^broken$/m);
+    assert.doesNotMatch(err, LATE);
     const dump = JSON.parse(readFileSync(join(where, "data", "state-dump.json"), "utf8"));
     assert.match(dump.exit.what, /invariant "round never falls"/);
     assert.match(dump.stack, /checkStep/);
@@ -134,21 +133,17 @@ describe("a disk that fails once", { concurrency: 1, timeout: 600_000 }, () => {
       const inject = `inject=${call}:error=${errno}:when=${nth}`;
       const tracer = spawn(
         "strace",
-        ["-f", "-ttt", "-e", `trace=${call}`, "-e", inject, "-o", log, "-p", String(pid)],
+        ["-f", "-e", `trace=${call}`, "-e", inject, "-o", log, "-p", String(pid)],
         {
           stdio: "ignore",
         },
       );
       const traced = ended(tracer);
       const { code, err } = await node.ended;
-      const endedAt = Date.now();
       await traced;
       assert.equal(code, 6, err);
-      const line = readFileSync(log, "utf8")
-        .split("\n")
-        .find((text) => text.includes("(INJECTED)"));
-      const failedAt = Number(/\b(\d{10}\.\d+)\b/.exec(line ?? "")?.[1]) * 1000;
-      assert.equal(endedAt - failedAt <= END_MS, true, `it took ${endedAt - failedAt} ms`);
+      assert.match(readFileSync(log, "utf8"), /\(INJECTED\)/);
+      assert.doesNotMatch(err, LATE);
       assert.equal(lastExit(where).code, 6);
       const sent = sentIn(where);
       const again = new SingleNode(where, TRACED);

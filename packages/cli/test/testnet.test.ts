@@ -280,7 +280,10 @@ test("regression: a network's silence counts while somebody looks, not while its
   const silence = new Silence(nowMs);
   const lookFor = (ms: number): number => {
     let quiet = 0;
-    for (const end = nowMs + ms; nowMs < end; ) quiet = silence.look((nowMs += 250));
+    for (const end = nowMs + ms; nowMs < end; ) {
+      nowMs += 250;
+      quiet = silence.look(nowMs);
+    }
     return quiet;
   };
   assert.equal(lookFor(59_000), 59_000);

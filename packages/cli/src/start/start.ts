@@ -228,14 +228,19 @@ class Host {
   #stop(cause: string): void {
     if (this.#stopping !== null) return;
     this.#log("cli").info("stopping", { cause });
-    const limit = setTimeout(() => {
-      this.#log("cli").error("the node did not stop within its time; ending it", { ms: STOP_LIMIT_MS });
-      process.exit(ExitCode.bug);
-    }, STOP_LIMIT_MS);
-    limit.unref();
+    this.#endLate("stop");
     this.#stopping = (async () => {
       await this.#node?.stop();
     })();
+  }
+
+  /** Ends the process when it has not ended by itself. */
+  #endLate(what: string): void {
+    const limit = setTimeout(() => {
+      this.#log("cli").error(`the node did not ${what} within its time; ending it`, { ms: STOP_LIMIT_MS });
+      process.exit(ExitCode.bug);
+    }, STOP_LIMIT_MS);
+    limit.unref();
   }
 
   /** A bug: nothing is signed any more, the state is dumped, the process ends with 1. */
@@ -247,7 +252,7 @@ class Host {
     });
     if (this.#crashing) return;
     this.#crashing = true;
-    setTimeout(() => process.exit(ExitCode.bug), STOP_LIMIT_MS).unref();
+    this.#endLate("dump its state");
     if (this.#node === null) process.exit(ExitCode.bug);
     this.#node.crash(error).catch((failure: unknown) => {
       log.error("the state dump failed", { reason: reasonOf(failure) });
