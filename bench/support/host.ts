@@ -4,7 +4,8 @@ import type { NodeConfig } from "@quorate/node";
 
 // As the command does: a start from sources compiles them, and holds the compiler in memory, only the first time.
 enableCompileCache();
-const { createLogger, createNode } = await import("@quorate/node");
+const { createLogger, createNode, setUpOwnProcess } = await import("@quorate/node");
+setUpOwnProcess();
 
 const [configText, everyText] = process.argv.slice(2);
 const config = JSON.parse(configText ?? "null") as NodeConfig;

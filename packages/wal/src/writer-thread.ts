@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { type MessagePort, workerData } from "node:worker_threads";
 import { DiskOps } from "./disk-ops.ts";
 import { errnoOf } from "./errors.ts";
@@ -8,6 +9,10 @@ export interface WriterData {
   readonly share: OpRingShare;
   readonly port: MessagePort;
 }
+
+// Node would write what it compiled at the end of a thread in order, but this one ends with the process, however that ends:
+// each start of a killed node would load the compiler here anew.
+flushCompileCache();
 
 const { share, port } = workerData as WriterData;
 const ops = new DiskOps();

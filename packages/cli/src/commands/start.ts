@@ -1,4 +1,3 @@
-import { flushCompileCache } from "node:module";
 import { type Command, JSON_FLAG } from "../command.ts";
 import { optionFlags } from "../config/options.ts";
 
@@ -26,8 +25,6 @@ in use exits 4. Every option may stand in config.toml, in a VALIDATOR_* variable
     const release = await holdHome(context.home);
     try {
       const { startNode } = await import("../start/start.ts");
-      // Node writes its compile cache when a process ends in order; a killed validator's next start needs it most.
-      flushCompileCache();
       return await startNode(context);
     } finally {
       await release();

@@ -8,6 +8,7 @@ import {
   type NodeConfig,
   parseLogLevel,
   type QuorateNode,
+  setUpOwnProcess,
 } from "@quorate/node";
 import type { CommandContext } from "../command.ts";
 import {
@@ -29,6 +30,7 @@ const MAX_HELD_EVENTS = 1_000;
 
 /** `validator start` in a home that is held: settings, logs, embedded client, node, signals. Resolves with the exit code. */
 export async function startNode({ args, io, home }: CommandContext): Promise<number> {
+  setUpOwnProcess();
   const environment = environmentValues(io.env);
   const settings = resolveSettings(home, [flagValues(args), environment.values, readConfigFile(home)]);
   const json = args.boolean("json");

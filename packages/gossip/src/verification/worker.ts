@@ -2,6 +2,7 @@
  * Entry of a verification thread: it says when it is ready; then one packed buffer in, one verdict byte per check out, and
  * the buffer with it. `quarantine` puts the batch backend out of use.
  */
+import { flushCompileCache } from "node:module";
 import { parentPort } from "node:worker_threads";
 import type { SignatureCheck } from "@quorate/crypto";
 import { createWasmBackend } from "@quorate/crypto/wasm";
@@ -19,6 +20,9 @@ export interface Answer {
   readonly batched: boolean;
   readonly disagreements: readonly Disagreement[];
 }
+
+// A thread is ended, not left to end: Node would not write what it compiled, and each start would load the compiler here.
+flushCompileCache();
 
 const port = parentPort;
 if (port === null) throw new Error("the verification worker runs only as a worker thread");
