@@ -189,7 +189,7 @@ function startPrometheus(path: string, folder: string, port: number): ChildProce
 
 test("a Prometheus scrapes four nodes: all are up, their heights rise, every rule evaluates, the dashboard's queries hold", {
   skip: prometheus.kind === "absent" ? prometheus.reason : false,
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   assert.equal(prometheus.kind, "found");
   const network = await makeNetwork(4, 200);

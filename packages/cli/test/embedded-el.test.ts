@@ -74,3 +74,17 @@ test("a stop ends the wait for ports that stay in use", async (t) => {
   await el.stop();
   await assert.rejects(started, { exitCode: 4 });
 });
+
+// A validator that was killed could not be started again where an attempt took longer than the wait.
+test("regression: the wait for the ports begins when they are found in use, however long the client took to find that", async (t) => {
+  const { el, warnings, warned, free } = await held(t);
+  const now = performance.now.bind(performance);
+  let slowMs = 0;
+  t.mock.method(performance, "now", () => now() + slowMs);
+  const started = el.start();
+  slowMs = 60_000;
+  await Promise.race([warned, started]);
+  free();
+  await started;
+  assert.equal(warnings.length, 1);
+});

@@ -68,7 +68,7 @@ test("a transfer whose nonce another transaction took is replaced by a new one, 
     warn: (message) => warnings.push(message),
   });
   load.start(1);
-  const deadline = AbortSignal.timeout(20_000);
+  const deadline = AbortSignal.timeout(120_000);
   while (!load.complete && !deadline.aborted) await new Promise((resolve) => setImmediate(resolve));
   await load.stop();
   server.close();

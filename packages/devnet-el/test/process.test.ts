@@ -99,7 +99,7 @@ describe("a mistake of the user ends with one line that says what to do, and its
 describe("a running process", () => {
   test("says in log and version that it is for development, and stops when its parent is gone", async () => {
     const el = await startEl(space, "parent");
-    assert.match(el.stderr(), /development and test networks only/);
+    while (!/development and test networks only/.test(el.stderr())) await once(el.process.stderr!, "data");
     assert.match(await el.eth<string>("web3_clientVersion"), /development-only/);
     const exited = once(el.process, "exit");
     el.process.stdin?.end();

@@ -18,7 +18,7 @@ import { StatusKeeper } from "../src/status.ts";
 import { fakePayload, type LogLine, memoryLog, openBench, systemClock } from "./support/bench.ts";
 import { TestStore, testGenesis } from "./support/chain.ts";
 
-const patient = AbortSignal.timeout(60_000);
+const patient = AbortSignal.timeout(600_000);
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "quorate-edges-"));

@@ -9,7 +9,7 @@ const skip =
   geth === null
     ? "NO GETH: not on PATH, not named by QUORATE_GETH, not in the cache; nothing was proven with real Geth"
     : false;
-const patient = AbortSignal.timeout(120_000);
+const patient = AbortSignal.timeout(600_000);
 
 test("Geth is started with archive state on leveldb, without peers and without blobs", () => {
   const args = gethArgs({
@@ -35,7 +35,7 @@ test("Geth is started with archive state on leveldb, without peers and without b
 
 test("real Geth: 20 blocks with transfers, kill -9, wipe, siblings, blobs, its own words", {
   skip,
-  timeout: 120_000,
+  timeout: 600_000,
 }, async (t) => {
   const bench = await openGethBench(t, geth!.path);
   const { client, store } = bench;

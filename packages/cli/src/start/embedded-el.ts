@@ -65,18 +65,21 @@ export class EmbeddedEl {
    * @throws CliError with the client's own exit code when it does not come up.
    */
   async start(): Promise<void> {
-    const until = performance.now() + HELD_TIMEOUT_MS;
-    for (let first = true; ; first = false) {
+    // From the first refusal on: on a slow machine one attempt may take longer.
+    let until: number | null = null;
+    for (;;) {
       try {
         await this.#launch(true);
         return;
       } catch (error) {
         const held = error instanceof CliError && error.exitCode === ExitCode.inUse;
-        if (!held || this.#stopping || performance.now() > until) throw error;
-        if (first)
+        if (!held || this.#stopping || (until !== null && performance.now() > until)) throw error;
+        if (until === null) {
+          until = performance.now() + HELD_TIMEOUT_MS;
           this.#log.warn(
             "ports or data of the embedded execution client are in use, as by the last run's: waiting for them",
           );
+        }
         await delay(HELD_POLL_MS);
         if (this.#stopping) throw error;
       }

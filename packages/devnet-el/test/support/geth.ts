@@ -109,7 +109,7 @@ export async function startGeth(space: Workspace, name = "geth"): Promise<Geth> 
       await Promise.all([eth("eth_chainId"), engine("eth_chainId")]);
       break;
     } catch (error) {
-      if (attempt > 300 || child.exitCode !== null)
+      if (attempt > 1_200 || child.exitCode !== null)
         throw new Error(`Geth does not answer: ${log}`, { cause: error });
       await new Promise<void>((resolve) => setTimeout(resolve, 100));
     }

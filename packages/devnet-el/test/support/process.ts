@@ -75,7 +75,7 @@ export async function startEl(
 ): Promise<Child> {
   const child = spawnEl([
     ...["--genesis", space.genesisFile, "--datadir", join(space.dir, name), "--jwt", space.jwtFile],
-    ...["--http-port", "0", "--engine-port", "0", "--exit-with-parent", "--build-budget", "20000", ...extra],
+    ...["--http-port", "0", "--engine-port", "0", "--exit-with-parent", "--build-budget", "60000", ...extra],
   ]);
   let errors = "";
   child.stderr?.on("data", (chunk: Buffer) => {

@@ -145,7 +145,7 @@ export async function openGethBench(t: TestContext, binary: string): Promise<Get
   );
   t.after(() => client.close());
   const until = waiter(client);
-  const patient = AbortSignal.timeout(110_000);
+  const patient = AbortSignal.timeout(590_000);
   let nonce = 0;
 
   const propose = async (time: bigint): Promise<Block> => {
