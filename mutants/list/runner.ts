@@ -396,7 +396,7 @@ export const RUNNING: readonly Mutant[] = [
     bug: "in a line or behind sentries the turns of all who are further than a neighbour's neighbour are given up too early",
     origin:
       "Quorate: with all peer ids known, four validators behind sentries took nine seconds and more per height",
-    verdict: killedBy("packages/node/test/parts.test.ts", "a proposer whose votes come is there"),
+    verdict: killedBy("packages/node/test/links.test.ts", "a proposer whose votes come is there"),
   },
   {
     name: "old-votes-keep-a-proposer-there",
@@ -405,6 +405,6 @@ export const RUNNING: readonly Mutant[] = [
     replace: `return lost.size >= 0;`,
     bug: "a proposer that was killed after it voted is waited for in its turn",
     origin: "Quorate: P9",
-    verdict: killedBy("packages/node/test/parts.test.ts", "a proposer whose votes come is there"),
+    verdict: killedBy("packages/node/test/links.test.ts", "a proposer whose votes come is there"),
   },
 ];

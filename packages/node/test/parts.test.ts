@@ -18,205 +18,31 @@ import {
 import { summary } from "@quorate/consensus";
 import { bytesEqual, nativeBackend, toHexUpper } from "@quorate/crypto";
 import type { ElStatus } from "@quorate/execution";
-import type { BitArray, PeerInfo } from "@quorate/gossip";
 import { PrivvalError } from "@quorate/privval";
 import { StoreError } from "@quorate/store";
 import { WalError } from "@quorate/wal";
 import { openPrivVal } from "../src/compose/storage.ts";
-import { createConsensusView, emptyBits } from "../src/consensus-view.ts";
+import { createConsensusView } from "../src/consensus-view.ts";
 import { NodeError } from "../src/errors.ts";
 import { homePaths, loadGenesis, loadNodeKey, requirePrivate } from "../src/home.ts";
 import { writeStateDump } from "../src/last-exit.ts";
-import { type Absence, absenceOf, isSparse, type LinkFacts, linkedEnough } from "../src/lifecycle/links.ts";
 import { raiseWatermark } from "../src/lifecycle/watermark.ts";
 import { createLogger, parseLogLevel } from "../src/log.ts";
 import { readiness } from "../src/rpc-view.ts";
 import { effectError } from "../src/runner/fatal.ts";
 import { LastCommit } from "../src/runner/last-commit.ts";
 import { LogKeeper } from "../src/runner/log-keeper.ts";
-import { TxRelay } from "../src/tx-relay.ts";
 import { requireSupported, unknownUpgrade } from "../src/upgrades.ts";
 import { openVoteTrace } from "../src/vote-trace.ts";
-import { decidedChain, GENESIS_MS, makeChain, Signers, syncedBlock } from "./support/chain.ts";
+import { decidedChain, makeChain, Signers, syncedBlock } from "./support/chain.ts";
 import { FakeExecution } from "./support/fake-execution.ts";
 import { silent } from "./support/homes.ts";
 import { MemoryDisk } from "./support/memory-disk.ts";
-import { Gate, settled } from "./support/pace.ts";
 import { withRig } from "./support/rig.ts";
-import { VirtualClock } from "./support/virtual-clock.ts";
 
 const chain = makeChain();
 const { start } = chain;
 const addresses = chain.keys.addresses as readonly [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
-const named = (...of: readonly Uint8Array[]): ReadonlySet<string> => new Set(of.map(toHexUpper));
-
-function bits(...set: readonly number[]): BitArray {
-  const array = emptyBits(4);
-  for (const index of set) array.bits[0] = (array.bits[0] ?? 0) | (1 << index);
-  return array;
-}
-
-interface Said {
-  readonly height?: number;
-  readonly direct?: BitArray;
-  readonly elReady?: boolean;
-  readonly leaving?: boolean;
-}
-
-function peer(validator: Uint8Array | null, said: Said | null = null): PeerInfo {
-  return {
-    id: "peer",
-    address: "",
-    inbound: false,
-    validator,
-    connectedAtMs: 0,
-    toldAtMs: 0,
-    status: {
-      protocolVersion: 1,
-      chainId: "c",
-      genesisHash: new Uint8Array(32),
-      upgradesHash: new Uint8Array(32),
-      elGenesisHash: new Uint8Array(32),
-      height: 0,
-      earliestHeight: 0,
-      moniker: "",
-    },
-    roundState:
-      said === null
-        ? null
-        : {
-            height: said.height ?? 1,
-            round: 0,
-            step: 1,
-            proposal: null,
-            parts: emptyBits(0),
-            votes: [],
-            maj23: [],
-            direct: said.direct ?? bits(),
-            elReady: said.elReady ?? true,
-            leaving: said.leaving ?? false,
-          },
-  };
-}
-
-const facts = (changes: Partial<LinkFacts>): LinkFacts => ({
-  validators: start.validators,
-  height: 1,
-  nowMs: 0,
-  own: addresses[0],
-  peers: [],
-  known: named(...addresses),
-  left: named(),
-  lost: new Map(),
-  voted: [],
-  ...changes,
-});
-
-// --- links ------------------------------------------------------------------------------------------------------
-
-test("a proposer is absent when nobody has a link to it, or when its execution client is not ready", () => {
-  const [, target] = addresses;
-  const absence = (peers: LinkFacts["peers"]): Absence | null => absenceOf(facts({ peers }), target);
-  assert.equal(absence([]), "absent");
-  assert.equal(absence([peer(target)]), null, "linked, said nothing yet");
-  assert.equal(absence([peer(target, {})]), null);
-  assert.equal(absence([peer(target, { elReady: false })]), "absent");
-  assert.equal(absence([peer(null, { direct: bits(1) })]), null, "linked to a neighbour");
-  assert.equal(absence([peer(null, { direct: bits(2) })]), "absent");
-});
-
-test("a proposer whose votes come is there, though nobody near has a link to it; not by votes from before a link ended", () => {
-  const [, target] = addresses;
-  const at = (changes: Partial<LinkFacts>): Absence | null =>
-    absenceOf(facts({ height: 9, peers: [peer(null, { direct: bits(2) })], ...changes }), target);
-  const voted = (height: number): LinkFacts["voted"] => [undefined, height];
-  const lost = (height: number): LinkFacts["lost"] => new Map([[toHexUpper(target), height]]);
-  assert.equal(at({ voted: voted(9) }), null);
-  assert.equal(at({ voted: voted(7) }), null, "from far away they come late");
-  assert.equal(at({ voted: voted(6) }), "absent");
-  assert.equal(at({ voted: voted(8), lost: lost(9) }), "absent", "it voted, then its link here ended");
-  assert.equal(at({ voted: voted(9), lost: lost(9) }), "absent");
-  assert.equal(at({ voted: voted(9), lost: lost(8) }), null, "it went on elsewhere");
-});
-
-test("links of others that this node has not, or the other way round, make a network that is no full mesh", () => {
-  const [own, near, far] = addresses;
-  assert.equal(isSparse(facts({})), false);
-  assert.equal(
-    isSparse(facts({ peers: [peer(near, { direct: bits(0, 1) })] })),
-    false,
-    "the others are not there yet",
-  );
-  assert.equal(isSparse(facts({ peers: [peer(near, { direct: bits(0, 1, 2) })] })), true);
-  assert.equal(
-    isSparse(facts({ peers: [peer(near, { direct: bits(0, 1) }), peer(far, { direct: bits(0, 2) })] })),
-    true,
-  );
-  const mesh = [near, far].map((each) => peer(each, { direct: bits(0, 1, 2) }));
-  assert.equal(isSparse(facts({ own, peers: mesh })), false);
-  assert.equal(isSparse(facts({ peers: [peer(near)] })), false, "it has not told");
-  const relay = { ...peer(null, { direct: bits(0) }), topics: ["votes"] };
-  assert.equal(isSparse(facts({ peers: [relay] })), true);
-  assert.equal(isSparse(facts({ peers: [{ ...relay, topics: ["txs"] }] })), false);
-});
-
-test("a proposer has left by its own word alone, which counts beyond its link until somebody is linked to it again", () => {
-  const [, target] = addresses;
-  const left = named(target);
-  assert.equal(absenceOf(facts({ peers: [peer(target, { leaving: true })] }), target), "left");
-  assert.equal(absenceOf(facts({ left }), target), "left");
-  assert.equal(absenceOf(facts({ left, known: named() }), target), "left", "whatever its peer id");
-  assert.equal(absenceOf(facts({ left, peers: [peer(null, { direct: bits(1) })] }), target), null);
-  assert.equal(absenceOf(facts({ left, peers: [peer(target, {})] }), target), null, "it is back");
-});
-
-test("regression: a proposer that fell silent at a decided height is not waited for, whatever its connection", () => {
-  const [, target] = addresses;
-  const absence = (height: number, nowMs: number): Absence | null =>
-    absenceOf(facts({ height: 5, nowMs, peers: [peer(target, { height })] }), target);
-  assert.equal(absence(4, 1_001), "absent");
-  assert.equal(absence(4, 1_000), null, "it may be on its way");
-  assert.equal(absence(5, 60_000), null, "nothing has happened that it could tell");
-});
-
-test("a validator whose peer id nobody told, and this node itself, are never absent", () => {
-  assert.equal(absenceOf(facts({ known: named() }), addresses[1]), null);
-  assert.equal(absenceOf(facts({}), addresses[0]), null);
-});
-
-test("regression: what neighbours said of the last height still counts when a height begins", () => {
-  const [, target] = addresses;
-  const said = (height: number, nowMs: number): boolean =>
-    absenceOf(facts({ height: 5, nowMs, peers: [peer(null, { height, direct: bits(1) })] }), target) !== null;
-  assert.deepEqual(
-    [said(5, 1_001), said(4, 1_001), said(3, 1_001), said(6, 1_001)],
-    [false, false, true, true],
-  );
-  assert.deepEqual([said(3, 1_000), said(6, 1_000)], [false, false], "it told so a moment ago");
-  const small = { size: 3, bits: Uint8Array.of(2) };
-  assert.equal(
-    absenceOf(facts({ peers: [peer(null, { direct: small })] }), target),
-    "absent",
-    "of another set",
-  );
-});
-
-test("the first height waits for links to more than 2/3 of the power, by itself, through sentries, or guessed", () => {
-  const [, one, two] = addresses;
-  assert.equal(linkedEnough(facts({})), false);
-  assert.equal(linkedEnough(facts({ peers: [peer(one)] })), false);
-  assert.equal(linkedEnough(facts({ peers: [peer(one), peer(two)] })), true);
-  assert.equal(linkedEnough(facts({ own: null, peers: [peer(one), peer(two)] })), false);
-  assert.equal(linkedEnough(facts({ peers: [peer(null, { direct: bits(1, 2) })] })), true, "a sentry");
-  const strangers = [peer(null), peer(null)];
-  assert.equal(
-    linkedEnough(facts({ known: named(), peers: strangers })),
-    true,
-    "strangers may be validators",
-  );
-  assert.equal(linkedEnough(facts({ peers: strangers })), false, "not when all validators are known");
-});
-
 // --- log --------------------------------------------------------------------------------------------------------
 
 test("log levels are given for all modules or for each; what is wrong is named", () => {
@@ -505,116 +331,6 @@ test("regression: the log does not grow with the chain: what lies 128 heights ba
   const keeper = new LogKeeper({ prune: async (before) => asked.push(Number(before)) }, null);
   for (let sequence = 1n; sequence <= 130n; sequence++) await keeper.ended({ sequence, crc: 0 });
   assert.deepEqual(asked, [1, 2]);
-});
-
-// --- transactions -----------------------------------------------------------------------------------------------
-
-function relay(
-  gate: Gate,
-  enabled = true,
-): {
-  readonly relay: TxRelay;
-  readonly execution: FakeExecution;
-  readonly clock: VirtualClock;
-  readonly sent: Uint8Array[];
-} {
-  const execution = new FakeExecution(gate.pace);
-  const clock = new VirtualClock(GENESIS_MS);
-  const sent: Uint8Array[] = [];
-  const made = new TxRelay({
-    clock,
-    execution,
-    log: silent("test"),
-    publish: (raws) => void sent.push(...raws),
-    queue: () => undefined,
-    onPending: () => undefined,
-    enabled,
-  });
-  return { relay: made, execution, clock, sent };
-}
-
-test("pending transactions of the own client go out, those of others are handed to it in order", async () => {
-  const { relay: made, execution, clock, sent } = relay(new Gate());
-  made.start();
-  execution.pool = [Uint8Array.of(1)];
-  clock.advance(100);
-  await settled();
-  assert.deepEqual(sent, [Uint8Array.of(1)]);
-  made.received(Uint8Array.of(2));
-  made.received(Uint8Array.of(3));
-  await settled();
-  assert.deepEqual(execution.submitted, [Uint8Array.of(2), Uint8Array.of(3)]);
-  made.halt();
-  await made.settled();
-  assert.equal(clock.pending, 0);
-});
-
-test("regression: what others send before the own client was started waits for it", async () => {
-  const { relay: made, execution } = relay(new Gate());
-  made.received(Uint8Array.of(1));
-  await settled();
-  assert.deepEqual(execution.submitted, []);
-  made.start();
-  await settled();
-  assert.deepEqual(execution.submitted, [Uint8Array.of(1)]);
-  made.halt();
-});
-
-test("regression: what waits for the own client is bounded in number and in bytes", async () => {
-  const gate = new Gate();
-  const { relay: made, execution } = relay(gate);
-  made.start();
-  gate.hold("submit");
-  for (let n = 0; n < 300; n++) made.received(new Uint8Array(131_072));
-  gate.release("submit");
-  await settled();
-  assert.equal(execution.submitted.length, 1 + 16_777_216 / 131_072);
-  gate.hold("submit");
-  for (let n = 0; n < 5000; n++) made.received(Uint8Array.of(1));
-  gate.release("submit");
-  const before = execution.submitted.length;
-  await settled();
-  assert.equal(execution.submitted.length - before, 4097);
-});
-
-test("regression: what waits for the own client is handed to it together, not one by one", async () => {
-  const gate = new Gate();
-  const { relay: made } = relay(gate);
-  made.start();
-  gate.hold("submit");
-  for (let n = 0; n < 500; n++) made.received(Uint8Array.of(1));
-  await settled();
-  assert.equal(gate.blocked.length, 1, "the first goes at once");
-  gate.release("submit");
-  gate.hold("submit");
-  await settled();
-  assert.equal(gate.blocked.length, 400);
-  gate.release("submit");
-  made.halt();
-  await made.settled();
-});
-
-test("regression: a stopped relay does not wait for a client that hangs", async () => {
-  const gate = new Gate();
-  const { relay: made, clock, sent, execution } = relay(gate);
-  gate.hold("pending");
-  made.start();
-  clock.advance(100);
-  execution.pool = [Uint8Array.of(1)];
-  made.halt();
-  gate.release("pending");
-  await made.settled();
-  assert.deepEqual(sent, [], "what comes after the halt is not sent");
-  assert.equal(clock.pending, 0);
-});
-
-test("a relay that is switched off neither asks nor takes", async () => {
-  const { relay: made, clock, execution } = relay(new Gate(), false);
-  made.start();
-  made.received(Uint8Array.of(1));
-  await settled();
-  assert.equal(clock.pending, 0);
-  assert.deepEqual(execution.submitted, []);
 });
 
 // --- vote trace -------------------------------------------------------------------------------------------------
