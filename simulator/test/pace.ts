@@ -8,6 +8,7 @@ import { Random } from "../src/core/random.ts";
 import { keyedHashes } from "../src/crypto/keyed-hash.ts";
 import { PEER_PROTOCOL, saidIn } from "../src/network/describe.ts";
 import { drawLinks, type LinkShape, type Links } from "../src/network/links.ts";
+import type { PathQuality } from "../src/network/paths.ts";
 import { filled } from "../src/wan/filled.ts";
 import { cluster } from "./support.ts";
 
@@ -43,6 +44,8 @@ export interface PaceOptions {
   readonly heights: number;
   readonly known?: boolean;
   readonly seed?: number;
+  /** Of every link, instead of {@link LINK_MS} without jitter. */
+  readonly quality?: Partial<PathQuality>;
 }
 
 export async function paceOf(shape: LinkShape, options: PaceOptions): Promise<Pace> {
@@ -107,6 +110,7 @@ export async function paceOf(shape: LinkShape, options: PaceOptions): Promise<Pa
         duplication: 0,
         reorder: false,
         bytesPerMs: 1_000_000 / MEGABYTE_MS,
+        ...options.quality,
       },
       openExecution: (_node, genesis, store, onFailure) =>
         filled(openNoExecution(genesis, store, log, onFailure), blockBytes),

@@ -162,8 +162,9 @@ export function drawPlan(seed: number, wishes: Wishes = {}): Plan {
     faults: [...first.faults(faults.length), ...later],
     byzantine,
     faultsForMs: faultsForMs + first.forMs,
-    maxBlockBytes:
-      !large && engine && random.split("block bytes").chance(0.5)
+    maxBlockBytes: large
+      ? LARGE_BLOCK
+      : engine && random.split("block bytes").chance(0.5)
         ? SMALL_BLOCK
         : DEFAULT_PARAMS.maxBlockBytes,
     maxEvidenceBytes: random.split("evidence").chance(0.5) ? DEFAULT_PARAMS.maxEvidenceBytes : 0,
@@ -293,7 +294,9 @@ export interface Load {
 
 /** Share of the seeds with few links whose users hand in so much that most blocks travel on streams of their own. */
 const LARGE_LOADS = 0.5;
-const LARGE_LOAD: Load = { everyMs: 150, bytes: 120_000 };
+const LARGE_LOAD: Load = { everyMs: 250, bytes: 120_000 };
+/** Of these: what gathers while the chain stands still fits no single block that takes seconds on its way. */
+const LARGE_BLOCK = 524_288;
 
 function drawLoad(random: Random): Load {
   return random.pick<Load>([

@@ -16,6 +16,11 @@ export interface EndHost {
   note(to: string, protocol: string, bytes: Uint8Array): { delivered(): void; dropped(why: string): void };
 }
 
+/** `null` while it has not come. */
+interface Coming {
+  taken: (() => void) | null;
+}
+
 interface Carried {
   readonly bytes: number;
   readonly atPeer: () => void;
@@ -58,6 +63,8 @@ export class End implements Connection, StreamCarrier {
   /** Sent while the path was cut: goes on when it heals. */
   #held: Carried[] = [];
   readonly #underWay = new Set<{ dropped(why: string): void }>();
+  /** On their way, in order. */
+  readonly #coming: Coming[] = [];
 
   constructor(host: EndHost, remote: EndHost, direction: "inbound" | "outbound", path: Path, back: Path) {
     this.rtt = path.usualMs + back.usualMs;
@@ -209,16 +216,25 @@ export class End implements Connection, StreamCarrier {
     if (bytes > 0) this.machine.charge(this.host.work.send(false, bytes));
     const delay = this.#path.streamDelayMs(bytes);
     this.#lastArrival = Math.max(this.#lastArrival, this.machine.now + delay);
+    const own: Coming = { taken: null };
+    this.#coming.push(own);
     const arrive = (): void => {
       if (this.#path.isCut) {
         // Lost on the way and sent again when the path is whole, before anything later.
         this.#path.onHeal(() => void peer.machine.after(0, arrive));
         return;
       }
-      if (bytes > 0) peer.machine.charge(peer.host.work.receive(false, bytes));
-      if (peer.status === "open") atPeer();
-      // The acknowledgement, a little later; what it does is the sender's own business.
-      this.machine.after(delay / 2, arrived);
+      own.taken = () => {
+        if (bytes > 0) peer.machine.charge(peer.host.work.receive(false, bytes));
+        if (peer.status === "open") atPeer();
+        // The acknowledgement, a little later; what it does is the sender's own business.
+        this.machine.after(delay / 2, arrived);
+      };
+      // A machine that was paused takes what waits for it by when that was sent first: what a cut held up would come late.
+      for (let next = this.#coming[0]; next !== undefined && next.taken !== null; next = this.#coming[0]) {
+        this.#coming.shift();
+        next.taken();
+      }
     };
     peer.machine.after(this.#lastArrival - this.machine.now, arrive);
   }
