@@ -1,6 +1,8 @@
 import { CliError, ExitCode, reasonOf } from "./errors.ts";
 
 const REQUEST_TIMEOUT_MS = 5_000;
+/** Of which a time limit is made. */
+const PIECES = 10;
 /** No answer of the node is larger; a stray server's must not fill memory. */
 const MAX_RESPONSE_BYTES = 16 * 1_048_576;
 
@@ -32,6 +34,22 @@ export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu, "\ufffd");
 }
 
+/**
+ * A limit of time in which this process ran: what came while it was stopped, or had no processor, is read before it counts as
+ * late. `clear` when it is no longer needed.
+ */
+export function timeLimit(ms: number): { readonly signal: AbortSignal; clear(): void } {
+  const controller = new AbortController();
+  let left = PIECES;
+  const timer = setInterval(() => {
+    if (--left > 0) return;
+    clearInterval(timer);
+    controller.abort(new Error(`not within ${ms} ms`));
+  }, ms / PIECES);
+  timer.unref();
+  return { signal: controller.signal, clear: () => clearInterval(timer) };
+}
+
 /** `result` of a GET on a node's RPC. @throws CliError unreachable (9) when nothing answers as a node does. */
 export async function nodeGet(url: string, method: string, signal?: AbortSignal): Promise<unknown> {
   const unreachable = (why: string): CliError =>
@@ -41,15 +59,17 @@ export async function nodeGet(url: string, method: string, signal?: AbortSignal)
       "start it, or name its RPC address with --node",
     );
   let document: unknown;
+  const limit = timeLimit(REQUEST_TIMEOUT_MS);
   try {
-    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
     const response = await fetch(`${url.replace(/\/$/, "")}/${method}`, {
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      signal: signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]),
     });
     document = JSON.parse(await boundedText(response));
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw unreachable(reasonOf(cause));
+  } finally {
+    limit.clear();
   }
   const result = at(document, "result");
   if (result === undefined) {
@@ -65,12 +85,13 @@ export async function nodeTell(
   params: Readonly<Record<string, unknown>>,
 ): Promise<{ readonly result: unknown; readonly refusal: string | null }> {
   let document: unknown;
+  const limit = timeLimit(REQUEST_TIMEOUT_MS);
   try {
     const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: limit.signal,
     });
     document = JSON.parse(await boundedText(response));
   } catch (error) {
@@ -80,6 +101,8 @@ export async function nodeTell(
       `the node at ${url} does not answer (${reasonOf(cause)})`,
       "start it, or name its RPC address with --node",
     );
+  } finally {
+    limit.clear();
   }
   const result = at(document, "result");
   if (result !== undefined) return { result, refusal: null };

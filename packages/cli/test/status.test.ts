@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { statusText } from "../src/commands/status.ts";
-import { printable } from "../src/rpc-client.ts";
+import { printable, timeLimit } from "../src/rpc-client.ts";
 
 const document = {
   node_info: { network: "chain", moniker: "node0", id: "12D3KooW" },
@@ -35,4 +35,16 @@ test("regression: a list of missing validators nested without end is left out, n
 test("anything but a status shows as nothing, without a fault", () => {
   for (const answer of [null, 5, "x", [], {}, { consensus: null }, { consensus: 7, execution: [] }])
     assert.equal(typeof statusText(answer), "string");
+});
+
+// Whoever was stopped for longer than a limit found the answer late that had come meanwhile.
+test("regression: a time limit is one of time in which this process ran", async () => {
+  const { signal } = timeLimit(50);
+  for (const until = performance.now() + 200; performance.now() < until; ) {
+    // It gets no turn.
+  }
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(signal.aborted, false, "what has come is read first");
+  while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.match(String(signal.reason), /not within 50 ms/);
 });

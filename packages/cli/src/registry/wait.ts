@@ -19,6 +19,19 @@ export interface Progress {
 const IGNORED =
   "see `validator validators`: requests against a rule of the chain are ignored (docs/protocol.md §3)";
 
+/** A node that does not answer is asked again while there is time: who waits for a minute does not give up at one question. */
+async function asked<T>(question: () => Promise<T>, deadline: number): Promise<T> {
+  for (;;) {
+    try {
+      return await question();
+    } catch (error) {
+      const silent = error instanceof CliError && error.exitCode === ExitCode.unreachable;
+      if (!silent || performance.now() >= deadline) throw error;
+    }
+    await delay(POLL_MS);
+  }
+}
+
 /**
  * Waits until the registry after the transaction's block, or a later one, is as asked for and the block behind has fixed
  * what is owed. Tells progress on stderr.
@@ -34,7 +47,7 @@ export async function waitUntil(
   let said = "nothing seen";
   let doneAt: number | null = null;
   while (performance.now() < deadline) {
-    const view = await readRegistry(node);
+    const view = await asked(() => readRegistry(node), deadline);
     if (view.height >= sent.height) {
       const { done, state, refused } = judge(view);
       if (refused !== undefined) throw new CliError(ExitCode.unmet, refused, IGNORED);
@@ -59,7 +72,7 @@ export async function foundInRegistry<T>(
   look: (registry: unknown) => T | null,
 ): Promise<T> {
   while (performance.now() < deadline) {
-    const registry = await nodeGet(node, "registry");
+    const registry = await asked(() => nodeGet(node, "registry"), deadline);
     const found = numberAt(registry, "block_height") >= sent.height ? look(registry) : null;
     if (found !== null) return found;
     await delay(POLL_MS);
@@ -77,9 +90,10 @@ export async function inForce(
 ): Promise<number> {
   let height = sent.height + 2;
   while (performance.now() < deadline) {
-    const next = numberAt(await nodeGet(node, "status"), "sync_info", "latest_block_height") + 1;
+    const status = await asked(() => nodeGet(node, "status"), deadline);
+    const next = numberAt(status, "sync_info", "latest_block_height") + 1;
     for (; height <= next; height++) {
-      if ((await powerAt(node, height, pubKey)) === power) return height;
+      if ((await asked(() => powerAt(node, height, pubKey), deadline)) === power) return height;
     }
     await delay(POLL_MS);
   }

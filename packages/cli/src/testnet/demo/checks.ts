@@ -50,5 +50,8 @@ export async function evidenceHeight(stage: Stage, address: string, from: number
 }
 
 export async function headerTimeMs(stage: Stage, height: number): Promise<number> {
-  return Date.parse(textAt(await nodeGet(stage.rpc, `header?height=${height}`), "header", "time"));
+  const header = await stage.until(`the header of height ${height}`, () =>
+    nodeGet(stage.rpc, `header?height=${height}`),
+  );
+  return Date.parse(textAt(header, "header", "time"));
 }

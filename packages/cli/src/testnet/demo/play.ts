@@ -69,7 +69,7 @@ async function perform(stage: Stage, scene: Scene, audience: Audience): Promise<
 
 async function verifySoFar(stage: Stage, follower: LightFollower): Promise<Failure | null> {
   try {
-    await follower.follow(stage.rpc, stage.watch.heightOf(stage.narrator.entry.name));
+    await catchUp(stage, follower);
     stage.say(
       `    a light client that trusts genesis alone has verified every height up to ${follower.height}`,
     );
@@ -80,13 +80,22 @@ async function verifySoFar(stage: Stage, follower: LightFollower): Promise<Failu
   }
 }
 
+/** It goes on where it was when the node is asked again. */
+async function catchUp(stage: Stage, follower: LightFollower): Promise<void> {
+  const height = stage.watch.heightOf(stage.narrator.entry.name);
+  await stage.until(`a light client at height ${height}`, async () => {
+    await follower.follow(stage.rpc, height);
+    return height;
+  });
+}
+
 /** The last word of the light client. */
 function follows(follower: LightFollower): Scene {
   return {
     name: "light-client",
     title: "a light client follows, height by height, through every change of the set",
     async play(stage) {
-      await follower.follow(stage.rpc, stage.watch.heightOf(stage.narrator.entry.name));
+      await catchUp(stage, follower);
       return `${follower.height} heights verified from genesis on, signed by ${follower.sets} different sets`;
     },
   };
