@@ -70,7 +70,7 @@ class RootHasher {
 
   #leafKey(leaf: Uint8Array): string {
     const { length } = leaf;
-    if (length > SHORT_LEAF_BYTES) return sha256Key(LEAF, leaf);
+    if (length > SHORT_LEAF_BYTES) return String.fromCharCode(...merkleLeafHash(leaf));
     this.#leaf.set(leaf, 1);
     this.#ofLength[length] ??= new Uint8Array(this.#leaf.buffer, 0, 1 + length);
     return sha256Key(this.#ofLength[length]);

@@ -26,9 +26,7 @@ export function sha256(...chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 /** {@link sha256} as text of one character a byte, for keys of maps: as it crosses over from Node, with no array made of it. */
-export function sha256Key(...chunks: readonly Uint8Array[]): string {
-  const [only] = chunks;
-  if (nodeCrypto === undefined || only === undefined) return String.fromCharCode(...sha256Noble(...chunks));
-  if (chunks.length === 1) return nodeCrypto.hash("sha256", only, "binary");
-  return String.fromCharCode(...sha256(...chunks));
+export function sha256Key(bytes: Uint8Array): string {
+  if (nodeCrypto !== undefined) return nodeCrypto.hash("sha256", bytes, "binary");
+  return String.fromCharCode(...sha256Noble(bytes));
 }

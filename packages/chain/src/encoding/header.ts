@@ -71,6 +71,11 @@ export function readHeader(reader: ProtoReader): Header {
   return header;
 }
 
+/** A character takes three bytes at most. */
+function isLong(text: string): boolean {
+  return 3 * text.length > MAX_CHAIN_ID_BYTES && utf8Length(text) > MAX_CHAIN_ID_BYTES;
+}
+
 function utf8Length(text: string): number {
   let length = 0;
   for (const character of text) {
@@ -85,8 +90,7 @@ export function headerFault(header: Header): string | null {
   if (header.version.block !== BLOCK_PROTOCOL) {
     return `block protocol ${header.version.block}, this program knows ${BLOCK_PROTOCOL}`;
   }
-  if (utf8Length(header.chainId) > MAX_CHAIN_ID_BYTES)
-    return `chain id is longer than ${MAX_CHAIN_ID_BYTES} bytes`;
+  if (isLong(header.chainId)) return `chain id is longer than ${MAX_CHAIN_ID_BYTES} bytes`;
   if (!Number.isSafeInteger(header.height) || header.height < 1)
     return `height ${header.height} is not positive`;
   for (const name of HASH_NAMES) {
