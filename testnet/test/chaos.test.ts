@@ -17,7 +17,7 @@ const SLACK = 10;
 const STANDSTILL_MS = 3_000;
 const SEED = Number(process.env["QUORATE_SEED"] ?? Date.now() % 2 ** 32);
 
-describe(`a network in chaos (QUORATE_SEED=${SEED})`, { timeout: 300_000 }, () => {
+describe(`a network in chaos (QUORATE_SEED=${SEED})`, { timeout: 600_000 }, () => {
   let net: ChaosNetwork;
   let pace: Pace;
   const report = new Report(SLACK, (line) => process.stderr.write(`${line}\n`));

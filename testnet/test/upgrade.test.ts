@@ -19,7 +19,7 @@ interface Header {
 /** No release of the program knows it. */
 const UNKNOWN_VERSION = "4000000000";
 
-describe("rules that change on a running chain", { timeout: 300_000 }, () => {
+describe("rules that change on a running chain", { timeout: 600_000 }, () => {
   const directory = temporaryDirectory();
   const home = join(directory.path, "home");
   let args: readonly string[];
