@@ -87,7 +87,7 @@ describe("without faults a height takes three times the longest way through the 
     for (const blockBytes of [0, 300_000])
       it(`${shape}, blocks of ${blockBytes} bytes`, async (context) => {
         const validators = shape === "mesh" || shape === "sentries" ? 4 : 6;
-        const pace = await paceOf(shape, { validators, blockBytes, heights: 4, known: blockBytes > 0 });
+        const pace = await paceOf(shape, { validators, blockBytes, heights: 3, known: blockBytes > 0 });
         const hops = diameter(pace.links, validators);
         context.diagnostic(`${hops} links: ${pace.medianMs} ms a height, ${pace.mostMs} ms at most`);
         assert.ok(pace.firstMs <= START_MS, `the first height took ${pace.firstMs} ms`);

@@ -294,7 +294,7 @@ export interface Load {
 
 /** Share of the seeds with few links whose users hand in so much that most blocks travel on streams of their own. */
 const LARGE_LOADS = 0.5;
-const LARGE_LOAD: Load = { everyMs: 250, bytes: 120_000 };
+const LARGE_LOAD: Load = { everyMs: 400, bytes: 120_000 };
 /** Of these: what gathers while the chain stands still fits no single block that takes seconds on its way. */
 const LARGE_BLOCK = 524_288;
 
