@@ -84,6 +84,40 @@ describe("a verifier", () => {
     }
   });
 
+  it("starts no thread for the few small groups that a busy machine puts above the budget, and one for many", async () => {
+    let now = 0;
+    let started = 0;
+    const verifier = createVerifier({
+      workers: 1,
+      backend: nativeBackend,
+      spawn: (entry) => {
+        started++;
+        return new Worker(entry);
+      },
+      // Each look at the clock finds half a millisecond gone: the budget is soon used up.
+      now: () => {
+        now += 0.5;
+        return now;
+      },
+    });
+    const groups = async (count: number): Promise<void> => {
+      for (let group = 0; group < count; group++) {
+        assert.deepEqual(await verifier.verify([check(`a${group}`), check(`b${group}`)]), [true, true]);
+      }
+    };
+    try {
+      await groups(20);
+      assert.equal(started, 0);
+      now += 10_000;
+      await groups(20);
+      assert.equal(started, 0, "what was long ago does not count");
+      await groups(60);
+      assert.equal(started, 1);
+    } finally {
+      await verifier.close();
+    }
+  });
+
   it("without threads does everything in line", async () => {
     const verifier = createVerifier({ workers: 0 });
     assert.deepEqual(

@@ -3,6 +3,7 @@ import { nativeBackend, type SignatureCheck, type Verifier, type VerifierBackend
 import { createWasmBackend } from "@quorate/crypto/wasm";
 import { GossipError, reasonOf } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { TokenBucket } from "../scoring/token-bucket.ts";
 import { Accepted } from "./accepted.ts";
 import { AuditedBackend, type Disagreement } from "./audit.ts";
 import { InlineBudget } from "./budget.ts";
@@ -61,6 +62,13 @@ const MAX_RESTARTS = 8;
 /** Accepted on this thread and not packed yet, to be asked again should the backend be wrong. */
 const UNPACKED = 32;
 
+/**
+ * Checks of small groups, at once and per second, for which no thread starts when the budget is used up: with other work on
+ * its cores a small set's node is there every few seconds, and a thread is 11 MB for some 2 ms each second.
+ */
+const STRAY_BURST = 64;
+const STRAY_PER_SECOND = 16;
+
 /** New objects of a thread, MB: a chunk's fit many times, and V8 would let 48 MB gather in each. */
 const YOUNG_MB = 4;
 
@@ -106,6 +114,8 @@ class VerifierPool implements Verifier {
   readonly #budget: InlineBudget;
   readonly #queue = new PriorityQueue<Chunk>();
   readonly #threads = new Set<Thread>();
+  readonly #strays: TokenBucket;
+  readonly #now: () => number;
   readonly #accepted = new Accepted(LIMITS.verifierAcceptedBytes);
   #acceptedHere: SignatureCheck[] = [];
   #batches: VerifierBackend | null;
@@ -123,7 +133,9 @@ class VerifierPool implements Verifier {
     this.#backend = options.backend ?? null;
     this.#batches = options.batches ?? null;
     this.#metrics = options.metrics ?? null;
-    this.#budget = new InlineBudget(options.now ?? (() => performance.now()));
+    this.#now = options.now ?? (() => performance.now());
+    this.#budget = new InlineBudget(this.#now);
+    this.#strays = new TokenBucket(STRAY_BURST, STRAY_PER_SECOND, this.#now());
   }
 
   verifyNow(check: SignatureCheck): boolean {
@@ -236,7 +248,10 @@ class VerifierPool implements Verifier {
   #isCold(count: number): boolean {
     if (count > this.#coldInline) return false;
     for (const { ready } of this.#threads) if (ready) return false;
-    if (this.#threads.size === 0) this.#idleThread();
+    if (this.#threads.size === 0) {
+      if (count < this.#inlineBelow && this.#strays.take(count, this.#now())) return true;
+      this.#idleThread();
+    }
     this.#coldInline -= count;
     return true;
   }
