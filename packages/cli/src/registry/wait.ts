@@ -1,4 +1,4 @@
-/** Waiting for what a transaction asked the chain for. */
+/** Waiting for what a transaction asked the chain for: each wait ends with a look after its time, whatever stopped this process. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Io } from "../command.ts";
 import { CliError, ExitCode } from "../errors.ts";
@@ -46,7 +46,8 @@ export async function waitUntil(
 ): Promise<RegistryView> {
   let said = "nothing seen";
   let doneAt: number | null = null;
-  while (performance.now() < deadline) {
+  for (let last = false; !last; ) {
+    last = performance.now() >= deadline;
     const view = await asked(() => readRegistry(node), deadline);
     if (view.height >= sent.height) {
       const { done, state, refused } = judge(view);
@@ -71,7 +72,8 @@ export async function foundInRegistry<T>(
   deadline: number,
   look: (registry: unknown) => T | null,
 ): Promise<T> {
-  while (performance.now() < deadline) {
+  for (let last = false; !last; ) {
+    last = performance.now() >= deadline;
     const registry = await asked(() => nodeGet(node, "registry"), deadline);
     const found = numberAt(registry, "block_height") >= sent.height ? look(registry) : null;
     if (found !== null) return found;
@@ -89,7 +91,8 @@ export async function inForce(
   deadline: number,
 ): Promise<number> {
   let height = sent.height + 2;
-  while (performance.now() < deadline) {
+  for (let last = false; !last; ) {
+    last = performance.now() >= deadline;
     const status = await asked(() => nodeGet(node, "status"), deadline);
     const next = numberAt(status, "sync_info", "latest_block_height") + 1;
     for (; height <= next; height++) {
