@@ -66,6 +66,8 @@ export async function rawClient(
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionManager: { reconnectRetries: 0 },
+    // Who is stopped for a while would end its connection for the ping that it did not answer itself.
+    connectionMonitor: { enabled: false },
     services: { identify: identify(), ping: ping() },
   });
   for (const protocol of protocols) await node.handle(protocol, () => undefined);
