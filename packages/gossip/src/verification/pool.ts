@@ -63,11 +63,11 @@ const MAX_RESTARTS = 8;
 const UNPACKED = 32;
 
 /**
- * Checks of small groups, at once and per second, for which no thread starts when the budget is used up: with other work on
- * its cores a small set's node is there every few seconds, and a thread is 11 MB for some 2 ms each second.
+ * Parts of the cold checks, at once and per second, for which no thread starts: a small set's node makes some 40 a second
+ * in all, and on a busy machine some of them are above the budget. A thread is 11 MB, for some 5 ms a second.
  */
-const STRAY_BURST = 64;
-const STRAY_PER_SECOND = 16;
+const STRAY_SHARE = 1 / 4;
+const STRAY_SHARE_PER_SECOND = 1 / 8;
 
 /** New objects of a thread, MB: a chunk's fit many times, and V8 would let 48 MB gather in each. */
 const YOUNG_MB = 4;
@@ -135,7 +135,11 @@ class VerifierPool implements Verifier {
     this.#metrics = options.metrics ?? null;
     this.#now = options.now ?? (() => performance.now());
     this.#budget = new InlineBudget(this.#now);
-    this.#strays = new TokenBucket(STRAY_BURST, STRAY_PER_SECOND, this.#now());
+    this.#strays = new TokenBucket(
+      this.#coldInline * STRAY_SHARE,
+      this.#coldInline * STRAY_SHARE_PER_SECOND,
+      this.#now(),
+    );
   }
 
   verifyNow(check: SignatureCheck): boolean {
@@ -249,7 +253,7 @@ class VerifierPool implements Verifier {
     if (count > this.#coldInline) return false;
     for (const { ready } of this.#threads) if (ready) return false;
     if (this.#threads.size === 0) {
-      if (count < this.#inlineBelow && this.#strays.take(count, this.#now())) return true;
+      if (this.#strays.take(count, this.#now())) return true;
       this.#idleThread();
     }
     this.#coldInline -= count;
