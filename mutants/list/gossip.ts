@@ -248,4 +248,14 @@ export const GOSSIP: readonly Mutant[] = [
     origin: "Quorate: a Byzantine proposer cut a ring of honest validators in two",
     verdict: killedBy("packages/gossip/test/bodies.test.ts", "is sent to whoever wants that block"),
   },
+  {
+    name: "messengers-are-blamed",
+    file: "packages/gossip/src/layer.ts",
+    find: "modules.events.body(height, blockId, bytes, isProposers ? from : null);",
+    replace:
+      "modules.events.body(height, blockId, bytes, isProposers ? from : peers.has(from) ? from : null);",
+    bug: "one Byzantine proposer's block makes honest validators ban the honest ones who passed it on",
+    origin: "Quorate: an invalid proposal stopped a star of validators for half a minute",
+    verdict: killedBy("packages/gossip/test/bodies.test.ts", "who is not to blame for what is in them"),
+  },
 ];

@@ -103,10 +103,14 @@ export async function assembleGossip(
     },
     message: (peer, message) => node.peerMessage(peer, message),
   });
-  const bodies = new BodyCollector({
+  const bodies: BodyCollector = new BodyCollector({
     now,
     height: () => modules.view.height,
-    deliver: (height, blockId, bytes, from) => modules.events.body(height, blockId, bytes, from),
+    deliver: (height, blockId, bytes, from) => {
+      const peer = peers.get(from);
+      const isProposers = peer !== undefined && bodies.origin(blockId) === links.indexOf(peer);
+      modules.events.body(height, blockId, bytes, isProposers ? from : null);
+    },
   });
   const admission = new Admission({
     chainId,

@@ -95,8 +95,11 @@ export interface ConsensusView {
 /** Verified messages handed up. Each arrives at most once per distinct content. */
 export interface GossipEvents {
   proposal(proposal: Proposal, receivedAtMs: number, from: string): void;
-  /** A complete body whose part-set root matched; not yet decoded or validated. */
-  body(height: Height, blockId: BlockId, bytes: Uint8Array, from: string): void;
+  /**
+   * A complete body whose part-set root matched; not yet decoded or validated. `from`: its proposer's own peer, `null` when
+   * another one passed it on, who knows no more of it and is not to blame.
+   */
+  body(height: Height, blockId: BlockId, bytes: Uint8Array, from: string | null): void;
   vote(vote: Vote, from: string): void;
   certificate(certificate: Certificate, from: string): void;
   /**

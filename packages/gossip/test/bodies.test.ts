@@ -108,8 +108,8 @@ describe("a validator without a link to the proposer", () => {
     assert.ok(middle.seen.verdicts.some(({ verdict }) => verdict === "accept"));
   });
 
-  it("gets large bodies though they reach the one in between before their proposals and parts do", async () => {
-    const [h, , j] = nodes as [TestNode, TestNode, TestNode];
+  it("gets large bodies though they reach the one in between before their proposals and parts do, who is not to blame for what is in them", async () => {
+    const [h, between, j] = nodes as [TestNode, TestNode, TestNode];
     const rounds = Array.from({ length: 10 }, (_, round) => round).filter((round) =>
       bytesEqual(h.view.proposer(5, round)!, committee.signers[0]!.publicKey),
     );
@@ -122,6 +122,8 @@ describe("a validator without a link to the proposer", () => {
       h.gossip.publishProposal(proposal, bytes);
       await j.until("the body", () => j.seen.bodies.length === before + 1);
       assert.deepEqual(j.seen.bodies[before]!.bytes, bytes);
+      assert.equal(j.seen.bodies[before]!.from, null);
+      assert.equal(between.seen.bodies[before]!.from, h.peerId);
     }
   });
 });

@@ -258,7 +258,7 @@ export class FakeView implements ConsensusView {
 
 export interface Seen {
   readonly proposals: Proposal[];
-  readonly bodies: { height: number; blockId: BlockId; bytes: Uint8Array; from: string }[];
+  readonly bodies: { height: number; blockId: BlockId; bytes: Uint8Array; from: string | null }[];
   readonly votes: Vote[];
   readonly certificates: Certificate[];
   readonly evidence: Evidence[];

@@ -38,7 +38,7 @@ export function gossipEventsOf(modules: GossipEventsModules): GossipEvents {
       runner.wakeEmptyHeight();
     },
     body: (height, blockId, bytes, from) => {
-      if (!runner.receiveBody(height, blockId, bytes)) report(from, "bad_block");
+      if (!runner.receiveBody(height, blockId, bytes) && from !== null) report(from, "bad_block");
     },
     vote: (vote) => {
       trace?.vote("in", vote);
