@@ -4,7 +4,6 @@ import type { Outcome } from "../admission/admission.ts";
 import { GossipError, reasonOf } from "../errors.ts";
 import type { ByteStream, Connection, StreamMessage } from "../host/network.ts";
 import type { Peer } from "../host/peers.ts";
-import { HEADER as MUXER_HEADER } from "../host/window-updates.ts";
 import { LIMITS } from "../limits.ts";
 import { itemsFrame, type WantBody, wantBodyFrame } from "../roundstate/messages.ts";
 import { holdsBody } from "../roundstate/plan.ts";
@@ -12,7 +11,6 @@ import type { Runtime } from "../runtime.ts";
 import { encodeItem, type Item } from "../topics/items.ts";
 import type { Router } from "../topics/router.ts";
 import { errorOf } from "../wire/ends.ts";
-import { giveBack } from "../wire/give-back.ts";
 import { idKey } from "../wire/keys.ts";
 import { chunkOf } from "../wire/stream-frames.ts";
 import { BodySender, type OutgoingBody } from "./sender.ts";
@@ -228,10 +226,7 @@ export class BodyExchange {
     };
     const onMessage = (event: StreamMessage): void => {
       try {
-        const chunk = chunkOf(event.data);
-        decoder.push(chunk);
-        // It was copied. Behind the muxer's header it was all that its message held.
-        giveBack(chunk, MUXER_HEADER);
+        decoder.push(chunkOf(event.data));
       } catch (error) {
         end(errorOf(error));
         report(

@@ -4,7 +4,6 @@ import { type MessageStream, type StreamCloseEvent, StreamMessageEvent } from "@
 import { AbstractMessageStream, type SendResult } from "@libp2p/utils";
 import { allocate } from "@quorate/crypto";
 import { FrameDecoder } from "../wire/frames.ts";
-import { giveBack } from "../wire/give-back.ts";
 import { chunkOf } from "../wire/stream-frames.ts";
 import type { Chunk } from "./network.ts";
 
@@ -122,18 +121,13 @@ export class SealedStream extends AbstractMessageStream {
   /** Answers how many bytes it took; all of them when nobody wants any more. */
   #take(chunk: Uint8Array, messages: number): number {
     try {
-      // What was opened over its ciphertext still lies there.
-      let inPlace = false;
-      const taken = this.#decoder.push(
+      return this.#decoder.push(
         chunk,
         (sealed) => {
-          inPlace ||= sealed.length < NATIVE_BYTES;
           if (this.status === "open") this.onData(this.#open(sealed));
         },
         messages,
       );
-      if (!inPlace && taken === chunk.length) giveBack(chunk, 0);
-      return taken;
     } catch (error) {
       this.abort(error instanceof Error ? error : new Error(String(error)));
       return chunk.length;
