@@ -128,6 +128,37 @@ describe("a validator without a link to the proposer", () => {
   });
 });
 
+describe("while a validator is away", () => {
+  const committee = makeCommittee(4);
+  let nodes: TestNode[] = [];
+
+  before(async () => {
+    nodes = await startMesh(["away1", "away2", "away3"], committee);
+  });
+  after(() => stopAll(nodes));
+
+  it("large bodies go to those that are there once, not in parts beside that", async () => {
+    const [proposer, ...others] = nodes as [TestNode, TestNode, TestNode];
+    const linked = (): boolean =>
+      proposer.gossip.peers.every((peer) => peer.roundState?.direct.bits[0] === 0b0111);
+    await proposer.until("the links of all that are there", linked);
+    const { bytes, blockId } = makeBody("away", 300_000);
+    const proposal = signProposal(committee.set, committee.signers, { height: 5, round: 0, blockId });
+    proposer.view.proposals.set(0, { proposal, body: bytes });
+    proposer.gossip.publishProposal(proposal, bytes);
+    // Published after parts, it comes after them.
+    proposer.gossip.publishTxs([new Uint8Array([1, 2, 3])]);
+    for (const node of others) {
+      await node.until("the body", () => node.seen.bodies.length === 1);
+      await node.until("what was published last", () => node.seen.txs.length === 1);
+      assert.deepEqual(
+        node.seen.verdicts.filter(({ topic }) => topic === "parts"),
+        [],
+      );
+    }
+  });
+});
+
 describe("in a full mesh", () => {
   const committee = makeCommittee(3);
   let nodes: TestNode[] = [];

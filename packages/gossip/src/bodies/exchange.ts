@@ -46,7 +46,7 @@ export class BodyExchange {
 
   /** Own proposal. Small bodies travel inside the message; larger ones directly, and in parts where no link leads. */
   publish(proposal: Proposal, body: Uint8Array): void {
-    const { bodies, peers } = this.#runtime;
+    const { bodies, links, peers } = this.#runtime;
     const { height, round, blockId } = proposal;
     bodies.complete(height, round, blockId, -1);
     const inline = body.length <= LIMITS.inlineBodyBytes;
@@ -59,21 +59,11 @@ export class BodyExchange {
         this.send(peer, { height, blockId, proposal, bytes: body });
       }
     }
-    if (!this.#everyValidatorLinked(height)) {
+    if (!links.linkedToAllThere(height)) {
       for (const part of makePartSet(body).parts) {
         this.#router.publish("parts", { kind: "part", height, blockId, part });
       }
     }
-  }
-
-  #everyValidatorLinked(height: Height): boolean {
-    const { links, modules } = this.#runtime;
-    const set = modules.view.validators(height);
-    if (set === null) return false;
-    const direct = links.direct(height);
-    let linked = 0;
-    for (let i = 0; i < direct.size; i++) if ((direct.bits[i >> 3]! & (1 << (i & 7))) !== 0) linked++;
-    return linked === set.validators.length;
   }
 
   /** One body to one peer: small ones on the peer stream, others on a stream of their own. */

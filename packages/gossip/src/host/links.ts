@@ -1,6 +1,6 @@
 import type { Height, ValidatorSet } from "@quorate/chain";
 import { toHex } from "@quorate/crypto";
-import { bitsOf, hasBit, lostBits } from "../roundstate/bits.ts";
+import { bitsOf, countBits, hasBit, lostBits } from "../roundstate/bits.ts";
 import type { TopicKind } from "../topics/names.ts";
 import type { BitArray, ConsensusView } from "../types.ts";
 import type { Peer, PeerTable } from "./peers.ts";
@@ -73,6 +73,21 @@ export class Links {
       if (lostBits(roundState.direct, own)) return false;
     }
     return true;
+  }
+
+  /**
+   * Whether what goes over this node's own links alone reaches every validator that is there: this node is linked to all; or
+   * nobody is to those that are missing, for all neighbours on the topics of validators say so, and are validators
+   * themselves: behind a relay there may be more.
+   */
+  linkedToAllThere(height: Height): boolean {
+    const own = this.direct(height);
+    if (own.size > 0 && countBits(own) === own.size) return true;
+    if (!this.reachesAll()) return false;
+    return [...this.#peers.values()].every((peer) => {
+      if (!peer.ready || !peer.subscribed.has("proposals")) return true;
+      return peer.roundState?.direct.size === own.size && this.indexOf(peer) >= 0;
+    });
   }
 
   /**
