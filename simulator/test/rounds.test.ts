@@ -68,12 +68,13 @@ describe("a lock that one validator has alone", () => {
     });
     assert.ok(seeds.length >= 16 && seeds.length <= 40, `${seeds.length} of 200 seeds`);
     let refused = 0;
-    for (const seed of seeds.slice(0, 4)) {
+    // Where not all have links to all, others carry what the cuts keep from going straight.
+    for (const seed of seeds.filter((each) => drawPlan(each).links === null).slice(0, 6)) {
       const { verdict, witness } = await runSeed({ seed, heights: 20 });
       assert.equal(verdict, "ok");
       refused += witness.lines["L28,L32 prevote nil against polka"];
     }
-    assert.ok(refused >= 4, `${refused} refusals in 4 seeds`);
+    assert.ok(refused >= 4, `${refused} refusals in 6 seeds`);
   });
 
   it("waits for a height at which the turns and powers suit it", () => {

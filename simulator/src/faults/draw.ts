@@ -18,7 +18,7 @@ import type { Appetite } from "../el/churn.ts";
 import { EL_EDGES } from "../el/edges.ts";
 import { drawLinks, type LinkShape, type Links, neighbours } from "../network/links.ts";
 import type { PathQuality } from "../network/paths.ts";
-import { FAULT_GROUPS, type Fault, type FaultKind } from "./fault.ts";
+import { FAULT_GROUPS, type Fault, type FaultKind, nodesOf } from "./fault.ts";
 import type { RoundCut } from "./rounds.ts";
 
 export interface Plan {
@@ -219,7 +219,10 @@ export function withChurn(plan: Plan): Plan {
     blockIntervalMs: 1000,
     byzantine: null,
     skews: plan.skews.map(() => ({ offsetMs: 0, drift: 0 })),
-    faults: plan.faults.filter(({ kind }) => !NOT_WITH_CHURN.has(kind)),
+    // Relays between validators go with the links.
+    faults: plan.faults.filter(
+      (fault) => !NOT_WITH_CHURN.has(fault.kind) && nodesOf(fault).every((node) => node < plan.validators),
+    ),
   };
 }
 
