@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { promisify } from "node:util";
 import { runSeed } from "../src/run.ts";
 
-const SEEDS = 12;
+const SEEDS = 8;
 const HEIGHTS = 6;
 
 describe("a run depends on its seed alone", () => {

@@ -4,7 +4,7 @@ import { runText, summarise, summaryText } from "../src/report.ts";
 import { runSeeds } from "../src/swarm.ts";
 import { RULE_LINES } from "../src/witness.ts";
 
-const SEEDS = Number(process.env["QUORATE_SIM_SEEDS"] ?? 240);
+const SEEDS = Number(process.env["QUORATE_SIM_SEEDS"] ?? 200);
 const HEIGHTS = Number(process.env["QUORATE_SIM_HEIGHTS"] ?? 6);
 
 describe("under a swarm of faults", () => {
