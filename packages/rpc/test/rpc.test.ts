@@ -11,23 +11,18 @@ import {
 } from "@quorate/chain";
 import { sha256, toHex, toHexUpper, utf8Encode } from "@quorate/crypto";
 import { createRpcServer, type RpcServer, type RpcView } from "@quorate/rpc";
-import { Client, START_MS, withServer } from "./client.ts";
-import { MemoryChain, memoryPool, recordingLog, recordingMetrics, viewOf } from "./memory-chain.ts";
+import { Client, quiet, START_MS, withServer } from "./client.ts";
+import { MemoryChain, memoryPool, viewOf } from "./memory-chain.ts";
 
 const chain = new MemoryChain(START_MS);
 chain.grow(26);
 const TIP = 26;
 const pool = memoryPool();
-const log = recordingLog();
-const meter = recordingMetrics();
 let server: RpcServer;
 let client: Client;
 
 before(async () => {
-  server = await createRpcServer({ listen: "127.0.0.1:0" }, viewOf(chain, { mempool: pool }), {
-    log: log.log,
-    metrics: meter.metrics,
-  });
+  server = await createRpcServer({ listen: "127.0.0.1:0" }, viewOf(chain, { mempool: pool }), quiet());
   client = new Client(server.url);
 });
 after(() => server.close());
